@@ -1,0 +1,121 @@
+/**
+ * Everything a user can ask of a running Holdfast, in one interface: the REST API is its face over HTTP, the
+ * CLI speaks to that, and programs get it from `createHoldfast`. Methods reject with a HoldfastError whose
+ * code the API maps to a status: `unknown_service` 404, `invalid_input` 400, `conflict` 409, `unavailable` 503.
+ */
+import type { AnyEvent } from '../kernel/events.ts'
+import type { Config } from '../config/types.ts'
+import type { ProxyTelemetry } from '../balancer/port.ts'
+import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
+import type { EventQuery } from '../store/port.ts'
+
+/** Who asks: goes into every event that the action leaves. */
+export interface Actor {
+  /** `alice`, `apikey:ci`, `cli`, `config`. */
+  readonly name: string
+  readonly address: string
+}
+
+export interface Overview {
+  readonly status: 'healthy' | 'degraded' | 'unhealthy'
+  readonly name: string
+  readonly region: string
+  readonly version: string
+  readonly pid: number
+  /** Seconds since the control process started. */
+  readonly uptime: number
+  readonly services: readonly ServiceStatus[]
+  readonly proxy: ProxyTelemetry | undefined
+  readonly proxyConnected: boolean
+  /** Addresses that serve traffic: `http://127.0.0.1:8080`. */
+  readonly listeners: readonly { readonly name: string; readonly url: string }[]
+}
+
+export interface ScalingRecord {
+  readonly id: string
+  readonly type: 'scale-up' | 'scale-down'
+  readonly trigger: string
+  readonly service: string
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+  readonly timestamp: string
+  readonly success: boolean
+}
+
+export interface RestartReport {
+  readonly service: string
+  readonly replaced: readonly { readonly from: string; readonly to: string }[]
+}
+
+export interface LogQuery {
+  readonly instance?: string
+  /** Wall time in milliseconds. */
+  readonly since?: number
+  /** A plain text that the line must contain. */
+  readonly grep?: string
+  /** @default 200 last lines, at most 10,000 */
+  readonly limit?: number
+}
+
+export interface LogLine {
+  readonly time: number
+  readonly service: string
+  readonly instance: string
+  readonly stream: 'stdout' | 'stderr'
+  readonly text: string
+}
+
+export interface ConfigChange {
+  /** `services.web.instances` */
+  readonly path: string
+  readonly from: unknown
+  readonly to: unknown
+  /** What applying it does: `replaces the instances of web`, `changes routing only`, `needs a restart of holdfast`. */
+  readonly effect: string
+}
+
+export interface NewServer {
+  readonly host: string
+  readonly port: number
+  readonly weight?: number
+  /** Default: the only static service, or the first service. */
+  readonly service?: string
+}
+
+export interface Operations {
+  config(): Config
+  /** The configuration for people: secrets replaced by `***`. */
+  shownConfig(): unknown
+  overview(): Overview
+  services(): readonly ServiceStatus[]
+  service(name: string): ServiceStatus
+  instances(service: string): readonly InstanceStatus[]
+  endpoints(): readonly EndpointStatus[]
+
+  scale(service: string, instances: number, options: { reason?: string; actor: Actor }): Promise<ScalingRecord>
+  scalingEvents(limit: number): readonly ScalingRecord[]
+  /** Replaces every instance, the new one ready before the old one goes. Resolves when done; rejects with `restart_failed` when a new one never got ready (the old one then stays). */
+  restart(service: string, options: { actor: Actor }): Promise<RestartReport>
+  setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, options: { actor: Actor }): Promise<void>
+  addServer(server: NewServer, options: { actor: Actor }): Promise<EndpointStatus>
+  removeServer(endpoint: string, options: { actor: Actor }): Promise<void>
+
+  events(query: EventQuery): readonly AnyEvent[]
+  onEvent(listener: (event: AnyEvent) => void): Disposable
+  logs(service: string, query: LogQuery): Promise<readonly LogLine[]>
+  /** Calls back with each new line until disposed. */
+  followLogs(service: string, query: LogQuery, onLine: (line: LogLine) => void): Disposable
+
+  /** Reads the configuration file again (or `text`) and says what applying it would change. Rejects with `config_invalid`, details: problems. */
+  previewConfig(text?: string): Promise<readonly ConfigChange[]>
+  /** Applies the file (or `text`, which is then also written to the file). A bad one changes nothing. */
+  applyConfig(options: { text?: string; actor: Actor; ifMatch?: string }): Promise<readonly ConfigChange[]>
+  /** Changes with the effective configuration; the ETag of `GET /config`. */
+  configTag(): string
+
+  /** Prometheus text. */
+  metrics(): Promise<string>
+  /** Drains and stops everything, then ends the control process. Resolves when the order is taken. */
+  down(options: { actor: Actor }): Promise<void>
+}

@@ -1,0 +1,91 @@
+/** What the control process may ask of the data plane, and what it hears from it. */
+import type { HistogramData } from '../kernel/histogram.ts'
+import type { RoutingView } from './core/routing-view.ts'
+
+export interface Proxy {
+  /** Finds the running proxy of this data directory, or starts one; resolves once it can take a view. */
+  connect(): Promise<ProxyIdentity>
+  /**
+   * Hands over a new view. Resolves when every worker routes by it, so that what follows (a signal, a kill) cannot meet a
+   * request that was sent by the old one. Rejects with `listen_failed` when a listener cannot be opened; the old view then stays.
+   */
+  apply(view: RoutingView): Promise<void>
+  /** The endpoint's process has exited: nothing is sent there from now on, in every worker, without waiting. */
+  gone(endpoint: string, reason: string): void
+  /** Resolves when the endpoint has nothing in flight in any worker, or at the deadline, with what is left. */
+  drained(endpoint: string, deadlineMs: number): Promise<{ readonly remaining: number }>
+  /** The latest readings; undefined before the first ones. */
+  telemetry(): ProxyTelemetry | undefined
+  onTelemetry(listener: (telemetry: ProxyTelemetry) => void): Disposable
+  onSignal(listener: (signal: ProxySignal) => void): Disposable
+  /** Ends the data plane: stops accepting, lets requests finish until the deadline, then cuts. */
+  shutdown(deadlineMs: number): Promise<void>
+  /** Lets go of the proxy, which carries on by itself. */
+  disconnect(): void
+}
+
+export interface ProxyIdentity {
+  readonly pid: number
+  readonly workers: number
+  /** It was running before. */
+  readonly adopted: boolean
+}
+
+/** Facts that the data plane tells as they happen. */
+export type ProxySignal =
+  | { readonly type: 'endpointUnhealthy'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  | { readonly type: 'endpointRecovered'; readonly endpoint: string; readonly service: string }
+  /** A connection to it broke or was refused: look at once whether the process lives. */
+  | { readonly type: 'endpointSuspect'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  | { readonly type: 'workerExited'; readonly pid: number; readonly code: number | undefined; readonly signal: string | undefined }
+  | { readonly type: 'disconnected'; readonly reason: string }
+  | { readonly type: 'connected'; readonly pid: number; readonly workers: number; readonly adopted: boolean }
+
+/** Counters since the proxy started, all workers together; gauges as of now. */
+export interface ProxyTelemetry {
+  /** Wall time in milliseconds. */
+  readonly at: number
+  readonly pid: number
+  readonly startedAt: number
+  readonly viewVersion: number
+  readonly workers: readonly WorkerTelemetry[]
+  readonly connections: { readonly active: number; readonly accepted: number }
+  /** Requests refused before they had a service, by reason: `malformed`, `no_route`, `header_too_large`, … */
+  readonly refused: Readonly<Record<string, number>>
+  readonly services: Readonly<Record<string, ServiceTelemetry>>
+  readonly endpoints: Readonly<Record<string, EndpointTelemetry>>
+}
+
+export interface WorkerTelemetry {
+  readonly pid: number
+  readonly connections: number
+  readonly memoryBytes: number
+}
+
+export interface ServiceTelemetry {
+  readonly requests: number
+  /** Finished requests by status class, `1xx` … `5xx`, and `aborted` for those the client left or that were cut. */
+  readonly responses: Readonly<Record<string, number>>
+  readonly active: number
+  readonly retried: number
+  readonly parked: number
+  readonly parkedTotal: number
+  readonly shed: number
+  readonly tunnels: number
+  readonly requestBytes: number
+  readonly responseBytes: number
+  /** From the request head to the end of the answer, in microseconds. */
+  readonly duration: HistogramData
+}
+
+export interface EndpointTelemetry {
+  readonly service: string
+  readonly address: string
+  readonly active: number
+  readonly requests: number
+  readonly errors: number
+  /** Time to the first byte, peak-sensitive moving average, in milliseconds. */
+  readonly ewmaMs: number | undefined
+  readonly health: 'healthy' | 'unhealthy' | 'pending'
+  readonly reason: string | undefined
+}

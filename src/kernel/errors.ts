@@ -1,0 +1,56 @@
+/**
+ * Errors are part of the interface: a stable `code` for programs, a sentence for people (lower case,
+ * what was tried, on what, what was got) and, where it is known, what to do about it.
+ */
+
+export interface HoldfastErrorOptions {
+  /** What to do about it, as one imperative sentence. */
+  readonly hint?: string
+  /** Facts a program may want: `{ path, found, expected }`. Never a secret. */
+  readonly details?: unknown
+  readonly cause?: unknown
+}
+
+/** The base of every error that Holdfast throws on purpose. */
+export class HoldfastError extends Error {
+  override readonly name: string = 'HoldfastError'
+  /** A stable snake_case word. */
+  readonly code: string
+  readonly hint: string | undefined
+  readonly details: unknown
+
+  constructor(code: string, message: string, options: HoldfastErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+    this.details = options.details
+  }
+}
+
+/** Thrown when the program contradicts itself. It is a bug, so nobody catches it to steer control flow. */
+export class InvariantError extends HoldfastError {
+  override readonly name = 'InvariantError'
+
+  constructor(message: string) {
+    super('invariant', message)
+  }
+}
+
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantError(message)
+}
+
+export function unreachable(value: never): never {
+  throw new InvariantError(`unreachable: ${JSON.stringify(value)}`)
+}
+
+/** The sentence of anything that was thrown, with its causes. */
+export function messageOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  return thrown.cause === undefined ? thrown.message : `${thrown.message}: ${messageOf(thrown.cause)}`
+}
+
+/** The `code` of a system error (`ENOENT`, `EADDRINUSE`) or of a HoldfastError. */
+export function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
+}

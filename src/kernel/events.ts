@@ -1,0 +1,97 @@
+/**
+ * Facts that happened, past tense, one typed map. An event carries a sentence for people and data for
+ * programs; `cause` is the id of the event that led to it, so that a chain can be followed back.
+ */
+import type { WallTime } from './time.ts'
+
+export interface EventData {
+  'holdfast.started': { readonly pid: number; readonly version: string; readonly adopted: number }
+  'holdfast.stopped': { readonly reason: string }
+  'config.applied': { readonly file: string | undefined; readonly changes: readonly string[] }
+  'config.refused': { readonly file: string | undefined; readonly problems: readonly string[] }
+  'service.added': Record<string, never>
+  'service.removed': Record<string, never>
+  'service.changed': { readonly revision: number; readonly changes: readonly string[] }
+  'service.healthChanged': { readonly from: string; readonly to: string }
+  'service.scaled': { readonly from: number; readonly to: number; readonly trigger: 'manual' | 'config'; readonly reason: string; readonly actor: string }
+  'service.restarted': { readonly actor: string; readonly instances: number; readonly replaced: number; readonly error?: string }
+  'service.maintenanceChanged': { readonly enabled: boolean; readonly actor: string }
+  'instance.started': { readonly pid: number; readonly port: number; readonly revision: number }
+  'instance.adopted': { readonly pid: number; readonly port: number; readonly revision: number }
+  'instance.ready': { readonly port: number; readonly bootMs: number }
+  'instance.unhealthy': { readonly reason: string }
+  'instance.recovered': Record<string, never>
+  'instance.draining': { readonly reason: string }
+  'instance.exited': {
+    readonly code?: number
+    readonly signal?: string
+    readonly class: string
+    readonly uptimeMs: number
+    readonly stderrTail: readonly string[]
+  }
+  'instance.crashLooping': { readonly failures: number; readonly nextStartAt: WallTime; readonly stderrTail: readonly string[] }
+  'instance.startFailed': { readonly reason: string; readonly stderrTail: readonly string[] }
+  'endpoint.unhealthy': { readonly address: string; readonly reason: string }
+  'endpoint.recovered': { readonly address: string }
+  'endpoint.added': { readonly address: string; readonly actor: string }
+  'endpoint.removed': { readonly address: string; readonly actor: string }
+  'endpoint.maintenanceChanged': { readonly address: string; readonly enabled: boolean; readonly actor: string }
+  'proxy.started': { readonly pid: number; readonly workers: number }
+  'proxy.adopted': { readonly pid: number; readonly workers: number }
+  'proxy.workerExited': { readonly pid: number; readonly code?: number; readonly signal?: string }
+  'proxy.disconnected': { readonly reason: string }
+  'store.setAside': { readonly file: string; readonly reason: string }
+  'access.granted': AuditData
+  'access.denied': AuditData
+  'action.done': AuditData
+  'action.failed': AuditData & { readonly error: string }
+  'token.created': { readonly actor: string; readonly role: string; readonly expiresAt: WallTime }
+  'apikey.created': { readonly actor: string; readonly role: string; readonly keyId: string; readonly name: string }
+  'apikey.revoked': { readonly actor: string; readonly keyId: string }
+}
+
+/** Who did what from where; never the credential itself. */
+export interface AuditData {
+  readonly actor: string
+  readonly role: string
+  readonly action: string
+  readonly address: string
+  readonly requestId: string
+  readonly status: number
+}
+
+export type EventType = keyof EventData
+export type EventLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
+
+export interface EventOf<T extends EventType> {
+  /** Sorts by time of making. */
+  readonly id: string
+  /** Strictly rising in one data directory; survives restarts. */
+  readonly seq: number
+  readonly time: WallTime
+  readonly type: T
+  readonly level: EventLevel
+  readonly message: string
+  readonly region: string
+  readonly service: string | undefined
+  readonly instance: string | undefined
+  readonly cause: string | undefined
+  readonly data: EventData[T]
+}
+export type AnyEvent = { [T in EventType]: EventOf<T> }[EventType]
+
+/** What the announcer says; the sink adds id, seq, time and region. */
+export interface EventInput<T extends EventType> {
+  readonly message: string
+  readonly data: EventData[T]
+  readonly level?: EventLevel
+  readonly service?: string | undefined
+  readonly instance?: string | undefined
+  readonly cause?: string | undefined
+}
+
+/** Where parts announce facts. The announcer never waits and never learns who listens. */
+export interface EventSink {
+  /** Returns the event's id, to be handed on as the `cause` of what follows. */
+  emit<T extends EventType>(type: T, event: EventInput<T>): string
+}

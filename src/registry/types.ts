@@ -1,0 +1,159 @@
+/** What exists and where it stands: the nouns that supervisor, balancer, API and CLI share. */
+import type { Duration, WallTime } from '../kernel/time.ts'
+
+/** One immutable, numbered spec of a service. */
+export interface Revision {
+  readonly service: string
+  readonly number: number
+  /** The user's own label. */
+  readonly version: string | undefined
+  /** Hash of everything that makes instances differ; equal hash, equal revision. */
+  readonly specHash: string
+  readonly createdAt: WallTime
+}
+
+/** Where an instance stands, as users see it. */
+export const instancePhases = ['starting', 'ready', 'unhealthy', 'draining', 'stopping', 'backoff', 'crashLooping', 'done'] as const
+export type InstancePhase = (typeof instancePhases)[number]
+
+/** Names a process beyond doubt: a pid alone is reused. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** Field 22 of /proc/PID/stat; 0 where there is no /proc. */
+  readonly startTicks: number
+  /** /proc/sys/kernel/random/boot_id; empty where there is no /proc. */
+  readonly bootId: string
+}
+
+/** One running copy of a revision. */
+export interface InstanceStatus {
+  /** `shop-3f2a9c`: unique for good. */
+  readonly id: string
+  readonly service: string
+  readonly revision: number
+  readonly version: string | undefined
+  readonly phase: InstancePhase
+  readonly pid: number | undefined
+  readonly host: string
+  readonly port: number
+  readonly startedAt: WallTime | undefined
+  readonly readyAt: WallTime | undefined
+  /** How often this slot has been restarted after an unordered exit. */
+  readonly restarts: number
+  /** Why it is in this phase, in one sentence; undefined when all is well. */
+  readonly reason: string | undefined
+  readonly nextStartAt: WallTime | undefined
+  readonly lastExit: ExitReport | undefined
+  readonly resources: ResourceReading | undefined
+}
+
+export interface ResourceReading {
+  /** Share of one core, in percent, since the reading before. */
+  readonly cpuPercent: number
+  readonly memoryBytes: number
+}
+
+/** How an instance ended, with the evidence. */
+export interface ExitReport {
+  readonly at: WallTime
+  readonly code: number | undefined
+  readonly signal: string | undefined
+  readonly class: ExitClass
+  readonly uptime: Duration
+  /** One sentence: `exited with code 1 after 320 ms`. */
+  readonly reason: string
+  /** The last lines of stderr, oldest first. */
+  readonly stderrTail: readonly string[]
+}
+
+/**
+ * ordered: we stopped it; completed: code 0; config: code 78; oom: the kernel was out of memory; killed: a signal from
+ * outside that no program raises itself; crash: any other end; startFailed: never became ready, or could not be spawned;
+ * unknown: ended while no control process was its parent.
+ */
+export type ExitClass = 'ordered' | 'completed' | 'config' | 'oom' | 'killed' | 'crash' | 'startFailed' | 'unknown'
+
+/** An address that can take traffic. */
+export interface EndpointStatus {
+  /** The instance's id, or `host:port` of a static endpoint, or the id the API gave it. */
+  readonly id: string
+  readonly service: string
+  readonly host: string
+  readonly port: number
+  readonly weight: number
+  /** `active`: may be picked; the others may not. */
+  readonly state: 'active' | 'draining' | 'maintenance'
+  readonly health: 'healthy' | 'unhealthy' | 'pending'
+  /** Why it is unhealthy. */
+  readonly reason: string | undefined
+  readonly instance: string | undefined
+  readonly traffic: EndpointTraffic
+}
+
+/** Readings of the data plane since it started, all workers together. */
+export interface EndpointTraffic {
+  /** Requests in flight. */
+  readonly active: number
+  readonly requests: number
+  /** Answers 5xx and failed attempts. */
+  readonly errors: number
+  /** Mean time to the first byte over the last seconds, in milliseconds; undefined before the first answer. */
+  readonly responseTimeMs: number | undefined
+}
+
+export interface ServiceStatus {
+  readonly name: string
+  readonly kind: 'process' | 'static'
+  readonly version: string | undefined
+  readonly revision: number
+  /**
+   * healthy: as many ready as wanted; degraded: at least one ready; unhealthy: none ready;
+   * starting: none ready yet, some on the way; maintenance: switched off by hand.
+   */
+  readonly health: 'healthy' | 'degraded' | 'unhealthy' | 'starting' | 'maintenance'
+  readonly reason: string | undefined
+  readonly desired: number
+  readonly ready: number
+  readonly maintenance: boolean
+  readonly routes: readonly string[]
+  readonly dependsOn: readonly string[]
+  readonly instances: readonly InstanceStatus[]
+  readonly endpoints: readonly EndpointStatus[]
+  readonly traffic: ServiceTraffic
+}
+
+/** Counts since the data plane started; rates and quantiles over the last 10 seconds. */
+export interface ServiceTraffic {
+  readonly requests: number
+  readonly active: number
+  /** Answers 5xx made by the service or by the balancer for it. */
+  readonly errors: number
+  readonly retried: number
+  /** Waiting now because no endpoint is ready. */
+  readonly parked: number
+  readonly parkedTotal: number
+  /** Parked requests that were refused or timed out. */
+  readonly shed: number
+  readonly tunnels: number
+  readonly requestRate: number
+  readonly errorRate: number
+  readonly p50Ms: number | undefined
+  readonly p95Ms: number | undefined
+  readonly p99Ms: number | undefined
+}
+
+export const emptyServiceTraffic: ServiceTraffic = {
+  requests: 0,
+  active: 0,
+  errors: 0,
+  retried: 0,
+  parked: 0,
+  parkedTotal: 0,
+  shed: 0,
+  tunnels: 0,
+  requestRate: 0,
+  errorRate: 0,
+  p50Ms: undefined,
+  p95Ms: undefined,
+  p99Ms: undefined,
+}
