@@ -13,7 +13,13 @@ export interface EventData {
   'service.removed': Record<string, never>
   'service.changed': { readonly revision: number; readonly changes: readonly string[] }
   'service.healthChanged': { readonly from: string; readonly to: string }
-  'service.scaled': { readonly from: number; readonly to: number; readonly trigger: 'manual' | 'config'; readonly reason: string; readonly actor: string }
+  'service.scaled': {
+    readonly from: number
+    readonly to: number
+    readonly trigger: 'manual' | 'config'
+    readonly reason: string
+    readonly actor: string
+  }
   'service.restarted': { readonly actor: string; readonly instances: number; readonly replaced: number; readonly error?: string }
   'service.maintenanceChanged': { readonly enabled: boolean; readonly actor: string }
   'instance.started': { readonly pid: number; readonly port: number; readonly revision: number }

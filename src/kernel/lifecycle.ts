@@ -29,7 +29,7 @@ export class Lifecycle {
       } catch (cause) {
         const stopErrors = await this.#stopAll(AbortSignal.timeout(failedStartStopTimeout))
         if (stopErrors.length === 0) throw cause
-        throw new AggregateError([cause, ...stopErrors], `${component.name} failed to start, and some parts did not stop cleanly`)
+        throw new AggregateError([cause, ...stopErrors], `${component.name} failed to start, and some parts did not stop cleanly`, { cause })
       }
       this.#running.push(component)
     }

@@ -1,0 +1,47 @@
+/**
+ * `npm test`: all there is. The steps run one after the other and a failure does not hide what comes
+ * later; vitest on this Node is last, so that its closing lines are the last that is read.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const vitest = 'node_modules/vitest/vitest.mjs'
+const node24 = 'node_modules/node24/bin/node'
+const isCi = process.env.CI === 'true'
+const failed = []
+
+function step(name, command, args) {
+  console.log(`\n── ${name} ${'─'.repeat(Math.max(0, 90 - name.length))}`)
+  const started = performance.now()
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' })
+  if (error !== undefined) console.error(`cannot run ${command}: ${error.message}`)
+  const passed = status === 0
+  if (!passed) failed.push(name)
+  if (args[0] !== vitest) console.log(`${passed ? 'done' : 'FAILED'}: ${name}, ${((performance.now() - started) / 1000).toFixed(0)} s`)
+  return passed
+}
+
+/** Node 20 is what many servers run and 24 is what new ones run: everything but the browser runs on both. */
+function onNode24() {
+  if (process.version.startsWith('v24.')) return
+  if (existsSync(new URL(`../${node24}`, import.meta.url))) {
+    step('unit, conformance and integration on Node 24', node24, [vitest, 'run', 'src/', 'test/conformance/', 'test/integration/'])
+    return
+  }
+  console.log(`\nskipped: tests on Node 24 (${node24} is not installed; it exists for Linux on x64)`)
+  if (isCi) failed.push('Node 24 is missing')
+}
+
+step('real servers', 'bash', ['scripts/test-servers.sh'])
+step('build', process.execPath, ['scripts/build.mjs'])
+step('static checks', process.execPath, ['scripts/check.mjs', 'types', 'lint', 'format', 'imports', 'unused'])
+step('chaos, short', process.execPath, ['node_modules/tsx/dist/cli.mjs', 'test/chaos/main.ts', '--seconds', '5'])
+onNode24()
+step(`all tests on Node ${process.versions.node}`, process.execPath, [vitest, 'run'])
+
+if (failed.length > 0) {
+  console.error(`failed: ${failed.join('; ')}`)
+  process.exit(1)
+}
