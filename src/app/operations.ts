@@ -14,6 +14,8 @@ export interface Actor {
   /** `alice`, `apikey:ci`, `cli`, `config`. */
   readonly name: string
   readonly address: string
+  /** The id of the event that recorded the request: the `cause` of the events it leads to. */
+  readonly cause?: string
 }
 
 export interface Overview {
@@ -75,6 +77,17 @@ export interface ConfigChange {
   readonly effect: string
 }
 
+/** One effective value of the configuration and where it came from. */
+export interface ConfigOrigin {
+  /** `services.web.instances` */
+  readonly path: string
+  /** Secrets as `***`. */
+  readonly value: unknown
+  readonly source: 'default' | 'file' | 'environment'
+  /** `holdfast.yml:7:5`, `PORT`; undefined for a default. */
+  readonly where?: string | undefined
+}
+
 export interface NewServer {
   readonly host: string
   readonly port: number
@@ -87,6 +100,8 @@ export interface Operations {
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */
   shownConfig(): unknown
+  /** Every effective value of the configuration and where it came from. */
+  explainConfig(): readonly ConfigOrigin[]
   overview(): Overview
   services(): readonly ServiceStatus[]
   service(name: string): ServiceStatus
@@ -114,6 +129,8 @@ export interface Operations {
   /** Changes with the effective configuration; the ETag of `GET /config`. */
   configTag(): string
 
+  /** Resolves when the state store can be read; rejects with `unavailable` when it cannot. */
+  checkStore(): Promise<void>
   /** Prometheus text. */
   metrics(): Promise<string>
   /** Drains and stops everything, then ends the control process. Resolves when the order is taken. */
