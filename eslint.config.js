@@ -116,6 +116,7 @@ export default defineConfig(
   {
     files: ['**/*.{js,mjs,cjs}'],
     extends: [tseslint.configs.disableTypeChecked],
+    rules: { 'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }] },
     languageOptions: {
       globals: Object.fromEntries(
         'AbortController AbortSignal Buffer URL clearInterval clearTimeout console fetch module performance process queueMicrotask setImmediate setInterval setTimeout structuredClone'

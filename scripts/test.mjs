@@ -34,6 +34,11 @@ function onNode24() {
   if (isCi) failed.push('Node 24 is missing')
 }
 
+if (process.execPath.includes('/node_modules/')) {
+  console.error(`this is ${process.execPath}, not the Node you installed; run \`npm run prepare\` once, which takes it off the PATH`)
+  process.exit(1)
+}
+
 step('real servers', 'bash', ['scripts/test-servers.sh'])
 step('build', process.execPath, ['scripts/build.mjs'])
 step('static checks', process.execPath, ['scripts/check.mjs', 'types', 'lint', 'format', 'imports', 'unused'])

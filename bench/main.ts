@@ -1,0 +1,17 @@
+/** `npm run bench -- NAME [options]` */
+import { benchProxy } from './proxy/command.ts'
+
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { proxy: benchProxy }
+
+const [name, ...args] = process.argv.slice(2)
+const bench = name === undefined ? undefined : benches[name]
+if (bench === undefined) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join(' | ')} [options]`)
+  process.exit(2)
+}
+try {
+  await bench(args)
+} catch (error) {
+  console.error(`bench ${name ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`)
+  process.exit(1)
+}

@@ -1,0 +1,116 @@
+/** `npm run bench -- proxy [--seconds N] [--rounds N] [--cases a,b] [--proxies a,b] [--profile]` */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { firstLine, isInstalled, machineFacts } from '../lib/machine.ts'
+import { freePort } from '../lib/process.ts'
+import { startOrigin } from '../origin.ts'
+import { targets } from '../targets/index.ts'
+import { cases, idleCase } from './cases.ts'
+import { makeReport, toMarkdown, type Report } from './report.ts'
+import { loadCore, runInterleaved } from './run.ts'
+import { connections } from './wrk.ts'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const results = join(here, '..', 'results')
+
+export async function benchProxy(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '5' },
+      cases: { type: 'string' },
+      proxies: { type: 'string' },
+      profile: { type: 'boolean', default: false },
+    },
+  })
+  requireTools()
+  const caseNames = choose('case', values.cases, [...cases.map(({ name }) => name), idleCase.name])
+  const targetNames = choose(
+    'proxy',
+    values.proxies,
+    targets.map(({ name }) => name),
+  )
+  const settings = { rounds: positive('rounds', values.rounds), seconds: positive('seconds', values.seconds), connections }
+  const chosenCases = cases.filter(({ name }) => caseNames.includes(name))
+  const { chosenTargets, versions } = installed(targetNames)
+
+  const machine = machineFacts()
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
+  const profiles = join(results, 'profiles', stamp(machine.date))
+  try {
+    const originPort = await freePort()
+    const origin = await startOrigin(join(directory, 'origin'), originPort, loadCore)
+    try {
+      const result = await runInterleaved({
+        ...settings,
+        targets: chosenTargets,
+        cases: chosenCases,
+        idle: caseNames.includes(idleCase.name),
+        directory,
+        originPort,
+        env: values.profile ? profileEnvironment(profiles) : {},
+        onProgress: console.error,
+      })
+      publish(makeReport(result, chosenCases, { machine, versions: { ...versions }, settings }), !values.profile)
+    } finally {
+      await origin.stop()
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  if (values.profile) console.error(`profiles: ${profiles} (open them in Chrome's DevTools)`)
+}
+
+function requireTools(): void {
+  const missing = ['wrk', 'nginx', 'taskset'].filter((tool) => !isInstalled(tool))
+  if (missing.length > 0) throw new Error(`the benchmark needs ${missing.join(', ')}; run scripts/test-servers.sh`)
+}
+
+function installed(names: readonly string[]): { chosenTargets: typeof targets; versions: Record<string, string> } {
+  const versions: Record<string, string> = {}
+  const chosenTargets = targets.filter((target) => {
+    if (!names.includes(target.name)) return false
+    const version = target.version()
+    if (version === undefined) console.error(`skipped: ${target.name} is not installed or not built`)
+    else versions[target.name] = version
+    return version !== undefined
+  })
+  if (chosenTargets.length === 0) throw new Error('no proxy to measure')
+  return { chosenTargets, versions }
+}
+
+function choose(what: string, list: string | undefined, known: readonly string[]): readonly string[] {
+  const chosen = list?.split(',') ?? known
+  const unknown = chosen.filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new Error(`unknown ${what} ${unknown.join(', ')}; there are ${known.join(', ')}`)
+  return chosen
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, got ${text}`)
+  return value
+}
+
+const profileEnvironment = (directory: string): Record<string, string> => ({
+  NODE_OPTIONS: `--import=${pathToFileURL(join(here, '..', 'lib', 'profile.mjs')).href}`,
+  HOLDFAST_PROFILE_DIR: directory,
+})
+
+const stamp = (date: string): string => date.slice(0, 16).replace(':', '')
+
+/** A profiled run is slower than the truth: it is shown, not kept. */
+function publish(report: Report, keep: boolean): void {
+  const markdown = toMarkdown(report)
+  console.log(markdown)
+  if (!keep) return
+  mkdirSync(results, { recursive: true })
+  const file = join(results, `proxy-${stamp(report.machine.date)}`)
+  writeFileSync(`${file}.md`, markdown)
+  writeFileSync(`${file}.json`, `${JSON.stringify({ ...report, wrk: firstLine('wrk', ['-v']) }, undefined, 1)}\n`)
+  console.error(`written: ${file}.md and .json`)
+}
