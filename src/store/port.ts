@@ -5,12 +5,17 @@
  * Promises (see the conformance suite in `test/conformance/`):
  * - A transaction is atomic and durable when its promise resolves; `kill -9` at any instant leaves all of it or nothing.
  * - `revision` rises by exactly one per committed transaction that changed something.
- * - A watcher sees every change under its prefix once, in the order of revisions, from the revision it asked for.
+ * - A watcher sees every change under its prefix once, in the order of revisions, from the revision it asked for, and what a
+ *   commit changed before that commit's promise resolves.
+ *
+ * Errors: `store_invalid` (a key that is empty, not well-formed text or has U+0000; a value that is not JSON; a key written twice
+ * in one transaction), `store_limit`, `store_unavailable`, `disk_full`. A transaction that rejects wrote nothing.
  */
 import type { Component } from '../kernel/lifecycle.ts'
 
 export interface Entry<T = unknown> {
   readonly key: string
+  /** Frozen through and through; make a copy to change it. */
   readonly value: T
   /** Store revision at which this key was created. */
   readonly createRevision: number
@@ -29,6 +34,7 @@ export type Write = { readonly put: string; readonly value: unknown } | { readon
 export interface Transaction {
   /** All must hold, or nothing is written. Default: none. */
   readonly compare?: readonly Compare[]
+  /** At most one for each key. To delete what does not exist changes nothing. */
   readonly writes: readonly Write[]
 }
 
@@ -45,12 +51,14 @@ export const storeLimits = { keyBytesMax: 512, valueBytesMax: 1_048_576, writesM
 
 export interface StateStore extends Component {
   get<T>(key: string): Promise<Entry<T> | undefined>
-  /** All entries whose key begins with `prefix`, in key order. */
+  /** All entries whose key begins with `prefix`, in the order of their code points. */
   list<T>(prefix: string): Promise<readonly Entry<T>[]>
   commit(transaction: Transaction): Promise<TransactionResult>
   /**
    * Calls `onChange` for each change under `prefix` after `fromRevision` (default: from now on), in order, until disposed.
-   * A watch that asks for a revision no longer kept gets `onError` with code `compacted`.
+   * A watch that asks for a revision no longer kept gets `onError` with code `compacted` and has ended. Every other error, also one
+   * thrown by `onChange`, goes to `onError` (without one: to the process's handler of uncaught errors) and the watch goes on.
+   * To know a prefix from now on, watch it first and list it then, in the same tick.
    */
   watch(prefix: string, onChange: (change: Change) => void, options?: { fromRevision?: number; onError?: (error: Error) => void }): Disposable
 }
@@ -72,10 +80,13 @@ export interface EventQuery {
   readonly service?: string
   /** A type, or the noun before its dot. */
   readonly type?: string
+  /** This level and the graver ones. */
   readonly level?: string
   /** Only events with `seq` below this (newest first), or above this when `order` is `ascending`. */
   readonly after?: number
+  /** Only events of this wall time (in milliseconds) or later. */
   readonly since?: number
+  /** @default 'descending' */
   readonly order?: 'ascending' | 'descending'
   /** @default 100, at most 1,000 */
   readonly limit?: number
@@ -83,8 +94,10 @@ export interface EventQuery {
 
 /** The log of events, kept bounded: the oldest go when there are more than `eventsMax`. */
 export interface EventLog {
+  /** The event is in the log on return. Throws `store_unavailable` or `disk_full`; it is then not. */
   append(event: StoredEvent): void
   query(query: EventQuery): readonly StoredEvent[]
+  /** No event so far has a higher `seq`; 0 when there was none. */
   lastSeq(): number
 }
 /** @default 100,000 events */

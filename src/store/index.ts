@@ -1,0 +1,11 @@
+/** The store room's door: what keeps the state of Holdfast and the log of its events. */
+export type { HistoryLimits } from './backend.ts'
+export { deepFreeze } from './core/json.ts'
+export { eventLevels, selectEvents } from './core/select-events.ts'
+export { MemoryEventLog, type MemoryEventLogOptions } from './memory/memory-event-log.ts'
+export { MemoryStore, type MemoryStoreOptions } from './memory/memory-store.ts'
+export { SqliteEventLog, type SqliteEventLogOptions } from './sqlite/sqlite-event-log.ts'
+export { SqliteStore, type SqliteStoreOptions } from './sqlite/sqlite-store.ts'
+export { StateFile, type SetAside, type StateFileOptions } from './sqlite/state-file.ts'
+export { eventsMax, storeLimits } from './port.ts'
+export type { Change, Compare, Entry, EventLog, EventQuery, StateStore, StoredEvent, Transaction, TransactionResult, Write } from './port.ts'

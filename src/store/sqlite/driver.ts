@@ -1,0 +1,36 @@
+/**
+ * The SQLite binding: Node's own where it has one (22.13 and later), else a package with the same
+ * interface. Only what both have and we use is written down here.
+ */
+import { HoldfastError } from '../../kernel/errors.ts'
+
+export type SqlValue = string | number | null
+
+export interface Statement {
+  get(...values: SqlValue[]): unknown
+  all(...values: SqlValue[]): unknown[]
+  run(...values: SqlValue[]): { readonly changes: number | bigint }
+}
+
+export interface Database {
+  exec(sql: string): void
+  prepare(sql: string): Statement
+  close(): void
+}
+
+export interface Driver {
+  readonly DatabaseSync: new (path: string) => Database
+}
+
+export async function loadDriver(): Promise<Driver> {
+  const builtIn = process.getBuiltinModule('node:sqlite') as Driver | undefined
+  if (builtIn) return builtIn
+  try {
+    return (await import('@photostructure/sqlite')) as unknown as Driver
+  } catch (cause) {
+    throw new HoldfastError('store_unavailable', `loading SQLite for Node ${process.versions.node} on ${process.platform}-${process.arch} failed`, {
+      hint: 'Use Node 22.13 or later, which has SQLite built in, or install the package @photostructure/sqlite again.',
+      cause,
+    })
+  }
+}
