@@ -1,0 +1,10 @@
+/** Access: who somebody is, and what they may do. */
+export { Access, failedCredentialsLimit, type AccessDeps } from './access.ts'
+export { apiKeyTtlDefault, apiKeyTtlMax, apiKeysMax } from './api-keys.ts'
+export { addressKey, isLoopback } from './core/address.ts'
+export { may, permissions, type Permission } from './core/permissions.ts'
+export { RateLimiter, type RateDecision, type RateLimit } from './core/rate-limiter.ts'
+export { includesRole, isRole, roles, type Role } from './core/roles.ts'
+export { loginCodeTtl, type LoginCode } from './login-codes.ts'
+export { subjectPattern, tokenAudience, tokenIssuer, tokenTtlDefault, tokenTtlMax } from './tokens.ts'
+export type { ApiKeyInfo, Authentication, MintedToken, Principal } from './types.ts'

@@ -1,0 +1,146 @@
+/** The nouns of the registry as JSON. A field that is not known is left out. The types of `src/registry/types.ts` must fit these; the compiler checks it where they are sent. */
+import { z } from 'zod'
+import { instancePhases } from '../../registry/types.ts'
+
+const moment = z.number().describe('Milliseconds since 1970.')
+const milliseconds = z.number().optional().describe('Milliseconds; absent before the first answer.')
+
+export const endpointSchema = z
+  .object({
+    id: z.string(),
+    service: z.string(),
+    host: z.string(),
+    port: z.number(),
+    weight: z.number(),
+    state: z.enum(['active', 'draining', 'maintenance']),
+    health: z.enum(['healthy', 'unhealthy', 'pending']),
+    reason: z.string().optional().describe('Why it is unhealthy.'),
+    instance: z.string().optional(),
+    traffic: z.object({ active: z.number(), requests: z.number(), errors: z.number(), responseTimeMs: milliseconds }),
+  })
+  .meta({ id: 'Endpoint' })
+
+const exitSchema = z.object({
+  at: moment,
+  code: z.number().optional(),
+  signal: z.string().optional(),
+  class: z.enum(['ordered', 'completed', 'config', 'oom', 'killed', 'crash', 'startFailed', 'unknown']),
+  uptime: z.number().describe('Milliseconds.'),
+  reason: z.string(),
+  stderrTail: z.array(z.string()),
+})
+
+export const instanceSchema = z
+  .object({
+    id: z.string(),
+    service: z.string(),
+    revision: z.number(),
+    version: z.string().optional(),
+    phase: z.enum(instancePhases),
+    pid: z.number().optional(),
+    host: z.string(),
+    port: z.number(),
+    startedAt: moment.optional(),
+    readyAt: moment.optional(),
+    restarts: z.number(),
+    reason: z.string().optional(),
+    nextStartAt: moment.optional(),
+    lastExit: exitSchema.optional(),
+    resources: z.object({ cpuPercent: z.number(), memoryBytes: z.number() }).optional(),
+  })
+  .meta({ id: 'Instance' })
+
+export const trafficSchema = z
+  .object({
+    requests: z.number(),
+    active: z.number(),
+    errors: z.number(),
+    retried: z.number(),
+    parked: z.number(),
+    parkedTotal: z.number(),
+    shed: z.number(),
+    tunnels: z.number(),
+    requestRate: z.number().describe('Per second, over the last 10 seconds.'),
+    errorRate: z.number().describe('Share, 0 to 1, over the last 10 seconds.'),
+    p50Ms: milliseconds,
+    p95Ms: milliseconds,
+    p99Ms: milliseconds,
+  })
+  .meta({ id: 'Traffic' })
+
+export const serviceSchema = z
+  .object({
+    name: z.string(),
+    kind: z.enum(['process', 'static']),
+    version: z.string().optional(),
+    revision: z.number(),
+    health: z.enum(['healthy', 'degraded', 'unhealthy', 'starting', 'maintenance']),
+    reason: z.string().optional(),
+    desired: z.number(),
+    ready: z.number(),
+    maintenance: z.boolean(),
+    routes: z.array(z.string()),
+    dependsOn: z.array(z.string()),
+    instances: z.array(instanceSchema),
+    endpoints: z.array(endpointSchema),
+    traffic: trafficSchema,
+  })
+  .meta({ id: 'Service' })
+
+const histogramSchema = z.object({ count: z.number(), sum: z.number(), buckets: z.array(z.array(z.number())) })
+
+export const proxySchema = z
+  .object({
+    at: moment,
+    pid: z.number(),
+    startedAt: moment,
+    viewVersion: z.number(),
+    workers: z.array(z.object({ pid: z.number(), connections: z.number(), memoryBytes: z.number() })),
+    connections: z.object({ active: z.number(), accepted: z.number() }),
+    refused: z.record(z.string(), z.number()),
+    services: z.record(
+      z.string(),
+      z.object({
+        requests: z.number(),
+        responses: z.record(z.string(), z.number()),
+        active: z.number(),
+        retried: z.number(),
+        parked: z.number(),
+        parkedTotal: z.number(),
+        shed: z.number(),
+        tunnels: z.number(),
+        requestBytes: z.number(),
+        responseBytes: z.number(),
+        duration: histogramSchema.describe('Microseconds; log-linear buckets, [index, count].'),
+      }),
+    ),
+    endpoints: z.record(
+      z.string(),
+      z.object({
+        service: z.string(),
+        address: z.string(),
+        active: z.number(),
+        requests: z.number(),
+        errors: z.number(),
+        ewmaMs: z.number().optional(),
+        health: z.enum(['healthy', 'unhealthy', 'pending']),
+        reason: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Proxy' })
+
+export const overviewSchema = z
+  .object({
+    status: z.enum(['healthy', 'degraded', 'unhealthy']),
+    name: z.string(),
+    region: z.string(),
+    version: z.string(),
+    pid: z.number(),
+    uptime: z.number().describe('Seconds.'),
+    services: z.array(serviceSchema),
+    proxy: proxySchema.optional(),
+    proxyConnected: z.boolean(),
+    listeners: z.array(z.object({ name: z.string(), url: z.string() })),
+  })
+  .meta({ id: 'Overview' })

@@ -1,0 +1,272 @@
+/** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
+import type { Actor, ConfigChange, LogLine, Operations, Overview, ScalingRecord } from '../../app/operations.ts'
+import type { Config } from '../../config/types.ts'
+import { HoldfastError } from '../../kernel/errors.ts'
+import type { AnyEvent, EventData, EventInput, EventSink, EventType } from '../../kernel/events.ts'
+import { ms, wallTime } from '../../kernel/time.ts'
+import { emptyServiceTraffic, type EndpointStatus, type InstanceStatus, type ServiceStatus } from '../../registry/types.ts'
+import { selectEvents } from '../../store/core/select-events.ts'
+import type { EventQuery, StoredEvent } from '../../store/port.ts'
+
+export const startOfTime = 1_700_000_000_000
+
+export const testConfig: Config = {
+  file: '/srv/shop/holdfast.yml',
+  name: 'test',
+  region: 'local',
+  data: '/srv/shop/.holdfast',
+  api: { port: 0, host: '127.0.0.1', corsOrigins: ['https://ops.example.com'] },
+  metrics: { port: 0, host: '127.0.0.1' },
+  log: { level: 'silent', directory: '/srv/shop/logs' },
+  listeners: { web: { port: 8080, host: '0.0.0.0' } },
+  cluster: { workers: 2, gracefulShutdownTimeout: ms(30_000) },
+  services: { shop: serviceConfig('shop'), chat: serviceConfig('chat') },
+  access: { jwtSecret: 'a secret of more than thirty-two bytes, for tests', rateLimit: { count: 600, per: ms(60_000) } },
+}
+
+function serviceConfig(name: string): Config['services'][string] {
+  return {
+    name,
+    source: { kind: 'process', command: 'node server.js', cwd: '/srv/shop', env: {}, port: 'auto' },
+    version: 'v1',
+    instances: { min: 2, max: 2 },
+    dependsOn: [],
+    start: { timeout: ms(30_000) },
+    stop: { signal: 'SIGTERM', timeout: ms(30_000) },
+    restart: { policy: 'always', backoff: { initial: ms(1_000), max: ms(60_000) } },
+    health: undefined,
+    routes: [{ listener: 'web', host: undefined, path: `/${name}`, methods: undefined, stripPath: false }],
+    balance: { algorithm: name === 'shop' ? 'p2c-ewma' : 'least-connections', hashHeader: undefined, slowStart: ms(0) },
+    resilience: { timeout: ms(30_000), connectTimeout: ms(2_000), retries: { attempts: 1, budget: 0.2 }, parking: undefined },
+  }
+}
+
+const instance = (service: string, n: number): InstanceStatus => ({
+  id: `${service}-00000${n}`,
+  service,
+  revision: 1,
+  version: 'v1',
+  phase: 'ready',
+  pid: 4_000 + n,
+  host: '127.0.0.1',
+  port: 30_000 + n,
+  startedAt: wallTime(startOfTime - 3_700_000),
+  readyAt: wallTime(startOfTime - 3_600_000),
+  restarts: 0,
+  reason: undefined,
+  nextStartAt: undefined,
+  lastExit: undefined,
+  resources: { cpuPercent: 45, memoryBytes: 50_000_000 },
+})
+
+const endpoint = (of: InstanceStatus): EndpointStatus => ({
+  id: of.id,
+  service: of.service,
+  host: of.host,
+  port: of.port,
+  weight: 1,
+  state: 'active',
+  health: 'healthy',
+  reason: undefined,
+  instance: of.id,
+  traffic: { active: 3, requests: 1_000, errors: 10, responseTimeMs: 12.5 },
+})
+
+function service(name: string): ServiceStatus {
+  const instances = [instance(name, 1), instance(name, 2)]
+  return {
+    name,
+    kind: 'process',
+    version: 'v1',
+    revision: 1,
+    health: 'healthy',
+    reason: undefined,
+    desired: 2,
+    ready: 2,
+    maintenance: false,
+    routes: [`web /${name}`],
+    dependsOn: [],
+    instances,
+    endpoints: instances.map(endpoint),
+    traffic: { ...emptyServiceTraffic, requests: 2_000, errors: 20, requestRate: 50, errorRate: 0.01, p50Ms: 12, p95Ms: 30, p99Ms: 80 },
+  }
+}
+
+/** What was asked, in order: `scale shop 5 by alice`. */
+export class FakeOperations implements Operations, EventSink {
+  readonly journal: string[] = []
+  readonly actors: Actor[] = []
+  readonly stored: (StoredEvent & { readonly event: AnyEvent })[] = []
+  serviceList: ServiceStatus[] = [service('shop'), service('chat')]
+  proxyConnected = true
+  /** The next call that changes or checks something fails with it. */
+  failure: Error | undefined
+  logLines: LogLine[] = []
+  readonly #eventListeners = new Set<(event: AnyEvent) => void>()
+  readonly #logListeners = new Set<(line: LogLine) => void>()
+  #seq = 0
+
+  get listening(): number {
+    return this.#eventListeners.size + this.#logListeners.size
+  }
+
+  emit<T extends EventType>(type: T, event: EventInput<T>): string {
+    const seq = ++this.#seq
+    const { message, level = 'info', data, service: of, instance: by, cause } = event
+    const id = `01HF${String(seq).padStart(22, '0')}`
+    const made = { id, seq, time: wallTime(startOfTime + seq), type, level, message, region: 'local', service: of, instance: by, cause, data } as unknown as AnyEvent
+    this.stored.push({ id, seq, time: made.time, type, level, service: of, instance: by, event: made })
+    for (const listener of this.#eventListeners) listener(made)
+    return id
+  }
+
+  /** Data of the events of one type. */
+  dataOf<T extends EventType>(type: T): EventData[T][] {
+    return this.stored.filter((line) => line.type === type).map(({ event }) => event.data as EventData[T])
+  }
+
+  config = (): Config => testConfig
+  shownConfig = (): unknown => ({ name: 'test', access: { jwtSecret: '***' } })
+  explainConfig: Operations['explainConfig'] = () => [{ path: 'name', value: 'test', source: 'file', where: 'holdfast.yml:1:7' }]
+  services = (): readonly ServiceStatus[] => this.serviceList
+  endpoints = (): readonly EndpointStatus[] => this.serviceList.flatMap(({ endpoints }) => endpoints)
+  instances = (name: string): readonly InstanceStatus[] => this.service(name).instances
+  scalingEvents = (limit: number): readonly ScalingRecord[] => [scaled('s-2', 2, 4), scaled('s-1', 3, 2)].slice(0, limit)
+  configTag = (): string => 'tag-1'
+  metrics = (): Promise<string> => Promise.resolve('# TYPE holdfast_up gauge\nholdfast_up 1\n')
+
+  overview(): Overview {
+    return {
+      status: 'healthy',
+      name: 'test',
+      region: 'local',
+      version: '0.1.0',
+      pid: 4_000,
+      uptime: 3_600,
+      services: this.serviceList,
+      proxyConnected: this.proxyConnected,
+      listeners: [{ name: 'web', url: 'http://127.0.0.1:8080' }],
+      proxy: {
+        at: startOfTime,
+        pid: 4_100,
+        startedAt: startOfTime,
+        viewVersion: 7,
+        workers: [{ pid: 4_101, connections: 150, memoryBytes: 60_000_000 }],
+        connections: { active: 150, accepted: 5_000 },
+        refused: { no_route: 2 },
+        services: {
+          shop: {
+            requests: 2_000,
+            responses: { '2xx': 1_980, '5xx': 20 },
+            active: 6,
+            retried: 1,
+            parked: 0,
+            parkedTotal: 0,
+            shed: 0,
+            tunnels: 0,
+            requestBytes: 1,
+            responseBytes: 2,
+            duration: { count: 2_000, sum: 500_000_000, buckets: [[300, 2_000]] },
+          },
+        },
+        endpoints: {},
+      },
+    }
+  }
+
+  service(name: string): ServiceStatus {
+    const found = this.serviceList.find((one) => one.name === name)
+    if (!found) throw new HoldfastError('unknown_service', `there is no service "${name}"`, { hint: 'there are: shop, chat' })
+    return found
+  }
+
+  async checkStore(): Promise<void> {
+    await this.#asked('check store')
+  }
+
+  async scale(name: string, instances: number, { actor, reason }: { reason?: string; actor: Actor }): Promise<ScalingRecord> {
+    await this.#asked(`scale ${name} ${instances}${reason === undefined ? '' : ` (${reason})`}`, actor)
+    return scaled('s-3', this.service(name).desired, instances)
+  }
+
+  async restart(name: string, { actor }: { actor: Actor }): Promise<{ service: string; replaced: { from: string; to: string }[] }> {
+    await this.#asked(`restart ${name}`, actor)
+    return { service: this.service(name).name, replaced: [{ from: 'shop-000001', to: 'shop-000003' }] }
+  }
+
+  async setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, { actor }: { actor: Actor }): Promise<void> {
+    await this.#asked(`maintenance ${JSON.stringify(target)} ${enabled}`, actor)
+  }
+
+  async addServer(server: { host: string; port: number; weight?: number; service?: string }, { actor }: { actor: Actor }): Promise<EndpointStatus> {
+    await this.#asked(`add ${JSON.stringify(server)}`, actor)
+    const traffic = { active: 0, requests: 0, errors: 0, responseTimeMs: undefined }
+    const { host, port, weight = 1, service: of = 'shop' } = server
+    return { id: `${host}:${port}`, service: of, host, port, weight, state: 'active', health: 'pending', reason: undefined, instance: undefined, traffic }
+  }
+
+  async removeServer(id: string, { actor }: { actor: Actor }): Promise<void> {
+    await this.#asked(`remove ${id}`, actor)
+    if (!this.endpoints().some((one) => one.id === id)) throw new HoldfastError('unknown_endpoint', `there is no endpoint "${id}"`)
+  }
+
+  events(query: EventQuery): readonly AnyEvent[] {
+    const chosen = new Set(selectEvents(this.stored, query).map(({ seq }) => seq))
+    const found = this.stored.filter(({ seq }) => chosen.has(seq)).map(({ event }) => event)
+    return query.order === 'ascending' ? found : found.toReversed()
+  }
+
+  onEvent(listener: (event: AnyEvent) => void): Disposable {
+    this.#eventListeners.add(listener)
+    return { [Symbol.dispose]: () => this.#eventListeners.delete(listener) }
+  }
+
+  async logs(name: string, query: { grep?: string; limit?: number; since?: number }): Promise<readonly LogLine[]> {
+    await this.#asked(`logs ${name} ${JSON.stringify(query)}`)
+    return this.logLines
+  }
+
+  followLogs(_name: string, _query: object, onLine: (line: LogLine) => void): Disposable {
+    this.#logListeners.add(onLine)
+    return { [Symbol.dispose]: () => this.#logListeners.delete(onLine) }
+  }
+
+  print(line: LogLine): void {
+    for (const listener of this.#logListeners) listener(line)
+  }
+
+  async previewConfig(text?: string): Promise<readonly ConfigChange[]> {
+    await this.#asked(`preview ${text ?? 'file'}`)
+    return [{ path: 'services.shop.instances', from: 2, to: 3, effect: 'starts 1 instance' }]
+  }
+
+  async applyConfig({ text, actor, ifMatch }: { text?: string; actor: Actor; ifMatch?: string }): Promise<readonly ConfigChange[]> {
+    await this.#asked(`apply ${text ?? 'file'}${ifMatch === undefined ? '' : ` if ${ifMatch}`}`, actor)
+    return []
+  }
+
+  async down({ actor }: { actor: Actor }): Promise<void> {
+    await this.#asked('down', actor)
+  }
+
+  async #asked(what: string, actor?: Actor): Promise<void> {
+    this.journal.push(actor ? `${what} by ${actor.name}` : what)
+    if (actor) this.actors.push(actor)
+    await Promise.resolve()
+    const { failure } = this
+    this.failure = undefined
+    if (failure) throw failure
+  }
+}
+
+const scaled = (id: string, from: number, to: number): ScalingRecord => ({
+  id,
+  type: to >= from ? 'scale-up' : 'scale-down',
+  trigger: 'manual',
+  service: 'shop',
+  from,
+  to,
+  reason: 'asked for',
+  timestamp: new Date(startOfTime).toISOString(),
+  success: true,
+})
