@@ -44,10 +44,20 @@ export function unreachable(value: never): never {
   throw new InvariantError(`unreachable: ${JSON.stringify(value)}`)
 }
 
+/** How many causes deep a sentence goes; causes may form a circle. */
+const causesMax = 10
+
 /** The sentence of anything that was thrown, with its causes. */
 export function messageOf(thrown: unknown): string {
+  return sentenceOf(thrown, causesMax)
+}
+
+function sentenceOf(thrown: unknown, deep: number): string {
   if (!(thrown instanceof Error)) return String(thrown)
-  return thrown.cause === undefined ? thrown.message : `${thrown.message}: ${messageOf(thrown.cause)}`
+  const causes: unknown[] = thrown instanceof AggregateError ? thrown.errors : thrown.cause === undefined ? [] : [thrown.cause]
+  if (causes.length === 0) return thrown.message
+  if (deep === 0) return `${thrown.message}: …`
+  return `${thrown.message}: ${causes.map((cause) => sentenceOf(cause, deep - 1)).join('; ')}`
 }
 
 /** The `code` of a system error (`ENOENT`, `EADDRINUSE`) or of a HoldfastError. */

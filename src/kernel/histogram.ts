@@ -7,8 +7,9 @@ import { assert } from './errors.ts'
 
 const subBits = 4
 const subCount = 1 << subBits
-/** Values up to 2^36 (19 hours in microseconds); larger ones count as that. */
-const exponentMax = 36
+/** Values below 2^31 (36 minutes in microseconds); larger ones count as the largest. */
+const exponentMax = 31
+const valueMax = 2 ** exponentMax - 1
 const bucketCount = (exponentMax - subBits + 1) * subCount
 
 /** Sparse form for the wire: [bucket index, count] pairs. */
@@ -20,11 +21,16 @@ export interface HistogramData {
 
 export const emptyHistogram: HistogramData = { count: 0, sum: 0, buckets: [] }
 
+/** `value` as it is counted: whole, within bounds, and never NaN, which would spoil the sum for good. */
+function counted(value: number): number {
+  if (value >= valueMax) return valueMax
+  return value > 0 ? value | 0 : 0
+}
+
 function bucketOf(value: number): number {
-  const v = value < 0 ? 0 : value > 0x7fffffff ? 0x7fffffff : value | 0
-  if (v < subCount) return v
-  const exponent = 31 - Math.clz32(v)
-  return (exponent - subBits + 1) * subCount + ((v >>> (exponent - subBits)) & (subCount - 1))
+  if (value < subCount) return value
+  const exponent = 31 - Math.clz32(value)
+  return (exponent - subBits + 1) * subCount + ((value >>> (exponent - subBits)) & (subCount - 1))
 }
 
 /** The largest value that falls into the bucket. */
@@ -46,15 +52,19 @@ export class Histogram {
 
   /** Records a whole number of any unit, 0 or more; larger than 2^31 − 1 counts as that. */
   record(value: number): void {
-    const bucket = bucketOf(value)
+    const whole = counted(value)
+    const bucket = bucketOf(whole)
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
     this.#count++
-    this.#sum += value
+    this.#sum += whole
   }
 
+  /** Adds all or, when a bucket does not exist, throws and adds nothing. */
   add(data: HistogramData): void {
+    for (const [bucket] of data.buckets) {
+      assert(Number.isInteger(bucket) && bucket >= 0 && bucket < bucketCount, `histogram bucket ${bucket} out of range`)
+    }
     for (const [bucket, count] of data.buckets) {
-      assert(bucket >= 0 && bucket < bucketCount, `histogram bucket ${bucket} out of range`)
       this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
     }
     this.#count += data.count
@@ -88,8 +98,10 @@ export function quantile(data: HistogramData, q: number): number | undefined {
   return undefined
 }
 
-/** What came between two readings of the same growing histogram. */
+/** What came between two readings of the same growing histogram. One that shrank was started anew: then all of the later reading. */
 export function difference(later: HistogramData, earlier: HistogramData): HistogramData {
+  const now = new Map(later.buckets)
+  if (earlier.buckets.some(([bucket, count]) => count > (now.get(bucket) ?? 0))) return later
   const before = new Map(earlier.buckets)
   const buckets = later.buckets.map(([bucket, count]) => [bucket, count - (before.get(bucket) ?? 0)] as const).filter(([, count]) => count > 0)
   return { count: later.count - earlier.count, sum: later.sum - earlier.sum, buckets }

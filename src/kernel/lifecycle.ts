@@ -13,29 +13,35 @@ export interface Component {
 /** How long the parts that had started get to stop again after a failed start. */
 const failedStartStopTimeout: Duration = seconds(10)
 
-/** Starts parts in order; stops them in reverse; a failed start leaves nothing running. */
+/** Starts parts in order; stops them in reverse; a failed start, or one that a stop interrupts, leaves nothing running. */
 export class Lifecycle {
   readonly #components: readonly Component[]
   #running: Component[] = []
+  /** How often a stop was asked for. */
+  #stops = 0
 
   constructor(components: readonly Component[]) {
     this.#components = components
   }
 
+  /** Rejects with what the failing part threw, or with `stopped` when `stop` was called meanwhile. */
   async start(): Promise<void> {
+    const stopsBefore = this.#stops
     for (const component of this.#components) {
       try {
         await component.start()
+        this.#running.push(component)
+        if (this.#stops !== stopsBefore) throw new HoldfastError('stopped', `stopped while ${component.name} was starting`)
       } catch (cause) {
         const stopErrors = await this.#stopAll(AbortSignal.timeout(failedStartStopTimeout))
         if (stopErrors.length === 0) throw cause
         throw new AggregateError([cause, ...stopErrors], `${component.name} failed to start, and some parts did not stop cleanly`, { cause })
       }
-      this.#running.push(component)
     }
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
+    this.#stops++
     const errors = await this.#stopAll(deadline)
     if (errors.length) throw new AggregateError(errors, 'some parts did not stop cleanly')
   }

@@ -32,7 +32,10 @@ export interface Drive<State, Input> extends Disposable {
   send(input: Input): void
 }
 
-/** Runs a machine against the world: one input at a time, one timer, no decision of its own. */
+/**
+ * Runs a machine against the world: one input at a time, one timer, no decision of its own.
+ * What a step, a command or `onState` throws is thrown on by the `send` (or `drive`) that set it off, once all that waits is done.
+ */
 export function drive<State, Input, Command>(
   machine: Machine<State, Input, Command>,
   { clock, execute, onState }: DriveOptions<State, Input, Command>,
@@ -53,21 +56,33 @@ export function drive<State, Input, Command>(
           })
     const previous = state
     state = step.state
-    onState?.(state, previous)
-    for (const command of step.commands) execute(command, send)
+    attempt(() => onState?.(step.state, previous))
+    for (const command of step.commands) if (!disposed) attempt(() => execute(command, send))
+  }
+
+  // A command that fails must not keep the others, which the state takes for ordered, from being carried out.
+  let errors: unknown[] = []
+  const attempt = (work: () => void): void => {
+    try {
+      work()
+    } catch (error) {
+      errors.push(error)
+    }
   }
 
   // A command may answer at once; its input then waits until the current step is done.
   const run = (first: () => Step<State, Command>): void => {
     busy = true
-    try {
-      take(first())
-      for (let input = inbox.shift(); input !== undefined && !disposed; input = inbox.shift()) {
-        take(machine.step(state as State, input, clock.now()))
-      }
-    } finally {
-      busy = false
+    attempt(() => take(first()))
+    for (let input = inbox.shift(); input !== undefined && !disposed; input = inbox.shift()) {
+      const current = input
+      attempt(() => take(machine.step(state as State, current, clock.now())))
     }
+    busy = false
+    const thrown = errors
+    errors = []
+    if (thrown.length === 1) throw thrown[0]
+    if (thrown.length > 1) throw new AggregateError(thrown, 'several steps or commands failed')
   }
 
   const send = (input: Input | Wake): void => {
@@ -76,15 +91,23 @@ export function drive<State, Input, Command>(
     else run(() => machine.step(state as State, input, clock.now()))
   }
 
-  run(() => machine.start(clock.now()))
+  const dispose = (): void => {
+    disposed = true
+    timer?.[Symbol.dispose]()
+  }
+
+  try {
+    run(() => machine.start(clock.now()))
+  } catch (error) {
+    // The caller gets nothing that it could dispose.
+    dispose()
+    throw error
+  }
   return {
     get state() {
       return state as State
     },
     send,
-    [Symbol.dispose]() {
-      disposed = true
-      timer?.[Symbol.dispose]()
-    },
+    [Symbol.dispose]: dispose,
   }
 }

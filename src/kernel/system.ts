@@ -3,11 +3,20 @@ import { randomBytes } from 'node:crypto'
 import type { Random } from './random.ts'
 import { instant, wallTime, type Clock } from './time.ts'
 
+/** `setTimeout` takes longer waits for 1 ms. */
+const timeoutMax = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => instant(performance.now()),
   wallTime: () => wallTime(Date.now()),
   schedule(at, task) {
-    const timer = setTimeout(task, Math.max(0, at - performance.now()))
+    // A timeout may also end early: it is cut to whole milliseconds and counts from the beginning of the current tick.
+    const arm = (): NodeJS.Timeout => setTimeout(ring, Math.min(timeoutMax, Math.max(0, Math.ceil(at - performance.now()))))
+    const ring = (): void => {
+      if (performance.now() >= at) task()
+      else timer = arm()
+    }
+    let timer = arm()
     return {
       [Symbol.dispose]: () => {
         clearTimeout(timer)
@@ -19,20 +28,23 @@ export const systemClock: Clock = {
 /** Chance for load spreading and jitter. Secrets come from `node:crypto` directly, never from here. */
 export const systemRandom: Random = { next: Math.random }
 
+const idAlphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const randomBits = 80n
+let lastId = 0n
+
 /**
- * A new id: 48 bits of wall time and 80 random bits in Crockford base32 (26 characters), so ids sort
- * by the time they were made. Source: the ULID specification.
+ * A new id: 48 bits of wall time and 80 random bits in Crockford base32 (26 characters). Each is above all
+ * that this process made before, also within a millisecond and when the wall clock goes back. Source: the
+ * ULID specification, "Monotonicity".
  */
 export function newId(): string {
-  const bytes = Buffer.allocUnsafe(16)
-  bytes.writeUIntBE(Date.now(), 0, 6)
-  randomBytes(10).copy(bytes, 6)
-  const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-  let value = BigInt(`0x${bytes.toString('hex')}`)
+  const fresh = (BigInt(Date.now()) << randomBits) | BigInt(`0x${randomBytes(10).toString('hex')}`)
+  lastId = fresh >> randomBits > lastId >> randomBits ? fresh : lastId + 1n
+  let rest = lastId
   let id = ''
   for (let i = 0; i < 26; i++) {
-    id = alphabet.charAt(Number(value & 31n)) + id
-    value >>= 5n
+    id = idAlphabet.charAt(Number(rest & 31n)) + id
+    rest >>= 5n
   }
   return id
 }

@@ -63,7 +63,7 @@ export class CommitQueue {
   #carryOut(batch: readonly Pending[]): void {
     try {
       const results = this.#apply(batch.map(({ transaction }) => transaction))
-      batch.forEach(({ resolve }, i) => resolve(results[i] as TransactionResult))
+      results.forEach((result, i) => batch[i]?.resolve(result))
     } catch (error) {
       // The small ones may still fit where all of them together do not.
       if (codeOf(error) === 'disk_full' && batch.length > 1) for (const one of batch) this.#carryOut([one])

@@ -23,10 +23,11 @@ export interface Driver {
 }
 
 export async function loadDriver(): Promise<Driver> {
+  // eslint-disable-next-line n/no-unsupported-features/node-builtins -- asked for, not relied on: undefined where it is missing
   const builtIn = process.getBuiltinModule('node:sqlite') as Driver | undefined
   if (builtIn) return builtIn
   try {
-    return (await import('@photostructure/sqlite')) as unknown as Driver
+    return await import('@photostructure/sqlite')
   } catch (cause) {
     throw new HoldfastError('store_unavailable', `loading SQLite for Node ${process.versions.node} on ${process.platform}-${process.arch} failed`, {
       hint: 'Use Node 22.13 or later, which has SQLite built in, or install the package @photostructure/sqlite again.',

@@ -1,6 +1,6 @@
 /**
- * What an error of SQLite or of the file system means for us. Four kinds, because four different things
- * follow: corrupt (set aside), full (wait for room), busy (another process has it), unavailable (the rest).
+ * What an error of SQLite or of the file system means for us. The kinds differ in what
+ * follows: corrupt (set aside), full (wait for room), busy (another process has it), conflict (it is there already), unavailable (the rest).
  */
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -18,6 +18,7 @@ const resultCode = {
   CORRUPT: 11,
   FULL: 13,
   CANTOPEN: 14,
+  CONSTRAINT: 19,
   FORMAT: 24,
   NOTADB: 26,
   IOERR_SHORT_READ: 522,
@@ -51,6 +52,7 @@ function judge(path: string, cause: unknown): { code: string; hint: string } {
   const system = codeOf(cause)
   const primary = (sqliteCode(cause) ?? 0) & 0xff
   if (isFull(path, system, primary)) return { code: 'disk_full', hint: 'Make room on the disk (or raise the quota); Holdfast goes on by itself.' }
+  if (primary === resultCode.CONSTRAINT) return { code: 'store_conflict', hint: 'Look for a second control process on this data directory.' }
   const unavailable = (hint: string): { code: string; hint: string } => ({ code: 'store_unavailable', hint })
   if (primary === resultCode.BUSY || primary === resultCode.LOCKED) return unavailable('End the other process that has the file open.')
   if (system === 'EROFS') return unavailable('The file system is read-only: mount it for writing, or choose another data directory.')
