@@ -1,0 +1,138 @@
+/** From settings (the shape of the file) to the configuration (the shape the program wants), and back. */
+import { ms } from '../../kernel/time.ts'
+import type { Config, RouteConfig, ServiceConfig, ServiceSource } from '../types.ts'
+import type { Settings, ServiceSettings } from './keys.ts'
+import type { Draft } from './schema.ts'
+
+/** What the surroundings add. */
+export interface Surroundings {
+  /** Absolute path of the file; undefined: none. */
+  readonly file: string | undefined
+  /** What relative paths start from: absolute. */
+  readonly directory: string
+  /** What `workers: auto` stands for. */
+  readonly cores: number
+  /** Joins two paths as this system does. */
+  readonly resolve: (from: string, path: string) => string
+}
+
+export function toConfig(settings: Settings, around: Surroundings): Config {
+  const { resolve } = around
+  const data = resolve(around.directory, settings.data)
+  const listeners = record(settings.listeners, ({ port, host }) => ({ port, host }))
+  const { api, metrics, log, cluster, access } = settings
+  return deepFreeze({
+    file: around.file,
+    name: settings.name,
+    region: settings.region,
+    data,
+    api: { port: api.port, host: api.host, corsOrigins: api.corsOrigins },
+    metrics: { port: metrics.port === 'off' ? undefined : metrics.port, host: metrics.host },
+    log: { level: log.level, directory: resolve(data, log.directory) },
+    listeners,
+    cluster: { workers: cluster.workers === 'auto' ? around.cores : cluster.workers, gracefulShutdownTimeout: cluster.gracefulShutdownTimeout },
+    services: record(settings.services, (service, name) => toService(name, service, Object.keys(listeners)[0] ?? '', around)),
+    access: { jwtSecret: access.jwtSecret, rateLimit: access.rateLimit },
+  })
+}
+
+function toService(name: string, settings: ServiceSettings, firstListener: string, around: Surroundings): ServiceConfig {
+  const { version, dependsOn, start, stop, restart, balance } = settings
+  const source = toSource(settings, around)
+  const { min, max } = settings.instances
+  return {
+    name,
+    source,
+    version,
+    instances: source.kind === 'static' ? { min: source.endpoints.length, max: source.endpoints.length } : { min, max: max ?? min },
+    dependsOn,
+    start: { timeout: start.timeout },
+    stop,
+    restart,
+    health: toHealth(settings.health),
+    routes: settings.routes.map((route) => ({ ...route, listener: route.listener ?? firstListener })),
+    balance: { algorithm: balance.algorithm, hashHeader: balance.hashHeader, slowStart: balance.slowStart },
+    resilience: toResilience(settings, source.kind),
+  }
+}
+
+function toSource({ command, endpoints, cwd, env, port }: ServiceSettings, { resolve, directory }: Surroundings): ServiceSource {
+  if (command !== undefined) return { kind: 'process', command, cwd: resolve(directory, cwd), env: record(env, (value) => value), port }
+  return { kind: 'static', endpoints: (endpoints ?? []).map(({ address, weight }) => ({ host: address.host, port: address.port, weight })) }
+}
+
+function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
+  if (health === undefined) return undefined
+  const { expect, ...rest } = health
+  return { ...rest, expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body } }
+}
+
+/** What waiting requests may use, unless told otherwise: of `command` services only, since only those are restarted by us. */
+const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
+
+function toResilience({ resilience }: ServiceSettings, kind: ServiceSource['kind']): ServiceConfig['resilience'] {
+  const { timeout, connectTimeout, retries, parking } = resilience
+  const unset = kind === 'process' ? usualParking : undefined
+  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset) }
+}
+
+/** The way back: every setting written out, with holes for what means nothing. `toConfig` of it is the same configuration. */
+export function toSettings(config: Config): NonNullable<Draft<Settings>> {
+  const { name, region, data, api, metrics, log, listeners, cluster, access } = config
+  return {
+    name,
+    region,
+    data,
+    api,
+    metrics: { port: metrics.port ?? 'off', host: metrics.host },
+    log,
+    listeners,
+    cluster,
+    services: record(config.services, fromService),
+    access,
+    store: { sqlite: {} },
+  }
+}
+
+function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>> {
+  const { version, dependsOn, health, balance, resilience, routes } = config
+  return {
+    ...fromSource(config),
+    version,
+    dependsOn,
+    health: health && {
+      ...health,
+      expect: { status: { min: health.expect.statusMin, max: health.expect.statusMax }, body: health.expect.body },
+    },
+    routes: routes.map((route) => ({ ...route, methods: route.methods as RouteMethods })),
+    balance,
+    resilience: { ...resilience, parking: resilience.parking ?? 'off' },
+  }
+}
+
+function fromSource({ source, instances, start, stop, restart }: ServiceConfig): NonNullable<Draft<ServiceSettings>> {
+  switch (source.kind) {
+    case 'process':
+      return { command: source.command, cwd: source.cwd, env: source.env, port: source.port, instances, start, stop, restart }
+    case 'static':
+      return { endpoints: source.endpoints.map(({ host, port, weight }) => ({ address: { host, port }, weight })) }
+  }
+}
+
+/** The configuration holds methods as plain texts; they were checked when it was made. */
+type RouteMethods = ServiceSettings['routes'][number]['methods'] & RouteConfig['methods']
+
+/** Without a prototype: a service may be called `constructor`, and asking for one that is not there gives undefined. */
+function record<T, U>(values: Readonly<Record<string, T>>, change: (value: T, name: string) => U): Readonly<Record<string, U>> {
+  const changed = Object.create(null) as Record<string, U>
+  for (const [name, value] of Object.entries(values)) changed[name] = change(value, name)
+  return changed
+}
+
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    Object.values(value).forEach(deepFreeze)
+  }
+  return value
+}

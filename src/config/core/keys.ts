@@ -1,0 +1,99 @@
+/** The declaration of the whole configuration. What stands here is all that the file may hold. */
+import { minutes, seconds } from '../../kernel/time.ts'
+import { bindHost, origin } from './addresses.ts'
+import { integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
+import { key, list, map, object, optional, planned, type Value } from './schema.ts'
+import { service, type ServiceSettings } from './service-keys.ts'
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+/** As many proxy workers as anybody has cores for. */
+export const workersMax = 256
+/** HS256 keys shorter than its hash are refused. Source: RFC 7518 §3.2. */
+export const jwtSecretMin = 32
+
+const jwtSecret = {
+  ...text('text', { expected: `at least ${jwtSecretMin} characters` }),
+  read: (text: string) => (text.length >= jwtSecretMin && text.length <= 4_096 ? text : undefined),
+}
+
+const listener = object({
+  port: key(port, { doc: 'The port that takes traffic.', default: 8080 }),
+  host: key(bindHost, { doc: 'The address it listens on; `0.0.0.0` is every IPv4 address, `::` every address.', default: '0.0.0.0' }),
+  tls: planned('Certificates.', 'TLS comes with a later release'),
+})
+
+export const configType = object({
+  name: key(filled('text', 'a text', { max: 128 }), { doc: 'The name of the whole, as the API and the dashboard show it.', default: 'holdfast', change: 'immediate' }),
+  region: key(nameOf('region'), { doc: 'The name of this region; it stands on every event.', default: 'local', change: 'restartHoldfast' }),
+  data: key(filled('path', 'a path'), { doc: 'State, logs and sockets.', default: './.holdfast', change: 'restartHoldfast' }),
+  api: key(
+    object({
+      port: key(port, { doc: 'The port of the REST API and the dashboard.', default: 3006 }),
+      host: key(bindHost, { doc: 'The address it listens on. Anything but this machine itself needs a proxy with TLS in front.', default: '127.0.0.1' }),
+      corsOrigins: key(list(origin), { doc: 'Web origins whose pages may call the API.', default: [] }),
+      tls: planned('A certificate for the API.', 'TLS comes with a later release'),
+    }),
+    { doc: 'The REST API and the dashboard.', change: 'restartHoldfast' },
+  ),
+  metrics: key(
+    object({
+      port: key(orWord('off', port), { doc: 'A second listener, with `/metrics` only, open to whoever reaches it.', default: 'off' }),
+      host: key(bindHost, { doc: 'The address it listens on.', default: '127.0.0.1' }),
+    }),
+    { doc: 'Metrics for Prometheus. They are on the API in any case.', change: 'restartHoldfast' },
+  ),
+  log: key(
+    object({
+      level: key(oneOf(logLevels), { doc: 'The least level that is written.', default: 'info' }),
+      directory: key(filled('path', 'a path'), { doc: 'Where `combined-YYYY-MM-DD.log` is written: JSON lines, a file a day, kept 14 days.', default: 'logs' }),
+    }),
+    { doc: 'The log of Holdfast itself.', change: 'restartHoldfast' },
+  ),
+  listeners: key(map('listener', nameOf('listener'), listener, { min: 1 }), {
+    doc: 'Where traffic comes in.',
+    default: { web: { port: 8080, host: '0.0.0.0' } },
+    defaultDoc: '`web` on 8080',
+    change: 'listening',
+  }),
+  cluster: key(
+    object({
+      workers: key(orWord('auto', integer(1, workersMax)), { doc: 'Proxy workers; `auto` is one per core.', default: 'auto', change: 'restartHoldfast' }),
+      gracefulShutdownTimeout: key(patience, {
+        doc: 'How long requests may take to finish when everything stops.',
+        default: seconds(30),
+        change: 'immediate',
+      }),
+    }),
+    { doc: 'The processes that carry the traffic.' },
+  ),
+  services: key(map('service', nameOf('service'), service), { doc: 'What is kept up.' }),
+  access: key(
+    object({
+      jwtSecret: optional(jwtSecret, {
+        doc: 'Signs the tokens of the API. Changing it ends all of them.',
+        without: 'made once and kept in the data directory',
+        secret: true,
+      }),
+      rateLimit: key(rate, { doc: 'API requests per credential and address.', default: { count: 600, per: minutes(1) } }),
+    }),
+    { doc: 'Who may use the API.', change: 'restartHoldfast' },
+  ),
+  store: key(
+    object({
+      sqlite: key(object({}), { doc: 'SQLite in the data directory. It has no settings.' }),
+      etcd: planned('State shared by many machines.', 'etcd comes with a later release'),
+    }),
+    { doc: 'Where state is kept.', change: 'restartHoldfast' },
+  ),
+  health: planned('Checks that are not a service’s own probe.', 'checks of other things come with a later release; a service’s own probe goes under the service'),
+  alerting: planned('Rules, receivers and routes of alerts.', 'alerting comes with a later release'),
+  cache: planned('The cache and its engines.', 'the cache comes with a later release'),
+  regions: planned('Other regions.', 'regions come with a later release'),
+  backup: planned('Backups.', 'backups come with a later release'),
+  recovery: planned('Objectives, failover and drills.', 'recovery comes with a later release'),
+  policies: planned('What to do when something happens.', 'policies come with a later release'),
+})
+
+/** The configuration in the shape of the file, complete. */
+export type Settings = Value<typeof configType>
+export type { ServiceSettings }

@@ -1,0 +1,115 @@
+/** The reference page of the configuration, made from its declaration. */
+import { unreachable } from '../../kernel/errors.ts'
+import { overrides } from './environment.ts'
+import { configType } from './keys.ts'
+import type { Key, Keys, PlannedKey, Type } from './schema.ts'
+import { joinKey } from './source.ts'
+import { write } from './write.ts'
+
+interface Row {
+  readonly path: string
+  readonly type: string
+  readonly default: string
+  readonly doc: string
+}
+
+/** Markdown: one table of keys for each part, one of what is planned, one of environment variables. */
+export function configReference(): string {
+  const { keys } = configType
+  const top = Object.entries(keys).filter((entry): entry is [string, Key] => entry[1].kind === 'key' && isNested(entry[1].type))
+  const scalars = Object.fromEntries(Object.entries(keys).filter(([, one]) => one.kind === 'key' && !isNested(one.type)))
+  return [
+    '### Top level\n',
+    table([...rows(scalars, '')]),
+    ...top.flatMap(([name, one]) => [`\n### \`${name}\`\n`, `${one.doc}\n`, table([...nestedRows(one.type, name)])]),
+    '\n### Not available yet\n',
+    'These keys are known and refused by name.\n',
+    plannedTable([...plannedKeys(keys, '')]),
+    '\n### Environment variables\n',
+    '| variable | meaning |\n|---|---|',
+    ...overrides.map(({ name, doc }) => `| \`${name}\` | ${cell(doc)} |`),
+  ].join('\n')
+}
+
+function isNested(type: Type): boolean {
+  return type.kind === 'object' || type.kind === 'map'
+}
+
+function* rows(keys: Keys, path: string): Generator<Row> {
+  for (const [name, one] of Object.entries(keys)) {
+    if (one.kind === 'planned') continue
+    const here = joinKey(path, name)
+    yield { path: here, type: typeText(one.type), default: defaultText(one), doc: one.doc }
+    yield* nestedRows(one.type, here)
+  }
+}
+
+function* nestedRows(type: Type, path: string): Generator<Row> {
+  switch (type.kind) {
+    case 'scalar':
+      return
+    case 'list':
+      yield* nestedRows(type.item, `${path}[]`)
+      return
+    case 'map':
+      yield* nestedRows(type.value, `${path}.<name>`)
+      return
+    case 'object':
+      yield* rows(type.keys, path)
+      return
+    default:
+      unreachable(type)
+  }
+}
+
+function typeText(type: Type): string {
+  switch (type.kind) {
+    case 'scalar':
+      return type.name
+    case 'list':
+      return `list of ${typeText(type.item)}`
+    case 'map':
+      return 'map'
+    case 'object': {
+      const [short] = type.short
+      const inner = short === undefined ? undefined : type.keys[short]
+      return ['map', ...(inner?.kind === 'key' ? [typeText(inner.type)] : []), ...(type.off ? ['`off`'] : [])].join(' or ')
+    }
+  }
+}
+
+function defaultText(one: Key): string {
+  if (one.defaultDoc !== undefined) return one.defaultDoc
+  if (one.default !== undefined) {
+    const written = write(one.type, one.default, '', { bare: true })
+    return `\`${typeof written === 'object' ? JSON.stringify(written) : String(written)}\``
+  }
+  return one.type.kind === 'object' ? '' : '**required**'
+}
+
+function table(all: readonly Row[]): string {
+  const lines = all.map((row) => `| \`${row.path}\` | ${cell(row.type)} | ${cell(row.default)} | ${cell(row.doc)} |`)
+  return ['| key | type | default | meaning |', '|---|---|---|---|', ...lines].join('\n')
+}
+
+function* plannedKeys(keys: Keys, path: string): Generator<[string, PlannedKey]> {
+  for (const [name, one] of Object.entries(keys)) {
+    const here = joinKey(path, name)
+    if (one.kind === 'planned') yield [here, one]
+    else yield* plannedInside(one.type, here)
+  }
+}
+
+function plannedInside(type: Type, path: string): Iterable<[string, PlannedKey]> {
+  if (type.kind === 'object') return plannedKeys(type.keys, path)
+  if (type.kind === 'map') return plannedInside(type.value, `${path}.<name>`)
+  return type.kind === 'list' ? plannedInside(type.item, `${path}[]`) : []
+}
+
+function plannedTable(all: readonly (readonly [string, PlannedKey])[]): string {
+  return ['| key | meaning |', '|---|---|', ...all.map(([path, { doc }]) => `| \`${path}\` | ${cell(doc)} |`)].join('\n')
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}

@@ -1,0 +1,198 @@
+/** The declaration of a service: every key below `services.<name>`. */
+import { minutes, ms, seconds } from '../../kernel/time.ts'
+import { balanceAlgorithms } from '../types.ts'
+import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
+import { boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, size, text, timeout, variableName } from './scalars.ts'
+import { key, list, map, object, optional, planned, switchable, type Value } from './schema.ts'
+
+/** One node never runs more of one service than this. */
+export const instancesMax = 1_000
+/** `execve` takes no longer argument or variable than 128 KiB. */
+const processTextMax = 65_536
+
+export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL'] as const
+export const restartPolicies = ['always', 'on-failure', 'never'] as const
+export const methods = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'QUERY',
+  'PROPFIND',
+  'PROPPATCH',
+  'MKCOL',
+  'COPY',
+  'MOVE',
+  'LOCK',
+  'UNLOCK',
+  'REPORT',
+  'SEARCH',
+  'PURGE',
+] as const
+
+const instanceCount = integer(0, instancesMax)
+
+const instances = object(
+  {
+    min: key(instanceCount, { doc: 'At least this many.', default: 1 }),
+    max: optional(instanceCount, { doc: 'At most this many. Until scaling is there it must equal `min`.', without: 'as `min`' }),
+  },
+  { short: ['min', 'max'], compact: true },
+)
+
+const endpoint = object(
+  {
+    address: key(address, { doc: 'Where it listens.' }),
+    weight: key(integer(1, 256), { doc: 'Its share of the traffic beside the others.', default: 1 }),
+  },
+  { short: ['address'], compact: true },
+)
+
+const restart = object({
+  policy: key(oneOf(restartPolicies), {
+    doc: '`always`: whenever it exits without an order; `on-failure`: not after exit code 0; `never`.',
+    default: 'always',
+  }),
+  backoff: key(
+    object({
+      initial: key(duration(ms(100), minutes(60)), { doc: 'The first wait after repeated failures; it doubles from there.', default: seconds(1) }),
+      max: key(duration(ms(100), minutes(60)), { doc: 'The longest wait.', default: seconds(60) }),
+    }),
+    { doc: 'Waits between restarts of what keeps failing. The first restart after a healthy time does not wait.' },
+  ),
+})
+
+const health = object(
+  {
+    path: key(probePath, { doc: 'What is asked for with GET.' }),
+    interval: key(duration(ms(10), minutes(60)), {
+      doc: 'From one probe to the next. A probe that takes longer than this delays the next one.',
+      default: seconds(2),
+    }),
+    timeout: key(timeout, { doc: 'No answer by then is a failure. It may be longer than the interval.', default: seconds(1) }),
+    fall: key(integer(1, 100), { doc: 'Failures in a row until it is unhealthy.', default: 3 }),
+    rise: key(integer(1, 100), { doc: 'Passes in a row until it is healthy again. A new instance needs one.', default: 2 }),
+    expect: key(
+      object({
+        status: key(statusRange, { doc: 'Answers that pass.', default: { min: 200, max: 399 } }),
+        body: optional(filled('text', 'a text'), { doc: 'A text that the answer must contain.', without: 'any' }),
+      }),
+      { doc: 'What passes.' },
+    ),
+  },
+  { short: ['path'] },
+)
+
+const route = object(
+  {
+    listener: optional(nameOf('listener'), { doc: 'Where the request comes in.', without: 'the first listener' }),
+    host: optional(routeHost, { doc: 'The host asked for; `*.example.com` takes every name below it.', without: 'any' }),
+    path: key(routePath, { doc: 'A prefix of whole segments: `/a` takes `/a` and `/a/b`, not `/ab`. The longest one wins.', default: '/' }),
+    methods: optional(list({ ...oneOf(methods), expected: 'a method such as GET or POST' }, { min: 1 }), { doc: 'The methods taken.', without: 'any' }),
+    stripPath: key(boolean, { doc: 'Removes the matched prefix before the request is forwarded.', default: false }),
+  },
+  { short: ['path'] },
+)
+
+const balance = object({
+  algorithm: key(oneOf(balanceAlgorithms), { doc: 'How an endpoint is chosen.', default: 'p2c-ewma' }),
+  hashHeader: optional(headerName, { doc: 'For `consistent-hash`: the request header whose value is the key.', without: 'the path is the key' }),
+  slowStart: key(patience, { doc: 'A new endpoint gets its full share only after this long.', default: ms(0) }),
+  sticky: planned('Keeps a client on its endpoint.', 'sticky sessions come with a later release'),
+})
+
+const parking = switchable({
+  timeout: key(timeout, { doc: 'How long a request waits for an endpoint.', default: seconds(30) }),
+  requests: key(integer(1, 100_000), { doc: 'How many wait at most; one more is refused.', default: 256 }),
+  bytes: key(size(0, 1_024 ** 3), { doc: 'How much of their bodies is held at most.', default: 16 * 1_024 ** 2 }),
+})
+
+const resilience = object({
+  timeout: key(timeout, { doc: 'From the request to the head of the answer, all attempts together; parking apart.', default: seconds(30) }),
+  connectTimeout: key(timeout, { doc: 'For one connection to one endpoint.', default: seconds(2) }),
+  retries: key(
+    object({
+      attempts: key(integer(0, 3), { doc: 'Second tries of a request that is safe to repeat.', default: 1 }),
+      budget: key(percent, { doc: 'Share of the active requests that may be second tries.', default: 0.2 }),
+    }),
+    { doc: 'Trying again on another endpoint.' },
+  ),
+  parking: optional(parking, {
+    doc: 'Holds requests while no endpoint is ready but one is on its way. `off` refuses them.',
+    without: 'on with these values for `command`, off for `endpoints`',
+  }),
+  breaker: planned('Stops sending to what fails.', 'circuit breakers come with a later release'),
+  ejection: planned('Takes outliers out for a while.', 'ejection of outliers comes with a later release'),
+  concurrency: planned('Limits what is in flight per endpoint.', 'concurrency limits come with a later release'),
+  queue: planned('Holds what exceeds the concurrency limit.', 'queues come with a later release'),
+  rateLimit: planned('Limits the requests of a client.', 'rate limits for services come with a later release'),
+  fallback: planned('What is answered when nothing can serve.', 'fallbacks come with a later release'),
+})
+
+export const service = object({
+  command: optional(filled('text', 'a command', { max: processTextMax, matching: /^[^\0]+$/ }), {
+    doc: 'Child processes of this node. It must listen on `$PORT`. Shell syntax is run by `/bin/sh`.',
+    without: 'one of `command` and `endpoints` is required',
+    change: 'replaceInstances',
+  }),
+  endpoints: optional(list(endpoint), {
+    doc: 'Addresses run by somebody else, as `host:port` or `{ address, weight }`.',
+    without: 'one of `command` and `endpoints` is required',
+    change: 'routing',
+  }),
+  image: planned('Containers.', 'containers come with a later release'),
+  kubernetes: planned('Pods of an existing Deployment.', 'Kubernetes comes with a later release'),
+  discover: planned('Addresses from DNS or Consul.', 'discovery by DNS and Consul comes with a later release'),
+  version: optional(filled('text', 'a text', { max: 256 }), {
+    doc: 'Your own label. Changing it starts a new revision, even when nothing else changed.',
+    without: 'none',
+    change: 'replaceInstances',
+  }),
+  cwd: key(filled('path', 'a path'), { doc: 'The working directory of the command.', default: '.', change: 'replaceInstances' }),
+  env: key(map('variable', variableName, text('text', { max: processTextMax, matching: /^[^\0]*$/ })), {
+    doc: 'Environment variables of the command. `PORT` and `HOLDFAST_…` are set by Holdfast.',
+    default: {},
+    change: 'replaceInstances',
+  }),
+  port: key(orWord('auto', port), {
+    doc: '`auto`: a free port for each instance. A number only for a single instance. Either way it is handed over as `$PORT`.',
+    default: 'auto',
+    change: 'replaceInstances',
+  }),
+  instances: key(instances, { doc: 'How many run.', change: 'scale' }),
+  resources: planned('Limits of CPU and memory.', 'resource limits come with a later release'),
+  dependsOn: key(list(nameOf('service')), { doc: 'Services that are ready before this one starts.', default: [], change: 'startOrder' }),
+  start: key(
+    object({
+      timeout: key(duration(ms(100), minutes(60)), { doc: 'Not ready by then counts as a failed start.', default: seconds(30) }),
+      warmup: planned('Requests sent before the first real one.', 'warm-up requests come with a later release'),
+    }),
+    { doc: 'Starting an instance.', change: 'supervision' },
+  ),
+  stop: key(
+    object({
+      signal: key(oneOf(stopSignals), { doc: 'Sent once no request is left.', default: 'SIGTERM' }),
+      timeout: key(patience, { doc: 'Still running by then: killed.', default: seconds(30) }),
+    }),
+    { doc: 'Stopping an instance.', change: 'supervision' },
+  ),
+  restart: key(restart, { doc: 'Restarting what exits.', change: 'supervision' }),
+  health: optional(health, {
+    doc: 'A probe by HTTP, or its path alone: `health: /health`.',
+    without: 'ready when its port accepts connections; not probed after that',
+    change: 'probing',
+  }),
+  routes: key(list(route), { doc: 'Which requests it gets; a text is the path alone.', default: [], change: 'routing' }),
+  balance: key(balance, { doc: 'Choosing an endpoint.', change: 'routing' }),
+  resilience: key(resilience, { doc: 'What is done when an endpoint is slow, broken or gone.', change: 'routing' }),
+  cache: planned('Answers kept by the balancer.', 'the cache comes with a later release'),
+  compression: planned('Compresses answers.', 'compression comes with a later release'),
+  scaling: planned('Changes the number of instances by load.', 'scaling comes with a later release'),
+  rollout: planned('How a new revision takes over.', 'rollout strategies come with a later release; a changed service is replaced instance by instance'),
+})
+
+export type ServiceSettings = Value<typeof service>

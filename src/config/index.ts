@@ -1,0 +1,11 @@
+/** The room of the configuration: one file in, one complete frozen `Config` out, and everything people ask about it. */
+export { diffConfig, type ConfigDifference, type Described } from './core/diff.ts'
+export type { Environment, EnvironmentNote } from './core/environment.ts'
+export { explainConfig, type Explanation } from './core/explain.ts'
+export { formatProblems, problemLine, problemsOf, type Problem } from './core/problem.ts'
+export { configReference } from './core/reference.ts'
+export type { ChangeKind } from './core/schema.ts'
+export { readDuration, writeDuration } from './core/units.ts'
+export { defaultConfigFile, defaultConfigFiles, loadConfig, parseConfig, type LoadedConfig, type LoadOptions, type ParseOptions } from './load.ts'
+export { configTag, showConfig, showConfigText, specHash } from './show.ts'
+export * from './types.ts'
