@@ -1,0 +1,60 @@
+import type { AnyEvent } from '../../kernel/events.ts'
+import { defineCommand, flag, optional, text, withDefault } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { follow as followStream } from '../follow.ts'
+import { formatDateTime, toneOfLevel } from '../format.ts'
+import { integer } from '../readers.ts'
+import { printable } from '../style.ts'
+
+export const events = defineCommand({
+  name: 'events',
+  summary: 'what happened: starts, exits, restarts, who did what',
+  options: {
+    follow: flag('-f, --follow', 'go on with new events, until Ctrl-C'),
+    service: optional('--service <name>', 'only events of this service', text),
+    type: optional('--type <type>', 'only this type (instance.exited), or all of one noun (instance)', text),
+    lines: withDefault('-n, --lines <count>', 'at most so many of the newest', integer(0, 1_000), 50),
+  },
+  examples: ['holdfast events', 'holdfast events -f --service shop', 'holdfast events --type instance.exited -n 10'],
+  async run(context, { follow, service, type, lines }) {
+    const api = await context.connect()
+    // With -n 0 one event is still asked for: its number says where the stream is to begin.
+    const known = await api.events({ service, type, limit: Math.max(1, lines) })
+    const shown = lines === 0 ? [] : known
+    if (!follow) return { data: shown, text: shown.map((event) => renderEvent(event, context)).join('\n') }
+
+    let lastSeq = known.at(-1)?.seq
+    for (const event of shown) context.out.item(event, renderEvent(event, context))
+    await followStream(
+      context,
+      (found) =>
+        found.followEvents(
+          { service, type },
+          {
+            afterSeq: lastSeq,
+            signal: context.interrupted,
+            onGap: () => {
+              context.out.note('some events in between have left the log')
+            },
+          },
+        ),
+      (event) => {
+        if (lastSeq !== undefined && event.seq <= lastSeq) return
+        lastSeq = event.seq
+        if (matches(event, service, type)) context.out.item(event, renderEvent(event, context))
+      },
+    )
+    return undefined
+  },
+})
+
+function matches(event: AnyEvent, service: string | undefined, type: string | undefined): boolean {
+  if (service !== undefined && event.service !== service) return false
+  return type === undefined || event.type === type || event.type.startsWith(`${type}.`)
+}
+
+/** `2026-11-21 08:12:03 warning instance.exited shop-3f2a9c: exited with code 1`. */
+export function renderEvent(event: AnyEvent, { out }: Pick<CommandContext, 'out'>): string {
+  const level = out.paint(toneOfLevel[event.level], event.level.padEnd(8))
+  return `${out.paint('dim', formatDateTime(event.time))} ${level} ${out.paint('bold', event.type)} ${printable(event.message, false)}`
+}

@@ -1,0 +1,34 @@
+import type { Command } from '../command.ts'
+import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
+import { configCheck, configDiff, configExplain, configShow } from './config.ts'
+import { doctor } from './doctor.ts'
+import { down } from './down.ts'
+import { events } from './events.ts'
+import { logs } from './logs.ts'
+import { maintenance } from './maintenance.ts'
+import { restart } from './restart.ts'
+import { scale } from './scale.ts'
+import { status } from './status.ts'
+import { tokenCreate } from './token.ts'
+import { up } from './up.ts'
+
+/** In the order of `--help`. */
+export const commands: readonly Command[] = [
+  up,
+  down,
+  status,
+  logs,
+  events,
+  scale,
+  restart,
+  maintenance,
+  configCheck,
+  configShow,
+  configExplain,
+  configDiff,
+  tokenCreate,
+  apikeyCreate,
+  apikeyList,
+  apikeyRevoke,
+  doctor,
+]

@@ -1,0 +1,100 @@
+/** Which configuration is meant, and where its control process leaves its address. */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseDocument } from 'yaml'
+import { controlFilePath, readControlFile, type ControlFile } from '../app/control-file.ts'
+import { defaultConfigFile, formatProblems, loadConfig, problemsOf, type LoadedConfig } from '../config/index.ts'
+import type { CommandContext } from './context.ts'
+import { CliError } from './errors.ts'
+import { plural } from './format.ts'
+
+export type Where = Pick<CommandContext, 'options' | 'cwd' | 'env'>
+
+/** Where data goes when no configuration says otherwise. */
+export const defaultDataDirectory = '.holdfast'
+
+/** Absolute. Throws `config_not_found` when none was named and none lies where one is looked for. */
+export function configFileOf({ options, cwd }: Where): string {
+  return path.resolve(cwd, options.config ?? defaultConfigFile(cwd))
+}
+
+/** Throws `config_invalid` with every problem and its place in the file. */
+export function loadConfiguration(where: Where): LoadedConfig {
+  const file = configFileOf(where)
+  try {
+    return loadConfig({ file, env: where.env, cwd: where.cwd })
+  } catch (thrown) {
+    throw withExcerpts(thrown, file, where.cwd)
+  }
+}
+
+/** A line for each problem and what it is about, instead of the first one only. */
+function withExcerpts(thrown: unknown, file: string, cwd: string): unknown {
+  const problems = problemsOf(thrown)
+  if (problems.length === 0) return thrown
+  return new CliError('config_invalid', `cannot use ${path.relative(cwd, file) || file}: ${plural(problems.length, 'problem')}`, {
+    details: { file, problems },
+    evidence: formatProblems(problems, readIfPossible(file)),
+  })
+}
+
+export interface Candidates {
+  /** Absolute; the likeliest first. */
+  readonly dataDirectories: readonly string[]
+  /** The configuration that names them, when it can be used. */
+  readonly configFile: string | undefined
+}
+
+/**
+ * The data directories that may be meant. A usable `--config` names exactly one; otherwise the default one is looked at
+ * too, so that a running system can be asked and stopped while its file is broken or elsewhere.
+ */
+export function candidateDirectories(where: Where): Candidates {
+  const otherwise = path.resolve(where.cwd, defaultDataDirectory)
+  let file: string
+  try {
+    file = configFileOf(where)
+  } catch {
+    return { dataDirectories: [otherwise], configFile: undefined }
+  }
+  try {
+    const { data } = loadConfig({ file, env: where.env, cwd: where.cwd }).config
+    return { dataDirectories: where.options.config === undefined ? unique([data, otherwise]) : [data], configFile: file }
+  } catch {
+    return { dataDirectories: unique([...dataNamedIn(file, where.cwd), otherwise]), configFile: undefined }
+  }
+}
+
+/** What a file that cannot be used as a whole says about `data`. */
+function dataNamedIn(file: string, cwd: string): readonly string[] {
+  const value: unknown = parseDocument(readIfPossible(file), { logLevel: 'silent' }).get('data')
+  if (typeof value !== 'string' || value.includes('${')) return []
+  return [path.resolve(path.dirname(file), value), path.resolve(cwd, value)]
+}
+
+function unique(paths: readonly string[]): readonly string[] {
+  return [...new Set(paths)]
+}
+
+function readIfPossible(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+export interface FoundControl {
+  readonly dataDirectory: string
+  readonly file: string
+  readonly control: ControlFile
+}
+
+/** The first of the directories in which a control process has left its address; whether it still lives is another question. */
+export function findControl(dataDirectories: readonly string[]): FoundControl | undefined {
+  for (const dataDirectory of dataDirectories) {
+    const control = readControlFile(dataDirectory)
+    if (control) return { dataDirectory, file: controlFilePath(dataDirectory), control }
+  }
+  return undefined
+}

@@ -1,0 +1,33 @@
+/** Whether a process is still the one that was meant: a pid alone is reused. */
+import { readFileSync } from 'node:fs'
+import { codeOf } from '../kernel/errors.ts'
+
+/** Field 22 of /proc/PID/stat; undefined when the process is gone, a zombie, or there is no /proc. */
+export function startTicksOf(pid: number): number | undefined {
+  const fields = statFields(pid)
+  if (fields === undefined || fields[0] === 'Z' || fields[0] === 'X') return undefined
+  return Number(fields[19])
+}
+
+/** `startTicks` undefined: any process of that pid. */
+export function isAlive(pid: number, startTicks?: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'EPERM') return false
+  }
+  const fields = statFields(pid)
+  if (fields === undefined) return process.platform !== 'linux'
+  if (fields[0] === 'Z' || fields[0] === 'X') return false
+  return startTicks === undefined || startTicks === 0 || Number(fields[19]) === startTicks
+}
+
+/** From the third field (state) on; the second may itself hold blanks and brackets. */
+function statFields(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return undefined
+  }
+}

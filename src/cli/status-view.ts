@@ -1,0 +1,146 @@
+/** `holdfast status` as text: what is asked first stands first, and all of it fits 80 columns. */
+import type { Overview } from '../app/operations.ts'
+import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
+import { formatAge, formatCount, formatMs, formatRate, formatShare, formatSize, nothing, plural, toneOfHealth, toneOfPhase } from './format.ts'
+import { fit } from './live.ts'
+import { printable, type Paint } from './style.ts'
+import { renderTable, type Column } from './table.ts'
+
+export interface StatusView {
+  readonly columns: number
+  readonly paint: Paint
+  /** Wall time in milliseconds, to tell ages. */
+  readonly now: number
+}
+
+export function renderStatus(overview: Overview, view: StatusView): string {
+  const instances = overview.services.flatMap((service) => service.instances)
+  const endpoints = overview.services.filter((service) => service.kind === 'static').flatMap((service) => service.endpoints)
+  const blocks = [
+    headline(overview, view),
+    serviceTable(overview.services, view),
+    instances.length > 0 ? instanceTable(instances, view) : '',
+    endpoints.length > 0 ? endpointTable(endpoints, view) : '',
+  ]
+  return blocks.filter((block) => block !== '').join('\n\n')
+}
+
+function headline(overview: Overview, { paint, columns }: StatusView): string {
+  const health = paint(toneOfHealth[overview.status], overview.status)
+  const age = formatAge(overview.uptime * 1_000)
+  const lines = [`${paint('bold', overview.name)} (${overview.region}) is ${health}, up ${age}, holdfast ${overview.version}, pid ${overview.pid}`]
+  for (const { name, url } of overview.listeners) lines.push(`listener ${name}: ${url}`)
+  const { proxy } = overview
+  if (!overview.proxyConnected) lines.push(paint('red', 'proxy: not connected'))
+  else if (proxy) lines.push(`proxy: pid ${proxy.pid}, ${plural(proxy.workers.length, 'worker')}, ${plural(proxy.connections.active, 'connection')}`)
+  return lines.map((line) => fit(line, columns)).join('\n')
+}
+
+const serviceColumns: readonly Column[] = [
+  { title: 'SERVICE', shrinkTo: 10 },
+  { title: 'HEALTH' },
+  { title: 'READY', align: 'right' },
+  { title: 'VERSION', shrinkTo: 7 },
+  { title: 'REQ/S', align: 'right' },
+  { title: 'P95', align: 'right' },
+  { title: 'ERRORS', align: 'right' },
+]
+
+function serviceTable(services: readonly ServiceStatus[], view: StatusView): string {
+  const { paint } = view
+  const rows = services.map((service) => ({
+    cells: [
+      service.name,
+      paint(toneOfHealth[service.health], service.health),
+      `${service.ready}/${service.desired}`,
+      printable(service.version ?? nothing, false),
+      formatRate(service.traffic.requestRate),
+      formatMs(service.traffic.p95Ms),
+      formatShare(service.traffic.errorRate),
+    ],
+    notes: [service.reason, service.traffic.parked > 0 ? `${plural(service.traffic.parked, 'request')} parked` : undefined],
+  }))
+  return withNotes(serviceColumns, rows, view)
+}
+
+const instanceColumns: readonly Column[] = [
+  { title: 'INSTANCE', shrinkTo: 12 },
+  { title: 'PHASE' },
+  { title: 'PID', align: 'right' },
+  { title: 'PORT', align: 'right' },
+  { title: 'CPU', align: 'right' },
+  { title: 'MEMORY', align: 'right' },
+  { title: 'UPTIME', align: 'right' },
+  { title: 'RESTARTS', align: 'right' },
+]
+
+function instanceTable(instances: readonly InstanceStatus[], view: StatusView): string {
+  const { paint, now } = view
+  const rows = instances.map((instance) => {
+    const { resources, pid, startedAt } = instance
+    return {
+      cells: [
+        instance.id,
+        paint(toneOfPhase[instance.phase], instance.phase),
+        pid === undefined ? nothing : String(pid),
+        instance.port > 0 ? String(instance.port) : nothing,
+        resources ? `${Math.round(resources.cpuPercent)}%` : nothing,
+        resources ? formatSize(resources.memoryBytes) : nothing,
+        pid !== undefined && startedAt !== undefined ? formatAge(now - startedAt) : nothing,
+        String(instance.restarts),
+      ],
+      notes: [instance.reason, nextStart(instance, now)],
+    }
+  })
+  return withNotes(instanceColumns, rows, view)
+}
+
+function nextStart({ nextStartAt }: InstanceStatus, now: number): string | undefined {
+  // The API leaves out what is undefined; another client of these types may say null.
+  return typeof nextStartAt === 'number' && nextStartAt > now ? `next start in ${formatAge(nextStartAt - now)}` : undefined
+}
+
+const endpointColumns: readonly Column[] = [
+  { title: 'ENDPOINT', shrinkTo: 15 },
+  { title: 'SERVICE', shrinkTo: 10 },
+  { title: 'HEALTH' },
+  { title: 'STATE' },
+  { title: 'WEIGHT', align: 'right' },
+  { title: 'ACTIVE', align: 'right' },
+  { title: 'REQUESTS', align: 'right' },
+  { title: 'ERRORS', align: 'right' },
+]
+
+function endpointTable(endpoints: readonly EndpointStatus[], view: StatusView): string {
+  const { paint } = view
+  const rows = endpoints.map((endpoint) => ({
+    cells: [
+      endpoint.id,
+      endpoint.service,
+      paint(toneOfHealth[endpoint.health], endpoint.health),
+      endpoint.state,
+      String(endpoint.weight),
+      formatCount(endpoint.traffic.active),
+      formatCount(endpoint.traffic.requests),
+      formatCount(endpoint.traffic.errors),
+    ],
+    notes: [endpoint.reason],
+  }))
+  return withNotes(endpointColumns, rows, view)
+}
+
+interface Row {
+  readonly cells: readonly string[]
+  /** Why it is so: on lines of their own, since a sentence does not fit a column. */
+  readonly notes: readonly (string | null | undefined)[]
+}
+
+function withNotes(columns: readonly Column[], rows: readonly Row[], { columns: width, paint }: StatusView): string {
+  const cells = rows.map((row) => row.cells)
+  const [title = '', ...lines] = renderTable(columns, cells, width, (text) => paint('dim', text)).split('\n')
+  const body = lines.flatMap((line, i) => {
+    const notes = (rows[i]?.notes ?? []).filter((note) => typeof note === 'string' && note !== '')
+    return notes.length === 0 ? [line] : [line, paint('dim', fit(`  └ ${printable(notes.join('; '), false)}`, width))]
+  })
+  return [title, ...body].join('\n')
+}

@@ -1,0 +1,129 @@
+/** What `holdfast up` shows: on a terminal a block that is redrawn in place, elsewhere plain lines, with --json one document per line. */
+import type { Serving, UpProgress } from '../app/progress.ts'
+import { unreachable } from '../kernel/errors.ts'
+import { formatTimeOfDay } from './format.ts'
+import { LiveBlock } from './live.ts'
+import type { Output } from './output.ts'
+import { printable, type Tone } from './style.ts'
+
+type ServiceProgress = Extract<UpProgress, { kind: 'service' }>
+
+export class UpView {
+  readonly #out: Output
+  readonly #wallTime: () => number
+  readonly #block: LiveBlock
+  readonly #services = new Map<string, ServiceProgress>()
+  #phase: 'starting' | 'serving' | 'stopping' = 'starting'
+  #step = ''
+
+  constructor(out: Output, wallTime: () => number) {
+    this.#out = out
+    this.#wallTime = wallTime
+    this.#block = new LiveBlock(out)
+  }
+
+  show(progress: UpProgress): void {
+    if (this.#out.json) {
+      this.#out.item(progress, '')
+      return
+    }
+    switch (progress.kind) {
+      case 'step':
+        this.#showStep(progress.text)
+        break
+      case 'service':
+        this.#showService(progress)
+        break
+      case 'serving':
+        this.#showServing(progress)
+        break
+      case 'warning':
+        this.#block.say(`${this.#out.paint('yellow', 'warning:')} ${printable(progress.text, false)}`)
+        break
+      case 'stopping':
+        this.#showStopping(progress.text)
+        break
+      case 'stopped':
+        this.#block.clear()
+        this.#out.say('stopped; nothing is left running')
+        break
+      default:
+        unreachable(progress)
+    }
+  }
+
+  /** Takes the block off the screen, so that an error stands alone. */
+  end(): void {
+    this.#block.clear()
+  }
+
+  #showStep(text: string): void {
+    if (this.#phase === 'serving') {
+      this.#block.say(`${this.#stamp()} ${text}`)
+      return
+    }
+    this.#step = text
+    this.#draw()
+  }
+
+  #showService(progress: ServiceProgress): void {
+    const before = this.#services.get(progress.service)
+    this.#services.set(progress.service, progress)
+    if (this.#phase !== 'serving') this.#draw()
+    else if (before?.ready !== progress.ready || before.desired !== progress.desired || before.text !== progress.text) {
+      this.#block.say(`${this.#stamp()} ${this.#serviceLine(progress)}`)
+    }
+  }
+
+  #showStopping(text: string): void {
+    this.#phase = 'stopping'
+    this.#step = text
+    this.#draw()
+  }
+
+  #showServing(serving: Serving): void {
+    const services = [...this.#services.values()]
+    if (this.#out.interactive) {
+      this.#block.clear()
+      for (const service of services) this.#out.say(`  ${this.#serviceLine(service)}`)
+    }
+    this.#phase = 'serving'
+    this.#out.say(renderServing(serving, this.#out))
+  }
+
+  #draw(): void {
+    const services = [...this.#services.values()].map((service) => `  ${this.#serviceLine(service)}`)
+    this.#block.show(this.#step === '' ? services : [this.#step, ...services])
+  }
+
+  #serviceLine({ service, ready, desired, text }: ServiceProgress): string {
+    const width = Math.max(...[...this.#services.keys()].map((name) => name.length))
+    const tone: Tone = ready >= desired ? 'green' : ready > 0 ? 'yellow' : 'cyan'
+    return `${service.padEnd(width)}  ${this.#out.paint(tone, `${ready}/${desired}`)}  ${printable(text, false)}`
+  }
+
+  #stamp(): string {
+    return this.#out.paint('dim', formatTimeOfDay(this.#wallTime()))
+  }
+}
+
+/** Where everything is, a line that can be tried, and how to end it. */
+export function renderServing(
+  serving: Serving,
+  { paint }: Pick<Output, 'paint'>,
+  stop = 'Ctrl-C drains and stops everything; a second one cuts it short',
+): string {
+  const rows: (readonly [string, string])[] = [
+    ...serving.listeners.map(({ name, url }) => [serving.listeners.length > 1 ? `balancer ${name}` : 'balancer', url] as const),
+    ['dashboard', `${serving.dashboardUrl}  ${paint('dim', '(works once)')}`],
+    ['API', serving.apiUrl],
+    ...(serving.exampleUrl === undefined ? [] : [['try it', `curl ${serving.exampleUrl}`] as const]),
+    ['stop it', stop],
+  ]
+  const width = Math.max(...rows.map(([label]) => label.length))
+  const title =
+    serving.adopted > 0
+      ? `holdfast is serving; it took over ${serving.adopted} running ${serving.adopted === 1 ? 'instance' : 'instances'}`
+      : 'holdfast is serving'
+  return ['', paint('bold', title), '', ...rows.map(([label, value]) => `  ${paint('dim', label.padEnd(width))}  ${value}`), ''].join('\n')
+}
