@@ -37,6 +37,11 @@ function readHost(text: string): string | undefined {
   return bare === text ? readHostName(text) : undefined
 }
 
+/** As a URL and a `Host` field hold it. */
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
 /** Where to listen. */
 export const bindHost: Scalar<string> = {
   kind: 'scalar',
@@ -63,7 +68,7 @@ export const address: Scalar<Address> = {
     const number = port.read(portText)
     return host === undefined || number === undefined ? undefined : { host, port: number }
   },
-  write: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+  write: ({ host, port }) => `${bracketed(host)}:${port}`,
   hint(text) {
     if (/^[a-z]+:\/\//i.test(text)) return 'leave out the scheme and the path'
     if (isIPv6(text)) return `write the port after brackets: "[${text}]:3000"`
@@ -78,7 +83,11 @@ export const routeHost: Scalar<string> = {
   expected: 'a host name such as shop.example.com or *.example.com',
   read(text) {
     const name = text.endsWith('.') ? text.slice(0, -1) : text
-    if (!name.startsWith('*.')) return readHost(name)
+    if (name.includes(':')) {
+      const host = readHost(name)
+      return host === undefined ? undefined : bracketed(host)
+    }
+    if (!name.startsWith('*.')) return readHostName(name)
     const parent = readHostName(name.slice(2))
     return parent === undefined || isIPv4(parent) ? undefined : `*.${parent}`
   },
@@ -150,7 +159,7 @@ export const origin: Scalar<string> = {
     if (scheme === undefined || host === undefined || (portText !== undefined && port.read(portText) === undefined)) return undefined
     // A browser never sends the scheme's own port.
     const usual = scheme.toLowerCase() === 'https' ? '443' : '80'
-    return `${scheme.toLowerCase()}://${host.includes(':') ? `[${host}]` : host}${portText === undefined || portText === usual ? '' : `:${portText}`}`
+    return `${scheme.toLowerCase()}://${bracketed(host)}${portText === undefined || portText === usual ? '' : `:${portText}`}`
   },
   write: (value) => value,
   hint(text) {

@@ -154,8 +154,9 @@ function isWhole(route: Route, path: string, report: Report): boolean {
   return route.methods === undefined ? !report.given(`${path}.methods`) : !route.methods.includes(undefined)
 }
 
+/** A route that names the method goes before one that takes any, so those two do not collide. */
 function overlap(a: readonly (string | undefined)[] | undefined, b: readonly (string | undefined)[] | undefined): boolean {
-  return a === undefined || b === undefined || a.some((method) => b.includes(method))
+  return a === undefined || b === undefined ? a === b : a.some((method) => b.includes(method))
 }
 
 interface Socket extends Address {

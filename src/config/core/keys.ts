@@ -25,7 +25,7 @@ const listener = object({
 export const configType = object({
   name: key(filled('text', 'a text', { max: 128 }), { doc: 'The name of the whole, as the API and the dashboard show it.', default: 'holdfast', change: 'immediate' }),
   region: key(nameOf('region'), { doc: 'The name of this region; it stands on every event.', default: 'local', change: 'restartHoldfast' }),
-  data: key(filled('path', 'a path'), { doc: 'State, logs and sockets.', default: './.holdfast', change: 'restartHoldfast' }),
+  data: key(filled('path', 'a path'), { doc: 'Directory of state, logs and sockets, from the directory of the file.', default: './.holdfast', change: 'restartHoldfast' }),
   api: key(
     object({
       port: key(port, { doc: 'The port of the REST API and the dashboard.', default: 3006 }),
@@ -45,7 +45,7 @@ export const configType = object({
   log: key(
     object({
       level: key(oneOf(logLevels), { doc: 'The least level that is written.', default: 'info' }),
-      directory: key(filled('path', 'a path'), { doc: 'Where `combined-YYYY-MM-DD.log` is written: JSON lines, a file a day, kept 14 days.', default: 'logs' }),
+      directory: key(filled('path', 'a path'), { doc: 'Directory of `combined-YYYY-MM-DD.log`, from the data directory: JSON lines, a file a day, kept 14 days.', default: 'logs' }),
     }),
     { doc: 'The log of Holdfast itself.', change: 'restartHoldfast' },
   ),

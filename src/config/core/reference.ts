@@ -21,7 +21,7 @@ export function configReference(): string {
   return [
     '### Top level\n',
     table([...rows(scalars, '')]),
-    ...top.flatMap(([name, one]) => [`\n### \`${name}\`\n`, `${one.doc}\n`, table([...nestedRows(one.type, name)])]),
+    ...top.flatMap(([name, one]) => section(name, one)),
     '\n### Not available yet\n',
     'These keys are known and refused by name.\n',
     plannedTable([...plannedKeys(keys, '')]),
@@ -29,6 +29,14 @@ export function configReference(): string {
     '| variable | meaning |\n|---|---|',
     ...overrides.map(({ name, doc }) => `| \`${name}\` | ${cell(doc)} |`),
   ].join('\n')
+}
+
+/** A map's keys are listed below its entries: `services.<name>`. */
+function section(name: string, one: Key): string[] {
+  const path = one.type.kind === 'map' ? `${name}.<name>` : name
+  const inner = one.type.kind === 'map' ? one.type.value : one.type
+  const intro = one.defaultDoc === undefined ? one.doc : `${one.doc} Default: ${one.defaultDoc}.`
+  return [`\n### \`${path}\`\n`, `${intro}\n`, table([...nestedRows(inner, '')])]
 }
 
 function isNested(type: Type): boolean {

@@ -52,7 +52,7 @@ export function integer(min: number, max: number, expected = `a whole number fro
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
     return value >= min && value <= max ? value : undefined
   }
-  return { kind: 'scalar', name: 'number', expected, read, write: (value) => value }
+  return { kind: 'scalar', name: `number, ${min} to ${max}`, expected, read, write: (value) => value }
 }
 
 export const port: Scalar<number> = { ...integer(1, 65_535, 'a port from 1 to 65535'), name: 'port' }
@@ -73,7 +73,7 @@ export const boolean: Scalar<boolean> = {
 export function oneOf<const W extends string>(words: readonly W[]): Scalar<W> {
   return {
     kind: 'scalar',
-    name: 'word',
+    name: either(words.map((word) => `\`${word}\``)),
     expected: either(words),
     read: (text) => words.find((word) => word === text),
     write: (value) => value,
@@ -102,7 +102,7 @@ export const durationMax: Duration = readDuration('7d') ?? ms(0)
 export function duration(min: Duration, max: Duration = durationMax): Scalar<Duration> {
   return {
     kind: 'scalar',
-    name: 'duration',
+    name: `duration, ${writeDuration(min)} to ${writeDuration(max)}`,
     expected: `a duration from ${writeDuration(min)} to ${writeDuration(max)}, such as 500ms, 10s or 5m`,
     read(text) {
       const value = readDuration(text)
@@ -119,7 +119,7 @@ export const patience = duration(seconds(0), minutes(60))
 export function size(min: number, max: number): Scalar<number> {
   return {
     kind: 'scalar',
-    name: 'size',
+    name: `size, ${writeSize(min)} to ${writeSize(max)}`,
     expected: `a size from ${writeSize(min)} to ${writeSize(max)}, such as 64KiB or 16MiB`,
     read(text) {
       const value = readSize(text)

@@ -16,7 +16,7 @@ export interface Scalar<T = unknown> {
   readonly kind: 'scalar'
   /** Completes "expected …": `a duration such as 10s`. */
   readonly expected: string
-  /** One word for the column "type" of the reference. */
+  /** For the column "type" of the reference. */
   readonly name: string
   /** undefined: not understood. */
   read(text: string): T | undefined

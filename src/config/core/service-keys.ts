@@ -92,7 +92,7 @@ const route = object(
     listener: optional(nameOf('listener'), { doc: 'Where the request comes in.', without: 'the first listener' }),
     host: optional(routeHost, { doc: 'The host asked for; `*.example.com` takes every name below it.', without: 'any' }),
     path: key(routePath, { doc: 'A prefix of whole segments: `/a` takes `/a` and `/a/b`, not `/ab`. The longest one wins.', default: '/' }),
-    methods: optional(list({ ...oneOf(methods), expected: 'a method such as GET or POST' }, { min: 1 }), { doc: 'The methods taken.', without: 'any' }),
+    methods: optional(list({ ...oneOf(methods), name: 'method', expected: 'a method such as GET or POST' }, { min: 1 }), { doc: 'The methods taken. A route that names the method goes before one that takes any.', without: 'any' }),
     stripPath: key(boolean, { doc: 'Removes the matched prefix before the request is forwarded.', default: false }),
   },
   { short: ['path'] },
@@ -152,7 +152,7 @@ export const service = object({
     without: 'none',
     change: 'replaceInstances',
   }),
-  cwd: key(filled('path', 'a path'), { doc: 'The working directory of the command.', default: '.', change: 'replaceInstances' }),
+  cwd: key(filled('path', 'a path'), { doc: 'The working directory of the command, from the directory of the file.', default: '.', change: 'replaceInstances' }),
   env: key(map('variable', variableName, text('text', { max: processTextMax, matching: /^[^\0]*$/ })), {
     doc: 'Environment variables of the command. `PORT` and `HOLDFAST_…` are set by Holdfast.',
     default: {},
