@@ -1,0 +1,256 @@
+/**
+ * The control process's end of the data plane: finds the running proxy or starts one, sends it views and orders, and
+ * passes on what it tells. When the connection breaks it comes back by itself: to the heir that the workers start, or
+ * to a new proxy; whoever it is gets the latest view again.
+ *
+ *   idle ──connect──▶ connected ──lost──▶ reconnecting ──▶ connected
+ *                         └──disconnect / shutdown──▶ closed
+ */
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { HoldfastError } from '../kernel/errors.ts'
+import { after, ms, sleep, type Clock } from '../kernel/time.ts'
+import { Channel } from './channel.ts'
+import type { RoutingView } from './core/routing-view.ts'
+import { protocolVersion, type ControlToPrimary, type PrimaryToControl } from './messages.ts'
+import { proxyLogFile, socketPath } from './paths.ts'
+import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
+import type { PrimaryOptions } from './primary/primary.ts'
+
+export interface ProxyClientOptions {
+  /** The data directory. */
+  readonly directory: string
+  readonly clock: Clock
+  /** Proxy workers of a proxy that has to be started. */
+  readonly workers: number
+  /** Extra arguments for node, for profiling. */
+  readonly nodeArguments?: readonly string[]
+}
+
+/** How long a proxy that was just started may take until its socket answers. */
+const startTimeoutMs = 10_000
+/** After a break, the workers' heir gets this long before a new proxy is started from here. */
+const heirTimeoutMs = 2_500
+const retryMs = 25
+/** An order that the proxy does not answer within this (and its own deadline) has failed. */
+const orderTimeoutMs = 15_000
+
+interface Order {
+  resolve(answer: { readonly remaining: number }): void
+  reject(error: Error): void
+  readonly timer: Disposable
+}
+
+export class ProxyClient implements Proxy {
+  readonly #options: ProxyClientOptions
+  readonly #orders = new Map<number, Order>()
+  readonly #telemetryListeners = new Set<(telemetry: ProxyTelemetry) => void>()
+  readonly #signalListeners = new Set<(signal: ProxySignal) => void>()
+  #channel: Channel<PrimaryToControl, ControlToPrimary> | undefined
+  #identity: ProxyIdentity | undefined
+  #telemetry: ProxyTelemetry | undefined
+  #view: RoutingView | undefined
+  #orderId = 0
+  #closed = false
+
+  constructor(options: ProxyClientOptions) {
+    this.#options = options
+  }
+
+  get connected(): boolean {
+    return this.#channel !== undefined
+  }
+
+  async connect(): Promise<ProxyIdentity> {
+    const running = await this.#join()
+    if (running) return running
+    this.#start()
+    return this.#joinWithin(startTimeoutMs)
+  }
+
+  async apply(view: RoutingView): Promise<void> {
+    this.#view = view
+    await this.#order((id) => ({ type: 'view', id, view }), orderTimeoutMs)
+  }
+
+  gone(endpoint: string, reason: string): void {
+    this.#channel?.send({ type: 'gone', endpoint, reason, exitedAt: Number(process.hrtime.bigint()) / 1e6 })
+  }
+
+  async drained(endpoint: string, deadlineMs: number): Promise<{ readonly remaining: number }> {
+    return this.#order((id) => ({ type: 'drain', id, endpoint, deadlineMs }), deadlineMs + orderTimeoutMs)
+  }
+
+  telemetry(): ProxyTelemetry | undefined {
+    return this.#telemetry
+  }
+
+  onTelemetry(listener: (telemetry: ProxyTelemetry) => void): Disposable {
+    this.#telemetryListeners.add(listener)
+    return { [Symbol.dispose]: () => this.#telemetryListeners.delete(listener) }
+  }
+
+  onSignal(listener: (signal: ProxySignal) => void): Disposable {
+    this.#signalListeners.add(listener)
+    return { [Symbol.dispose]: () => this.#signalListeners.delete(listener) }
+  }
+
+  async shutdown(deadlineMs: number): Promise<void> {
+    this.#closed = true
+    const channel = this.#channel
+    if (!channel) return
+    const ended = new Promise<void>((resolve) => {
+      this.#onClosed = resolve
+    })
+    channel.send({ type: 'shutdown', deadlineMs })
+    const { clock } = this.#options
+    await Promise.race([ended, sleep(clock, ms(deadlineMs + 5_000))])
+    channel.close()
+  }
+
+  disconnect(): void {
+    this.#closed = true
+    this.#channel?.close()
+  }
+
+  #onClosed: (() => void) | undefined
+
+  /** Joins a proxy that answers; undefined when none does. */
+  #join(): Promise<ProxyIdentity | undefined> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(socketPath(this.#options.directory, 'proxy'))
+      const channel: Channel<PrimaryToControl, ControlToPrimary> = new Channel<PrimaryToControl, ControlToPrimary>(
+        socket,
+        (message) => {
+          if (message.type !== 'welcome') {
+            this.#onMessage(message)
+            return
+          }
+          if (message.protocol !== protocolVersion) {
+            channel.close()
+            reject(
+              new HoldfastError('proxy_incompatible', `joining the running proxy (pid ${message.pid}) failed: it speaks protocol ${message.protocol}, this is ${protocolVersion}`, {
+                hint: 'run "holdfast down" with the version that started it, then "holdfast up"',
+              }),
+            )
+            return
+          }
+          this.#channel = channel
+          const identity = { pid: message.pid, workers: message.workers, adopted: message.viewVersion >= 0 }
+          this.#identity = identity
+          resolve(identity)
+        },
+        (reason) => {
+          resolve(undefined)
+          if (this.#channel === channel) this.#lost(reason)
+        },
+      )
+      socket.on('connect', () => {
+        channel.send({ type: 'hello', protocol: protocolVersion, role: 'control' })
+      })
+    })
+  }
+
+  async #joinWithin(timeoutMs: number): Promise<ProxyIdentity> {
+    const { clock, directory } = this.#options
+    const deadline = after(clock.now(), ms(timeoutMs))
+    for (;;) {
+      const identity = await this.#join()
+      if (identity) return identity
+      if (clock.now() >= deadline) {
+        throw new HoldfastError('proxy_unreachable', `starting the proxy failed: its socket did not answer within ${timeoutMs / 1_000} s`, {
+          hint: `see ${proxyLogFile(directory)}`,
+        })
+      }
+      await sleep(clock, ms(retryMs))
+    }
+  }
+
+  #start(): void {
+    const { directory, workers, nodeArguments = [] } = this.#options
+    const log = proxyLogFile(directory)
+    mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
+    const descriptor = openSync(log, 'a', 0o600)
+    const options: PrimaryOptions = { directory, workers, inherited: [] }
+    const child = spawn(process.execPath, [...nodeArguments, fileURLToPath(new URL('./primary/main.js', import.meta.url))], {
+      detached: true,
+      stdio: ['ignore', descriptor, descriptor],
+      cwd: '/',
+      env: { ...process.env, HOLDFAST_PROXY: JSON.stringify(options) },
+    })
+    child.on('error', () => undefined)
+    child.unref()
+    closeSync(descriptor)
+  }
+
+  #onMessage(message: Exclude<PrimaryToControl, { type: 'welcome' }>): void {
+    switch (message.type) {
+      case 'done':
+        this.#settle(message.id)?.resolve({ remaining: message.remaining ?? 0 })
+        return
+      case 'failed':
+        this.#settle(message.id)?.reject(new HoldfastError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }))
+        return
+      case 'signal':
+        for (const listener of this.#signalListeners) listener(message.signal)
+        return
+      case 'telemetry':
+        this.#telemetry = message.telemetry
+        for (const listener of this.#telemetryListeners) listener(message.telemetry)
+        return
+    }
+  }
+
+  #settle(id: number): Order | undefined {
+    const order = this.#orders.get(id)
+    this.#orders.delete(id)
+    order?.timer[Symbol.dispose]()
+    return order
+  }
+
+  #order(make: (id: number) => ControlToPrimary, timeoutMs: number): Promise<{ readonly remaining: number }> {
+    const channel = this.#channel
+    if (!channel) return Promise.reject(new HoldfastError('proxy_unreachable', 'the proxy is not connected at the moment'))
+    const id = ++this.#orderId
+    const { clock } = this.#options
+    return new Promise((resolve, reject) => {
+      const timer = clock.schedule(after(clock.now(), ms(timeoutMs)), () => {
+        this.#orders.delete(id)
+        reject(new HoldfastError('proxy_unreachable', `the proxy did not answer an order within ${timeoutMs} ms`))
+      })
+      this.#orders.set(id, { resolve, reject, timer })
+      channel.send(make(id))
+    })
+  }
+
+  #lost(reason: string): void {
+    this.#channel = undefined
+    for (const id of [...this.#orders.keys()]) this.#settle(id)?.reject(new HoldfastError('proxy_unreachable', `the connection to the proxy broke: ${reason}`))
+    this.#onClosed?.()
+    if (this.#closed) return
+    for (const listener of this.#signalListeners) listener({ type: 'disconnected', reason })
+    void this.#reconnect()
+  }
+
+  async #reconnect(): Promise<void> {
+    const { clock } = this.#options
+    const before = this.#identity?.pid
+    let heirDeadline = after(clock.now(), ms(heirTimeoutMs))
+    while (!this.#closed) {
+      const identity = await this.#join().catch(() => undefined)
+      if (identity) {
+        for (const listener of this.#signalListeners) listener({ type: 'connected', ...identity, adopted: identity.adopted && identity.pid === before })
+        if (this.#view) await this.apply(this.#view).catch(() => undefined)
+        return
+      }
+      if (clock.now() >= heirDeadline) {
+        this.#start()
+        heirDeadline = after(clock.now(), ms(startTimeoutMs))
+      }
+      await sleep(clock, ms(retryMs))
+    }
+  }
+}

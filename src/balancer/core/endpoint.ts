@@ -1,0 +1,99 @@
+/**
+ * What a picker knows of one endpoint: its place in the view, what is in flight, how fast it answers, and
+ * whether connecting to it just failed. Estimator: mutable and small, time is an argument.
+ */
+import type { Instant } from '../../kernel/time.ts'
+import type { EndpointView } from './routing-view.ts'
+
+/** Time constant of the moving average: old answers lose 63 % of their say in this time (Finagle's peak EWMA uses 10 s). */
+const ewmaDecayMs = 10_000
+/** First pause after a failed connect; doubles up to the maximum while it goes on failing. */
+const avoidInitialMs = 50
+const avoidMaxMs = 1_000
+/** Tunnels are mostly quiet: ten count as one request in flight. */
+const tunnelShare = 0.1
+
+export class Endpoint {
+  view: EndpointView
+  readonly id: string
+  readonly service: string
+  /** Its process has exited; set in the tick in which the worker learns it, never taken back. */
+  gone: string | undefined
+  /** The verdict of the active probes. */
+  healthy = true
+  active = 0
+  tunnels = 0
+  requests = 0
+  errors = 0
+  /** Mean time to the first byte in milliseconds, peaks at once, decays slowly; 0 until the first answer. */
+  ewmaMs = 0
+  #ewmaAt = 0
+  /** When it joined the pool of this worker: slow start counts from here; −Infinity: it was there from the beginning. */
+  readonly joinedAt: number
+  #avoidUntil = 0
+  #avoidMs = 0
+  /** When the present run of broken connections began; NaN: the last answer was whole. */
+  #failingSince = Number.NaN
+  /** Current weight of smooth weighted round robin. */
+  swrr = 0
+
+  constructor(view: EndpointView, service: string, joinedAt: number) {
+    this.view = view
+    this.id = view.id
+    this.service = service
+    this.joinedAt = joinedAt
+  }
+
+  /** May be picked at all; health apart. */
+  available(now: number): boolean {
+    return this.view.state === 'active' && this.gone === undefined && this.view.weight > 0 && now >= this.#avoidUntil
+  }
+
+  get avoidedUntil(): number {
+    return this.#avoidUntil
+  }
+
+  /** Requests in flight as a picker weighs them. */
+  get load(): number {
+    return this.active + this.tunnels * tunnelShare
+  }
+
+  /** A connection was refused, timed out or broke without an answer. Returns when that run of failures began. */
+  failed(now: number, refused: boolean): number {
+    if (Number.isNaN(this.#failingSince)) this.#failingSince = now
+    if (refused) {
+      this.#avoidMs = this.#avoidMs === 0 ? avoidInitialMs : Math.min(this.#avoidMs * 2, avoidMaxMs)
+      this.#avoidUntil = now + this.#avoidMs
+    }
+    return this.#failingSince
+  }
+
+  /** A response head came, after `ms`. */
+  answered(ms: number, now: Instant): void {
+    if (this.#avoidMs !== 0 || !Number.isNaN(this.#failingSince)) this.#forgive()
+    if (this.ewmaMs === 0 || ms > this.ewmaMs) this.ewmaMs = ms
+    else {
+      const weight = Math.exp((this.#ewmaAt - now) / ewmaDecayMs)
+      this.ewmaMs = this.ewmaMs * weight + ms * (1 - weight)
+    }
+    this.#ewmaAt = now
+  }
+
+  /** News say that it lives: failures so far no longer count. */
+  welcome(): void {
+    this.#forgive()
+  }
+
+  #forgive(): void {
+    this.#avoidMs = 0
+    this.#avoidUntil = 0
+    this.#failingSince = Number.NaN
+  }
+
+  /** Weight with slow start: from a tenth to the whole, linearly over the window (Envoy's shape with aggression 1). */
+  weightAt(now: number, slowStartMs: number): number {
+    const age = now - this.joinedAt
+    if (slowStartMs <= 0 || age >= slowStartMs) return this.view.weight
+    return this.view.weight * Math.max(0.1, age / slowStartMs)
+  }
+}

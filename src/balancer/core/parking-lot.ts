@@ -1,0 +1,98 @@
+/**
+ * Holds requests while nothing can serve them but something soon will.
+ *
+ *   flowing ──no endpoint──▶ parked ──an endpoint is ready──▶ releasing ──empty──▶ flowing
+ *
+ * First in, first out. Release is paced: a first burst, then two for each request that finishes, so that the load on
+ * a newborn instance doubles per round trip instead of arriving at once.
+ */
+
+/** Requests let go at once when the first endpoint is ready. */
+export const releaseBurst = 64
+/** Further requests let go for each that finishes. */
+export const releasePerFinished = 2
+
+export interface ParkingLimits {
+  readonly requests: number
+  readonly bytes: number
+  readonly timeoutMs: number
+}
+
+export class ParkingLot<R> {
+  /** By request, with its bytes; a Map keeps the order of arrival and removes in O(1). */
+  readonly #waiting = new Map<R, { readonly bytes: number; readonly deadline: number }>()
+  #bytes = 0
+  #credit = 0
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Takes the request in, or says no because a limit is reached. A request that was released and must wait again keeps its deadline and goes to the front. */
+  park(request: R, bytes: number, now: number, limits: ParkingLimits, earlierDeadline?: number): { readonly deadline: number } | undefined {
+    if (this.#waiting.size >= limits.requests || this.#bytes + bytes > limits.bytes) return undefined
+    const deadline = earlierDeadline ?? now + limits.timeoutMs
+    if (deadline <= now) return undefined
+    if (earlierDeadline === undefined) this.#waiting.set(request, { bytes, deadline })
+    else {
+      const others = [...this.#waiting]
+      this.#waiting.clear()
+      this.#waiting.set(request, { bytes, deadline })
+      for (const [other, entry] of others) this.#waiting.set(other, entry)
+    }
+    this.#bytes += bytes
+    return { deadline }
+  }
+
+  /** The client has gone. */
+  leave(request: R): void {
+    const entry = this.#waiting.get(request)
+    if (!entry) return
+    this.#waiting.delete(request)
+    this.#bytes -= entry.bytes
+  }
+
+  /** An endpoint is ready: the requests to let go now. */
+  open(): R[] {
+    this.#credit = Math.max(this.#credit, releaseBurst)
+    return this.#take()
+  }
+
+  /** A request of the service has finished: the requests to let go now. */
+  finished(): R[] {
+    if (this.#waiting.size === 0) {
+      this.#credit = 0
+      return []
+    }
+    this.#credit += releasePerFinished
+    return this.#take()
+  }
+
+  /** No endpoint is ready any more: what is left waits on. */
+  close(): void {
+    this.#credit = 0
+  }
+
+  /** Those whose time is up, removed. */
+  expired(now: number): R[] {
+    const late: R[] = []
+    for (const [request, entry] of this.#waiting) if (entry.deadline <= now) late.push(request)
+    for (const request of late) this.leave(request)
+    return late
+  }
+
+  #take(): R[] {
+    const released: R[] = []
+    for (const request of this.#waiting.keys()) {
+      if (this.#credit <= 0) break
+      this.#credit--
+      released.push(request)
+    }
+    for (const request of released) this.leave(request)
+    return released
+  }
+}

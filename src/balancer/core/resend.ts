@@ -1,0 +1,56 @@
+/**
+ * May this request be sent again? One pure rule for every way an attempt can fail (RFC 9110 §9.2.2; the table in
+ * `docs/balancer.md`). What provably never reached a process may always go elsewhere; what may have run goes again
+ * only if it is idempotent; and one death of one endpoint is one event, however many requests it catches, so those are
+ * not held back by the retry budget, while a steady trickle of failures is.
+ */
+
+export type Failure =
+  /** Refused, unreachable, timed out before it was established: nothing was sent. */
+  | { readonly kind: 'notConnected' }
+  /** The first write failed at once, or the peer had closed before we wrote: nothing was received. */
+  | { readonly kind: 'notReceived' }
+  /** A reused connection closed without a byte of answer: usually the idle race, possibly a death. */
+  | { readonly kind: 'staleConnection' }
+  /** A connection broke after the request was sent and before the answer began. */
+  | { readonly kind: 'died' }
+  /** No answer in time. */
+  | { readonly kind: 'timedOut' }
+
+export interface Attempted {
+  readonly idempotent: boolean
+  /** Every body byte that was sent is still at hand. */
+  readonly replayable: boolean
+  /** Times it has been sent again because an endpoint died with it. */
+  readonly resent: number
+  /** `retries.attempts` of the service. */
+  readonly attemptsMax: number
+  /** It was on its way when the endpoint's run of failures began. */
+  readonly caughtInDeath: boolean
+  /** Free places in the retry budget. */
+  readonly budgetFree: boolean
+}
+
+/** A request that two endpoints died with is not tried on a third: it may be what kills them. */
+export const rescuesMax = 2
+
+export function mayResend(failure: Failure, attempted: Attempted): boolean {
+  switch (failure.kind) {
+    case 'notConnected':
+    case 'notReceived':
+      return attempted.replayable
+    case 'staleConnection':
+    case 'died': {
+      if (!attempted.idempotent || !attempted.replayable || attempted.attemptsMax === 0) return false
+      if (attempted.caughtInDeath) return attempted.resent < Math.max(rescuesMax, attempted.attemptsMax)
+      return attempted.resent < attempted.attemptsMax && attempted.budgetFree
+    }
+    case 'timedOut':
+      return false
+  }
+}
+
+/** Retries under way at once are at most this share of the requests in flight, and never fewer than three (Envoy's retry budget). */
+export function budgetFree(retrying: number, active: number, share: number): boolean {
+  return retrying < Math.max(3, share * active)
+}

@@ -1,0 +1,315 @@
+/**
+ * A request on its way through: what must hold before it is forwarded (beyond the grammar of its head), and the
+ * head that the origin gets. Kept fields are copied in runs of original bytes; everything a client could use to
+ * lie about itself is replaced by what we know.
+ */
+import { isIPv6 } from 'node:net'
+import { copyBytes, equalsIgnoringCase, latin1, text } from './bytes.ts'
+import { tokensOf } from './chunked.ts'
+import { Field, fieldIdOfName, isHopByHop, isOursInRequests, neverConnectionOption } from './fields.ts'
+import { fieldKind, fieldStride, fieldText, HeadError, nameEnd, nameStart, several, valueEnd, valueStart, type Head } from './head.ts'
+
+/** What the exchange must know of a request; one object per client connection, filled anew for each request. */
+export class RequestFacts {
+  method = ''
+  /** Origin-form target as forwarded (before a prefix is stripped); undefined: the bytes of the head serve as they are. */
+  target: string | undefined
+  /** Lower case, without port; empty when none was given (HTTP/1.0). */
+  host = ''
+  /** The Host field's value as it is forwarded; empty when none was given. */
+  hostValue = ''
+  /** The authority came from the target and replaces the Host field. */
+  hostReplaced = false
+  keepAlive = true
+  idempotent = true
+  /** The protocol asked for with `Upgrade`; undefined: none. */
+  upgrade: string | undefined
+  /** The client waits for `100 Continue` before it sends the body. */
+  expectsContinue = false
+  /** −1: chunked; 0: no body. */
+  bodyLength = 0
+  /** The head has Content-Length. */
+  hasLength = false
+  /** Field names that `Connection` asks us to remove; undefined: only the usual ones. */
+  dropped: ReadonlySet<string> | undefined
+  teTrailers = false
+}
+
+/** Methods that may be sent again when it is unknown whether they ran (RFC 9110 §9.2.2). */
+const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'SEARCH', 'QUERY', 'REPORT'])
+
+/** Protocols we never upgrade to: they would carry requests past this proxy's rules. */
+const refusedUpgrades: ReadonlySet<string> = new Set(['h2c', 'h2', 'http', 'http/1.1', 'http/2', 'http/2.0', 'tls', 'tls/1.0'])
+
+/** Reads everything out of a parsed head; 0 when it may be forwarded, a `HeadError` otherwise. */
+export function readRequest(head: Head, buffer: Buffer, facts: RequestFacts): number {
+  facts.method = head.method
+  facts.target = undefined
+  facts.hostReplaced = false
+  facts.idempotent = head.method === 'GET' || idempotentMethods.has(head.method)
+  facts.upgrade = undefined
+  facts.expectsContinue = false
+  facts.bodyLength = head.chunked ? -1 : Math.max(0, head.contentLength)
+  facts.hasLength = head.contentLength >= 0
+  facts.dropped = undefined
+  facts.teTrailers = false
+  facts.keepAlive = head.minor === 1
+
+  const hostError = readHost(head, buffer, facts)
+  if (hostError !== 0) return hostError
+  const targetError = readTarget(head, buffer, facts)
+  if (targetError !== 0) return targetError
+  if (head.connection >= 0 || head.upgrade >= 0) {
+    const error = readConnection(head, buffer, facts)
+    if (error !== 0) return error
+  }
+  if (head.te >= 0) facts.teTrailers = tokensOf(fieldText(head, buffer, head.te)).includes('trailers')
+  if (head.expect >= 0) {
+    const expectation = head.expect === several ? '' : fieldText(head, buffer, head.expect).toLowerCase()
+    if (expectation !== '100-continue') return HeadError.expectation
+    // RFC 9110 §10.1.1: from HTTP/1.0, and without a body, there is nothing to wait for.
+    facts.expectsContinue = head.minor === 1 && facts.bodyLength !== 0
+  }
+  return 0
+}
+
+function readHost(head: Head, buffer: Buffer, facts: RequestFacts): number {
+  if (head.host < 0) {
+    facts.host = ''
+    facts.hostValue = ''
+    return head.minor === 0 ? 0 : HeadError.host
+  }
+  const base = head.host * fieldStride
+  const start = head.fields[base + valueStart]!
+  const end = head.fields[base + valueEnd]!
+  // Most connections name the same host in every request.
+  if (end > start && end - start === facts.hostValue.length && sameText(buffer, start, facts.hostValue)) return 0
+  const value = text(buffer, start, end)
+  const host = hostOf(value)
+  if (host === undefined) return HeadError.host
+  facts.host = host
+  facts.hostValue = value
+  return 0
+}
+
+function sameText(buffer: Buffer, start: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) if (buffer[start + i] !== word.charCodeAt(i)) return false
+  return true
+}
+
+const registeredName = /^(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+$/
+
+/** The host of an authority, lower case and without port; undefined when it is not valid (RFC 9110 §7.2). */
+export function hostOf(authority: string): string | undefined {
+  const colon = authority.startsWith('[') ? authority.indexOf(':', authority.indexOf(']')) : authority.indexOf(':')
+  const host = colon < 0 ? authority : authority.slice(0, colon)
+  const port = colon < 0 ? '' : authority.slice(colon + 1)
+  if (colon >= 0 && !(/^\d{0,5}$/.test(port) && Number(port) <= 65535)) return undefined
+  if (host.startsWith('[')) return host.endsWith(']') && isIPv6(host.slice(1, -1)) ? host.toLowerCase() : undefined
+  return registeredName.test(host) ? host.toLowerCase() : undefined
+}
+
+function readTarget(head: Head, buffer: Buffer, facts: RequestFacts): number {
+  const first = buffer[head.targetStart]
+  if (first === 47) return 0
+  const target = text(buffer, head.targetStart, head.targetEnd)
+  if (target === '*') return head.method === 'OPTIONS' ? 0 : HeadError.target
+  const absolute = /^https?:\/\/([^/?]*)([/?].*)?$/i.exec(target)
+  const authority = absolute?.[1]
+  if (authority === undefined) return HeadError.target
+  const host = hostOf(authority)
+  if (host === undefined) return HeadError.target
+  // RFC 9112 §3.2.2: the target's authority replaces the Host field, which had to be there and valid all the same.
+  const path = absolute?.[2] ?? '/'
+  facts.target = path.startsWith('?') ? `/${path}` : path
+  facts.host = host
+  facts.hostValue = authority
+  facts.hostReplaced = true
+  return 0
+}
+
+function readConnection(head: Head, buffer: Buffer, facts: RequestFacts): number {
+  if (head.connection >= 0 && head.connection !== several && head.upgrade < 0) {
+    const base = head.connection * fieldStride
+    const start = head.fields[base + valueStart]!
+    const end = head.fields[base + valueEnd]!
+    if (equalsIgnoringCase(buffer, start, end, 'keep-alive')) {
+      facts.keepAlive = true
+      return 0
+    }
+    if (equalsIgnoringCase(buffer, start, end, 'close')) {
+      facts.keepAlive = false
+      return 0
+    }
+  }
+  let dropped: Set<string> | undefined
+  let wantsUpgrade = false
+  let close = false
+  let keep = false
+  for (const token of connectionTokens(head, buffer)) {
+    if (token === 'close') close = true
+    else if (token === 'keep-alive') keep = true
+    else if (token === 'upgrade') wantsUpgrade = true
+    else if (neverConnectionOption.has(token)) return HeadError.connectionOption
+    else if (fieldIdOfName(token) === Field.other || isHopByHop[fieldIdOfName(token)] === 0) (dropped ??= new Set()).add(token)
+  }
+  facts.dropped = dropped
+  facts.keepAlive = close ? false : head.minor === 1 || keep
+  if (wantsUpgrade && head.upgrade >= 0 && head.upgrade !== several && head.minor === 1) {
+    const protocol = fieldText(head, buffer, head.upgrade)
+    // A list or an unsafe protocol is simply not upgraded: the request goes on as an ordinary one.
+    if (/^[A-Za-z0-9!#$%&'*+\-.^_`|~/]+$/.test(protocol) && !refusedUpgrades.has(protocol.toLowerCase())) facts.upgrade = protocol
+  }
+  return 0
+}
+
+/** All tokens of all Connection fields, lower case. */
+export function connectionTokens(head: Head, buffer: Buffer): string[] {
+  const tokens: string[] = []
+  for (let i = 0; i < head.fieldCount; i++) {
+    if (head.fields[i * fieldStride + fieldKind] === Field.connection) tokens.push(...tokensOf(fieldText(head, buffer, i)))
+  }
+  return tokens
+}
+
+/** Names that a CGI-like origin would read as a field of ours, or as one that decides about framing. */
+const imitated: ReadonlySet<string> = new Set([
+  'content-length',
+  'transfer-encoding',
+  'host',
+  'connection',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-real-ip',
+  'x-request-id',
+])
+const imitationsRefused: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'host'])
+
+/** `forward`: an ordinary field; `drop`: imitates a field of ours; `refuse`: imitates framing. */
+function imitation(buffer: Buffer, start: number, end: number): 'forward' | 'drop' | 'refuse' {
+  let odd = false
+  for (let i = start; i < end; i++) {
+    const byte = buffer[i]!
+    // `_` and `.` are what CGI-like servers fold into `-`; the rest of the odd token bytes have been used for the same trick.
+    if (byte === 95 || byte === 46 || byte === 43 || byte === 126 || byte === 33 || byte === 124 || byte === 96 || byte === 94 || byte === 42 || byte === 39) {
+      odd = true
+      break
+    }
+  }
+  if (!odd) return 'forward'
+  const name = text(buffer, start, end)
+    .toLowerCase()
+    .replace(/[_.+~!|`^*']/g, '-')
+    .replace(/^-+|-+$/g, '')
+  if (!imitated.has(name)) return 'forward'
+  return imitationsRefused.has(name) ? 'refuse' : 'drop'
+}
+
+const http11 = latin1(' HTTP/1.1\r\n')
+const connectionUpgrade = latin1('Connection: Upgrade\r\nUpgrade: ')
+const teTrailers = latin1('TE: trailers\r\nConnection: TE\r\n')
+const chunkedField = latin1('Transfer-Encoding: chunked\r\n')
+const requestIdField = latin1('X-Request-Id: ')
+const crlf = latin1('\r\n')
+
+export interface RequestHeadOptions {
+  /** Origin-form target when it differs from the client's bytes. */
+  readonly target: string | undefined
+  /** Host for a request that came without one. */
+  readonly defaultHost: string
+  /** `X-Forwarded-*`, `Forwarded` and `Via`, made once per connection and host. */
+  readonly forwarded: Buffer
+  readonly requestId: string
+}
+
+/** Bytes that `writeRequestHead` may add to the client's own. */
+export const requestHeadGrowthMax = 1024
+
+/**
+ * Writes the head for the origin into `out` at `at`; returns the offset behind it, or a `HeadError`.
+ * `out` must have room for the client's head, the options' texts and `requestHeadGrowthMax` bytes.
+ */
+export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Buffer, facts: RequestFacts, options: RequestHeadOptions): number {
+  let to = at
+  let run: number
+  if (options.target === undefined && head.minor === 1) {
+    // Request line and following kept fields are one run.
+    run = head.begin
+  } else {
+    to += out.write(`${facts.method} `, to, 'latin1')
+    if (options.target === undefined) to = copyBytes(buffer, head.targetStart, head.targetEnd, out, to)
+    else to += out.write(options.target, to, 'latin1')
+    to = copyBytes(http11, 0, http11.length, out, to)
+    run = head.fieldCount > 0 ? head.fields[nameStart]! : head.end - 2
+  }
+  const fields = head.fields
+  const count = head.fieldCount
+  const keepHost = head.host >= 0 && !facts.hostReplaced
+  for (let i = 0; i < count; i++) {
+    const base = i * fieldStride
+    const kind = fields[base + fieldKind]!
+    const name = fields[base + nameStart]!
+    const stop = fields[base + nameEnd]!
+    let keep: boolean
+    if (kind === Field.other) {
+      const verdict = imitation(buffer, name, stop)
+      if (verdict === 'refuse') return HeadError.lookAlike
+      keep = verdict === 'forward' && (facts.dropped === undefined || !facts.dropped.has(text(buffer, name, stop).toLowerCase()))
+    } else if (kind === Field.host) keep = keepHost
+    else keep = isHopByHop[kind] === 0 && isOursInRequests[kind] === 0
+    const next = i + 1 < count ? fields[base + fieldStride + nameStart]! : head.end - 2
+    if (!keep) {
+      if (run < name) to = copyBytes(buffer, run, name, out, to)
+      run = next
+      continue
+    }
+    const value = fields[base + valueStart]!
+    const valueStop = fields[base + valueEnd]!
+    // Odd white space around the value is not passed on: the line is written anew.
+    if (value !== stop + 2 || buffer[stop + 1] !== 32 || valueStop !== next - 2) {
+      if (run < name) to = copyBytes(buffer, run, name, out, to)
+      to = copyBytes(buffer, name, stop, out, to)
+      out[to++] = 58
+      out[to++] = 32
+      to = copyBytes(buffer, value, valueStop, out, to)
+      to = copyBytes(crlf, 0, 2, out, to)
+      run = next
+    }
+  }
+  const fieldsEnd = head.end - 2
+  if (run < fieldsEnd) to = copyBytes(buffer, run, fieldsEnd, out, to)
+  if (!keepHost) to += out.write(`Host: ${facts.hostValue === '' ? options.defaultHost : facts.hostValue}\r\n`, to, 'latin1')
+  if (facts.bodyLength < 0) to = copyBytes(chunkedField, 0, chunkedField.length, out, to)
+  to = copyBytes(options.forwarded, 0, options.forwarded.length, out, to)
+  to = copyBytes(requestIdField, 0, requestIdField.length, out, to)
+  to += out.write(options.requestId, to, 'latin1')
+  to = copyBytes(crlf, 0, 2, out, to)
+  if (facts.upgrade !== undefined) {
+    to = copyBytes(connectionUpgrade, 0, connectionUpgrade.length, out, to)
+    to += out.write(`${facts.upgrade}\r\n`, to, 'latin1')
+  } else if (facts.teTrailers) to = copyBytes(teTrailers, 0, teTrailers.length, out, to)
+  return copyBytes(crlf, 0, 2, out, to)
+}
+
+/** The fields by which an origin learns who asked (RFC 7239 and its de-facto elders) and that we stood between (RFC 9110 §7.6.3). */
+export function forwardedBlock(options: { address: string; port: number; scheme: 'http' | 'https'; host: string; pseudonym: string; minor: number }): Buffer {
+  const { address, host } = options
+  const node = address.includes(':') ? `"[${address}]"` : address
+  const lines = [`X-Forwarded-For: ${address}`, `X-Forwarded-Proto: ${options.scheme}`]
+  if (host !== '') lines.push(`X-Forwarded-Host: ${host}`)
+  lines.push(`X-Forwarded-Port: ${options.port}`)
+  lines.push(`Forwarded: for=${node};proto=${options.scheme}${host === '' ? '' : `;host="${host}"`}`)
+  lines.push(`Via: 1.${options.minor} ${options.pseudonym}`)
+  return latin1(`${lines.join('\r\n')}\r\n`)
+}
+
+/** Whether one of the Via fields names us: the request has been here before. */
+export function hasVia(head: Head, buffer: Buffer, pseudonym: string): boolean {
+  if (head.via < 0) return false
+  for (let i = 0; i < head.fieldCount; i++) {
+    if (head.fields[i * fieldStride + fieldKind] === Field.via && fieldText(head, buffer, i).includes(pseudonym)) return true
+  }
+  return false
+}

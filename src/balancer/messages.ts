@@ -1,0 +1,86 @@
+/** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
+import type { HistogramData } from '../kernel/histogram.ts'
+import type { RoutingView } from './core/routing-view.ts'
+import type { ProxySignal, ProxyTelemetry } from './port.ts'
+
+/** Rises when a control process and a proxy of different releases would misunderstand each other. */
+export const protocolVersion = 1
+
+export type ControlToPrimary =
+  | { readonly type: 'hello'; readonly protocol: number; readonly role: 'control' | 'orphan' }
+  | { readonly type: 'view'; readonly id: number; readonly view: RoutingView }
+  | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
+  | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
+  | { readonly type: 'shutdown'; readonly deadlineMs: number }
+
+export type PrimaryToControl =
+  | { readonly type: 'welcome'; readonly protocol: number; readonly pid: number; readonly workers: number; readonly viewVersion: number; readonly startedAt: number }
+  | { readonly type: 'done'; readonly id: number; readonly remaining?: number }
+  | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly message: string; readonly hint?: string | undefined }
+  | { readonly type: 'signal'; readonly signal: ProxySignal }
+  | { readonly type: 'telemetry'; readonly telemetry: ProxyTelemetry }
+
+/**
+ * A listening socket is opened by one worker and then belongs to all: that worker hands it up, the primary keeps it
+ * without ever accepting from it, and every other worker gets it with a `listener` message. So a worker can die, or all
+ * of them, and no connection is refused; and the primary can die, since the workers hold it too.
+ */
+export interface ListenerMessage {
+  readonly type: 'listener'
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+export type PrimaryToWorker =
+  | { readonly type: 'start'; readonly index: number; readonly directory: string; readonly pseudonym: string }
+  | { readonly type: 'open'; readonly name: string; readonly host: string; readonly port: number; readonly fd?: number | undefined }
+  | ListenerMessage
+  | { readonly type: 'closeListener'; readonly name: string }
+  | { readonly type: 'view'; readonly view: RoutingView; readonly unhealthy: readonly string[] }
+  | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
+  | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean }
+  | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
+  | { readonly type: 'shutdown'; readonly deadlineMs: number }
+
+export type WorkerToPrimary =
+  | { readonly type: 'ready' }
+  | { readonly type: 'opened'; readonly name: string }
+  | { readonly type: 'openFailed'; readonly name: string; readonly code: string; readonly message: string }
+  | { readonly type: 'viewApplied'; readonly version: number }
+  | { readonly type: 'drained'; readonly id: number; readonly remaining: number }
+  | { readonly type: 'suspect'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
+
+/** What one worker counted since its last report; gauges as of now. */
+export interface WorkerDelta {
+  readonly connections: number
+  readonly accepted: number
+  readonly memoryBytes: number
+  readonly refused: Readonly<Record<string, number>>
+  readonly services: Readonly<Record<string, ServiceDelta>>
+  readonly endpoints: Readonly<Record<string, EndpointDelta>>
+}
+
+export interface ServiceDelta {
+  readonly requests: number
+  readonly responses: Readonly<Record<string, number>>
+  readonly active: number
+  readonly retried: number
+  readonly parked: number
+  readonly parkedTotal: number
+  readonly shed: number
+  readonly tunnels: number
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly duration: HistogramData
+}
+
+export interface EndpointDelta {
+  readonly active: number
+  readonly requests: number
+  readonly errors: number
+  readonly ewmaMs: number
+  /** Milliseconds between its exit (as the control process saw it) and the last request sent there; negative: none came after. Only once it is gone. */
+  readonly sentAfterExitMs?: number | undefined
+}

@@ -1,0 +1,514 @@
+/**
+ * The proxy's own supervisor: keeps N workers running, keeps the listening sockets, hands every worker the view,
+ * probes, adds up what they count, and speaks with the control process over a Unix socket. It forwards no traffic
+ * itself. Control processes come and go; without one it serves by the last view.
+ *
+ *   starting ──first view──▶ serving ──shutdown──▶ draining ──▶ ended
+ */
+import { openSync, readFileSync, rmSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { createServer, connect, type Server, type Socket } from 'node:net'
+import { dirname, join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { HoldfastError, codeOf, messageOf } from '../../kernel/errors.ts'
+import { writeFileAtomic } from '../../kernel/files.ts'
+import { systemClock, systemRandom } from '../../kernel/system.ts'
+import { Channel } from '../channel.ts'
+import type { RoutingView } from '../core/routing-view.ts'
+import { protocolVersion, type ControlToPrimary, type PrimaryToControl, type WorkerToPrimary } from '../messages.ts'
+import { proxyLogFile, socketPath, viewFile } from '../paths.ts'
+import type { ProxySignal } from '../port.ts'
+import { Prober } from './prober.ts'
+import { TelemetrySums } from './telemetry.ts'
+import { firstInheritedDescriptor, WorkerHandle } from './worker-handle.ts'
+
+/** A worker that keeps dying is started again after 0, 100, 200, … ms, at most this. */
+const respawnMsMax = 2_000
+const respawnStepMs = 100
+/** A worker that lived this long was not a failure to start. */
+const settledMs = 10_000
+const telemetryMs = 1_000
+/** A worker that does not take a view within this is replaced. */
+const viewTimeoutMs = 5_000
+
+export interface InheritedListener {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly fd: number
+}
+
+export interface PrimaryOptions {
+  readonly directory: string
+  /** 0: as many as the proxy before us had. */
+  readonly workers: number
+  readonly inherited: readonly InheritedListener[]
+}
+
+interface OpenListener {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  /** Kept, never accepted from. */
+  readonly handle: { close(): void }
+}
+
+interface SavedState {
+  readonly workers: number
+  readonly pseudonym: string
+  readonly view: RoutingView | undefined
+}
+
+interface PendingDrain {
+  readonly waiting: Set<WorkerHandle>
+  remaining: number
+  readonly answer: (remaining: number) => void
+}
+
+export class Primary {
+  readonly #options: PrimaryOptions
+  readonly #startedAt = systemClock.wallTime()
+  readonly #workers = new Set<WorkerHandle>()
+  readonly #listeners = new Map<string, OpenListener>()
+  readonly #controls = new Set<Channel<ControlToPrimary, PrimaryToControl>>()
+  readonly #sums = new TelemetrySums()
+  readonly #prober: Prober
+  readonly #drains = new Map<number, PendingDrain>()
+  readonly #onWorkerMessage = new Set<(worker: WorkerHandle, message: WorkerToPrimary, handle: unknown) => void>()
+  #inherited: InheritedListener[]
+  #workerCount: number
+  #pseudonym = `holdfast-${randomBytes(4).toString('hex')}`
+  #view: RoutingView | undefined
+  #viewQueue: Promise<unknown> = Promise.resolve()
+  #server: Server | undefined
+  #log = 2
+  #drainId = 0
+  #deaths = 0
+  #stopping = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: PrimaryOptions) {
+    this.#options = options
+    this.#workerCount = options.workers
+    this.#inherited = [...options.inherited]
+    this.#prober = new Prober({
+      clock: systemClock,
+      random: systemRandom,
+      onVerdict: (endpoint, service, healthy, reason) => {
+        this.#onVerdict(endpoint, service, healthy, reason)
+      },
+    })
+  }
+
+  /** Resolves once the control socket answers; `false` when another primary already serves this directory. */
+  async start(): Promise<boolean> {
+    await mkdir(join(this.#options.directory, 'run'), { recursive: true, mode: 0o700 })
+    const log = proxyLogFile(this.#options.directory)
+    await mkdir(dirname(log), { recursive: true, mode: 0o700 })
+    this.#log = openSync(log, 'a', 0o600)
+    if (!(await this.#takeSocket())) return false
+    const saved = this.#inherited.length > 0 ? this.#loadState() : undefined
+    if (saved) {
+      this.#workerCount ||= saved.workers
+      this.#pseudonym = saved.pseudonym
+      if (saved.view) await this.#enqueueView(saved.view)
+    }
+    this.#workerCount ||= 1
+    this.#timer = setInterval(() => {
+      this.#publishTelemetry()
+    }, telemetryMs)
+    return true
+  }
+
+  // --- control socket -------------------------------------------------------------------------------------------
+
+  async #takeSocket(): Promise<boolean> {
+    const path = socketPath(this.#options.directory, 'proxy')
+    if (await answers(path)) return false
+    rmSync(path, { force: true })
+    const server = createServer((socket) => {
+      this.#onControl(socket)
+    })
+    this.#server = server
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      // The directory is 0700; the socket is too, for the case that it lies in a common folder.
+      const mask = process.umask(0o177)
+      server.listen(path, resolve)
+      process.umask(mask)
+    })
+    return true
+  }
+
+  #onControl(socket: Socket): void {
+    const channel: Channel<ControlToPrimary, PrimaryToControl> = new Channel<ControlToPrimary, PrimaryToControl>(
+      socket,
+      (message) => {
+        this.#onControlMessage(channel, message)
+      },
+      () => {
+        this.#controls.delete(channel)
+      },
+    )
+  }
+
+  #onControlMessage(channel: Channel<ControlToPrimary, PrimaryToControl>, message: ControlToPrimary): void {
+    switch (message.type) {
+      case 'hello':
+        channel.send({
+          type: 'welcome',
+          protocol: protocolVersion,
+          pid: process.pid,
+          workers: this.#serving() || message.role === 'control' ? this.#workerCount : 0,
+          viewVersion: this.#view?.version ?? -1,
+          startedAt: this.#startedAt,
+        })
+        if (message.role === 'control') this.#controls.add(channel)
+        return
+      case 'view':
+        this.#enqueueView(message.view).then(
+          () => {
+            channel.send({ type: 'done', id: message.id })
+          },
+          (error: unknown) => {
+            channel.send({
+              type: 'failed',
+              id: message.id,
+              code: codeOf(error) ?? 'failed',
+              message: messageOf(error),
+              hint: error instanceof HoldfastError ? error.hint : undefined,
+            })
+          },
+        )
+        return
+      case 'gone':
+        for (const worker of this.#workers) worker.send({ type: 'gone', endpoint: message.endpoint, reason: message.reason, exitedAt: message.exitedAt })
+        return
+      case 'drain':
+        this.#drain(message.endpoint, message.deadlineMs, (remaining) => {
+          channel.send({ type: 'done', id: message.id, remaining })
+        })
+        return
+      case 'shutdown':
+        void this.shutdown(message.deadlineMs)
+        return
+    }
+  }
+
+  #signal(signal: ProxySignal): void {
+    for (const control of this.#controls) control.send({ type: 'signal', signal })
+  }
+
+  /** Every worker that should run routes by the view. */
+  #serving(): boolean {
+    return this.#view !== undefined && this.#workers.size >= this.#workerCount && [...this.#workers].every((worker) => worker.viewVersion === this.#view?.version)
+  }
+
+  // --- views ----------------------------------------------------------------------------------------------------
+
+  /** Views are applied one after the other, in the order they came. */
+  #enqueueView(view: RoutingView): Promise<void> {
+    const applied = this.#viewQueue.then(() => this.#applyView(view))
+    this.#viewQueue = applied.catch(() => undefined)
+    return applied
+  }
+
+  /** Opens what is new, lets every worker route by the view, then closes what is old. Nothing changes when a listener cannot be opened. */
+  async #applyView(view: RoutingView): Promise<void> {
+    const wanted = new Map(view.listeners.map((listener) => [listener.name, listener]))
+    const opened: OpenListener[] = []
+    const moved = [...this.#listeners.values()].filter(({ name, host, port }) => {
+      const next = wanted.get(name)
+      return next === undefined || next.host !== host || next.port !== port
+    })
+    const missing = view.listeners.filter((listener) => {
+      const open = this.#listeners.get(listener.name)
+      return open === undefined || moved.includes(open)
+    })
+    const before = this.#view
+    await this.#routeBy(view)
+    try {
+      for (const { name, host, port } of missing) opened.push(await this.#open(name, host, port))
+    } catch (error) {
+      for (const listener of opened) this.#close(listener)
+      if (before) await this.#routeBy(before)
+      throw error
+    }
+    for (const listener of moved) {
+      if (this.#listeners.get(listener.name) === listener) this.#close(listener)
+      else listener.handle.close()
+    }
+    this.#sums.retain(new Set(view.services.map(({ name }) => name)), new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))))
+    await this.#saveState()
+  }
+
+  async #routeBy(view: RoutingView): Promise<void> {
+    this.#view = view
+    this.#prober.apply(view)
+    await this.#ensureWorkers()
+    await this.#sendView(view)
+  }
+
+  async #sendView(view: RoutingView): Promise<void> {
+    const unhealthy = this.#prober.unhealthy
+    const workers = [...this.#workers].filter((worker) => worker.ready)
+    for (const worker of workers) worker.send({ type: 'view', view, unhealthy })
+    await this.#until(
+      () => workers.every((worker) => worker.viewVersion === view.version || !this.#workers.has(worker)),
+      viewTimeoutMs,
+      () => {
+        // A worker that does not listen any more is a broken worker: its successor begins with the new view.
+        for (const worker of workers) if (worker.viewVersion !== view.version) worker.process.kill('SIGKILL')
+      },
+    )
+  }
+
+  /** Resolves when `condition` holds; it is looked at after every message of a worker and every exit. */
+  #until(condition: () => boolean, timeoutMs: number, onTimeout: () => void): Promise<void> {
+    if (condition()) return Promise.resolve()
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!condition()) return
+        clearTimeout(timer)
+        this.#onWorkerMessage.delete(check)
+        resolve()
+      }
+      const timer = setTimeout(() => {
+        onTimeout()
+        this.#onWorkerMessage.delete(check)
+        resolve()
+      }, timeoutMs)
+      this.#onWorkerMessage.add(check)
+    })
+  }
+
+  // --- listeners ------------------------------------------------------------------------------------------------
+
+  /** One worker opens the socket and hands it up; the others get it from us. */
+  async #open(name: string, host: string, port: number): Promise<OpenListener> {
+    const [opener] = [...this.#workers].filter((worker) => worker.ready)
+    if (!opener) throw new HoldfastError('listen_failed', `opening ${host}:${port} failed: no proxy worker is running`)
+    const inherited = this.#inherited.findIndex((each) => each.host === host && each.port === port)
+    const before = this.#listeners.get(name)
+    if (before) for (const worker of this.#workers) worker.send({ type: 'closeListener', name })
+    const handle = await new Promise<OpenListener['handle']>((resolve, reject) => {
+      const listen = (worker: WorkerHandle, message: WorkerToPrimary, received: unknown): void => {
+        if (worker !== opener) return
+        if (message.type === 'opened' && message.name === name) {
+          this.#onWorkerMessage.delete(listen)
+          resolve(received as OpenListener['handle'])
+        }
+        if (message.type === 'openFailed' && message.name === name) {
+          this.#onWorkerMessage.delete(listen)
+          reject(listenError(host, port, message.code, message.message))
+        }
+      }
+      this.#onWorkerMessage.add(listen)
+      opener.process.once('exit', () => {
+        this.#onWorkerMessage.delete(listen)
+        reject(new HoldfastError('listen_failed', `opening ${host}:${port} failed: the proxy worker that tried has exited`))
+      })
+      opener.send({ type: 'open', name, host, port, fd: inherited >= 0 ? firstInheritedDescriptor + inherited : undefined })
+    })
+    const listener: OpenListener = { name, host, port, handle }
+    this.#listeners.set(name, listener)
+    for (const worker of this.#workers) if (worker !== opener && worker.ready) worker.send({ type: 'listener', name, host, port }, handle)
+    return listener
+  }
+
+  #close(listener: OpenListener): void {
+    this.#listeners.delete(listener.name)
+    for (const worker of this.#workers) worker.send({ type: 'closeListener', name: listener.name })
+    listener.handle.close()
+  }
+
+  // --- workers --------------------------------------------------------------------------------------------------
+
+  async #ensureWorkers(): Promise<void> {
+    while (this.#workers.size < this.#workerCount) this.#startWorker()
+    await this.#until(
+      () => [...this.#workers].some((worker) => worker.ready) && [...this.#workers].every((worker) => worker.ready),
+      viewTimeoutMs,
+      () => undefined,
+    )
+  }
+
+  #startWorker(): void {
+    const used = new Set([...this.#workers].map(({ index }) => index))
+    let index = 0
+    while (used.has(index)) index++
+    const startedAt = systemClock.now()
+    const worker = new WorkerHandle({
+      index,
+      inherited: this.#inherited.map(({ fd }) => fd),
+      logDescriptor: this.#log,
+      onMessage: (from, message, handle) => {
+        this.#onMessage(from, message, handle)
+      },
+      onExit: (exited, code, signal) => {
+        this.#workers.delete(exited)
+        this.#sums.workerExited(exited.pid)
+        for (const drain of this.#drains.values()) this.#drainAnswered(drain, exited, 0)
+        for (const listen of [...this.#onWorkerMessage]) listen(exited, { type: 'ready' }, undefined)
+        if (this.#stopping) return
+        this.#signal({ type: 'workerExited', pid: exited.pid, code: code ?? undefined, signal: signal ?? undefined })
+        this.#deaths = systemClock.now() - startedAt > settledMs ? 0 : this.#deaths + 1
+        setTimeout(() => {
+          if (!this.#stopping && this.#workers.size < this.#workerCount) this.#startWorker()
+        }, Math.min(respawnMsMax, (this.#deaths > 1 ? this.#deaths - 1 : 0) * respawnStepMs))
+      },
+    })
+    this.#workers.add(worker)
+    worker.send({ type: 'start', index, directory: this.#options.directory, pseudonym: this.#pseudonym })
+  }
+
+  #onMessage(worker: WorkerHandle, message: WorkerToPrimary, handle: unknown): void {
+    switch (message.type) {
+      case 'ready':
+        worker.ready = true
+        if (this.#view) worker.send({ type: 'view', view: this.#view, unhealthy: this.#prober.unhealthy })
+        for (const { name, host, port, handle: shared } of this.#listeners.values()) worker.send({ type: 'listener', name, host, port }, shared)
+        break
+      case 'viewApplied':
+        worker.viewVersion = message.version
+        break
+      case 'drained': {
+        const drain = this.#drains.get(message.id)
+        if (drain) this.#drainAnswered(drain, worker, message.remaining)
+        break
+      }
+      case 'suspect':
+        this.#prober.suspect(message.endpoint)
+        this.#signal({ type: 'endpointSuspect', endpoint: message.endpoint, service: message.service, reason: message.reason })
+        break
+      case 'telemetry':
+        this.#sums.add(worker.pid, message.delta)
+        break
+      case 'opened':
+      case 'openFailed':
+        break
+    }
+    for (const listen of [...this.#onWorkerMessage]) listen(worker, message, handle)
+  }
+
+  #drain(endpoint: string, deadlineMs: number, answer: (remaining: number) => void): void {
+    const id = ++this.#drainId
+    const waiting = new Set([...this.#workers].filter((worker) => worker.ready))
+    if (waiting.size === 0) {
+      answer(0)
+      return
+    }
+    this.#drains.set(id, {
+      waiting,
+      remaining: 0,
+      answer: (remaining) => {
+        this.#drains.delete(id)
+        answer(remaining)
+      },
+    })
+    for (const worker of waiting) worker.send({ type: 'drain', id, endpoint, deadlineMs })
+  }
+
+  #drainAnswered(drain: PendingDrain, worker: WorkerHandle, remaining: number): void {
+    if (!drain.waiting.delete(worker)) return
+    drain.remaining += remaining
+    if (drain.waiting.size === 0) drain.answer(drain.remaining)
+  }
+
+  #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
+    for (const worker of this.#workers) worker.send({ type: 'health', endpoint, healthy })
+    this.#signal(healthy ? { type: 'endpointRecovered', endpoint, service } : { type: 'endpointUnhealthy', endpoint, service, reason: reason ?? 'probe failed' })
+  }
+
+  #publishTelemetry(): void {
+    if (this.#controls.size === 0) return
+    const endpoints = new Map(
+      (this.#view?.services ?? []).flatMap(({ name, endpoints: views }) =>
+        views.map(({ id, host, port }) => [
+          id,
+          { service: name, address: `${host}:${port}`, healthy: this.#prober.isHealthy(id), reason: this.#prober.reasonOf(id) },
+        ]),
+      ),
+    )
+    const telemetry = this.#sums.snapshot({
+      at: systemClock.wallTime(),
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      viewVersion: this.#view?.version ?? -1,
+      endpoints,
+    })
+    for (const control of this.#controls) control.send({ type: 'telemetry', telemetry })
+  }
+
+  // --- ending ---------------------------------------------------------------------------------------------------
+
+  async shutdown(deadlineMs: number): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    clearInterval(this.#timer)
+    this.#prober.stop()
+    for (const worker of this.#workers) worker.send({ type: 'shutdown', deadlineMs })
+    for (const listener of this.#listeners.values()) listener.handle.close()
+    await this.#until(
+      () => this.#workers.size === 0,
+      deadlineMs + 2_000,
+      () => {
+        for (const worker of this.#workers) worker.process.kill('SIGKILL')
+      },
+    )
+    this.#publishTelemetry()
+    for (const control of this.#controls) control.close()
+    this.#server?.close()
+    rmSync(socketPath(this.#options.directory, 'proxy'), { force: true })
+    rmSync(viewFile(this.#options.directory), { force: true })
+    process.exit(0)
+  }
+
+  // --- state for an heir ----------------------------------------------------------------------------------------
+
+  async #saveState(): Promise<void> {
+    const state: SavedState = { workers: this.#workerCount, pseudonym: this.#pseudonym, view: this.#view }
+    try {
+      await writeFileAtomic(viewFile(this.#options.directory), JSON.stringify(state), 0o600)
+    } catch (error) {
+      // A full disk must not stop traffic; only an heir would miss the file, and the control process sends the view again.
+      process.stderr.write(`saving the routing view failed: ${messageOf(error)}\n`)
+    }
+  }
+
+  #loadState(): SavedState | undefined {
+    try {
+      return JSON.parse(readFileSync(viewFile(this.#options.directory), 'utf8')) as SavedState
+    } catch (error) {
+      process.stderr.write(`reading the routing view of the proxy before failed: ${messageOf(error)}\n`)
+      return undefined
+    }
+  }
+}
+
+function listenError(host: string, port: number, code: string, message: string): HoldfastError {
+  const hint =
+    code === 'EADDRINUSE'
+      ? `find who listens there with "ss -ltnp 'sport = :${port}'", end it or choose another port under listeners`
+      : code === 'EACCES'
+        ? `ports below 1024 need the right to bind them: run as root, grant cap_net_bind_service to node, or choose a higher port`
+        : 'check listeners in the configuration'
+  return new HoldfastError('listen_failed', `listening on ${host}:${port} failed: ${code === 'EADDRINUSE' ? 'the address is in use' : message}`, {
+    hint,
+    details: { host, port, code },
+  })
+}
+
+/** Whether somebody accepts on the Unix socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => {
+      resolve(false)
+    })
+  })
+}

@@ -1,0 +1,152 @@
+/** Probes every active endpoint of services that want it, and says when a verdict changes. Runs in the primary, so it goes on when the control process is gone. */
+import { request } from 'node:http'
+import type { Clock } from '../../kernel/time.ts'
+import { after, ms } from '../../kernel/time.ts'
+import type { Random } from '../../kernel/random.ts'
+import { codeOf } from '../../kernel/errors.ts'
+import { ProbeMonitor, transitionIntervalMs } from '../core/probe-monitor.ts'
+import type { EndpointView, ProbeView, RoutingView } from '../core/routing-view.ts'
+
+/** Body bytes read when a probe expects a text in the body. */
+const probeBodyBytesMax = 64 * 1024
+
+interface Watched {
+  readonly service: string
+  readonly endpoint: EndpointView
+  readonly probe: ProbeView
+  readonly key: string
+  readonly monitor: ProbeMonitor
+  timer: Disposable | undefined
+  running: boolean
+}
+
+export interface ProberOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly onVerdict: (endpoint: string, service: string, healthy: boolean, reason: string | undefined) => void
+}
+
+export class Prober {
+  readonly #options: ProberOptions
+  #watched = new Map<string, Watched>()
+
+  constructor(options: ProberOptions) {
+    this.#options = options
+  }
+
+  /** Endpoints that are not to be picked, by the probes' verdict. */
+  get unhealthy(): string[] {
+    return [...this.#watched].filter(([, watched]) => !watched.monitor.healthy).map(([id]) => id)
+  }
+
+  reasonOf(endpoint: string): string | undefined {
+    return this.#watched.get(endpoint)?.monitor.reason
+  }
+
+  isHealthy(endpoint: string): boolean {
+    return this.#watched.get(endpoint)?.monitor.healthy ?? true
+  }
+
+  /** Probes what the view says; endpoints that stay keep their verdict. */
+  apply(view: RoutingView): void {
+    const next = new Map<string, Watched>()
+    for (const service of view.services) {
+      if (service.probe === undefined) continue
+      for (const endpoint of service.endpoints) {
+        if (endpoint.state !== 'active') continue
+        const key = JSON.stringify([service.probe, endpoint.host, endpoint.port])
+        const known = this.#watched.get(endpoint.id)
+        if (known?.key === key) {
+          next.set(endpoint.id, known)
+          continue
+        }
+        const monitor = new ProbeMonitor(service.probe)
+        const watched: Watched = { service: service.name, endpoint, probe: service.probe, key, monitor, timer: undefined, running: false }
+        next.set(endpoint.id, watched)
+        // Spread the first probes, so that many endpoints are not asked in one instant.
+        this.#schedule(watched, this.#options.random.next() * Math.min(service.probe.intervalMs, transitionIntervalMs))
+      }
+    }
+    for (const [id, watched] of this.#watched) if (next.get(id) !== watched) watched.timer?.[Symbol.dispose]()
+    this.#watched = next
+  }
+
+  /** A live connection broke: look soon, and believe one failure. */
+  suspect(endpoint: string): void {
+    const watched = this.#watched.get(endpoint)
+    if (!watched || watched.running) return
+    watched.monitor.suspect()
+    this.#schedule(watched, 0)
+  }
+
+  stop(): void {
+    for (const watched of this.#watched.values()) watched.timer?.[Symbol.dispose]()
+    this.#watched.clear()
+  }
+
+  #schedule(watched: Watched, waitMs: number): void {
+    const { clock } = this.#options
+    watched.timer?.[Symbol.dispose]()
+    watched.timer = clock.schedule(after(clock.now(), ms(waitMs)), () => {
+      void this.#run(watched)
+    })
+  }
+
+  async #run(watched: Watched): Promise<void> {
+    if (watched.running) return
+    watched.running = true
+    const failure = await probeOnce(watched.endpoint, watched.probe)
+    watched.running = false
+    const { id } = watched.endpoint
+    if (this.#watched.get(id) !== watched) return
+    if (watched.monitor.observe(failure)) this.#options.onVerdict(id, watched.service, watched.monitor.healthy, failure)
+    this.#schedule(watched, watched.monitor.waitMs(watched.probe.intervalMs, this.#options.random))
+  }
+}
+
+/** One probe: undefined when it passed, else why not. Never throws. */
+export function probeOnce(endpoint: { readonly host: string; readonly port: number }, probe: ProbeView): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const started = request(
+      {
+        host: endpoint.host,
+        port: endpoint.port,
+        path: probe.path,
+        method: 'GET',
+        agent: false,
+        headers: { 'user-agent': 'holdfast-probe', connection: 'close' },
+        signal: AbortSignal.timeout(probe.timeoutMs),
+      },
+      (answer) => {
+        const status = answer.statusCode ?? 0
+        const pieces: Buffer[] = []
+        let bytes = 0
+        const finish = (): void => {
+          answer.destroy()
+          if (status < probe.statusMin || status > probe.statusMax) resolve(`GET ${probe.path} answered ${status}, expected ${probe.statusMin}-${probe.statusMax}`)
+          else if (probe.body !== undefined && !Buffer.concat(pieces).toString().includes(probe.body)) {
+            resolve(`GET ${probe.path} answered without ${JSON.stringify(probe.body)} in its body`)
+          } else resolve(undefined)
+        }
+        if (probe.body === undefined) {
+          finish()
+          return
+        }
+        answer.on('data', (chunk: Buffer) => {
+          pieces.push(chunk)
+          bytes += chunk.length
+          if (bytes > probeBodyBytesMax) finish()
+        })
+        answer.on('end', finish)
+        answer.on('error', (error) => {
+          resolve(`GET ${probe.path} failed: ${codeOf(error) ?? error.message}`)
+        })
+      },
+    )
+    started.on('error', (error) => {
+      const timedOut = error.name === 'TimeoutError' || error.name === 'AbortError'
+      resolve(timedOut ? `GET ${probe.path} did not answer within ${probe.timeoutMs} ms` : `GET ${probe.path} failed: ${codeOf(error) ?? error.message}`)
+    })
+    started.end()
+  })
+}

@@ -1,0 +1,132 @@
+/** Adds up what the workers count. Counters outlive the workers; gauges are the sum over those that live. */
+import { Histogram } from '../../kernel/histogram.ts'
+import type { EndpointDelta, ServiceDelta, WorkerDelta } from '../messages.ts'
+import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
+
+interface ServiceTotals {
+  requests: number
+  responses: Record<string, number>
+  retried: number
+  parkedTotal: number
+  shed: number
+  requestBytes: number
+  responseBytes: number
+  readonly duration: Histogram
+}
+
+interface EndpointTotals {
+  requests: number
+  errors: number
+}
+
+const newServiceTotals = (): ServiceTotals => ({
+  requests: 0,
+  responses: {},
+  retried: 0,
+  parkedTotal: 0,
+  shed: 0,
+  requestBytes: 0,
+  responseBytes: 0,
+  duration: new Histogram(),
+})
+
+const addTo = (counts: Record<string, number>, delta: Readonly<Record<string, number>>): void => {
+  for (const [key, count] of Object.entries(delta)) counts[key] = (counts[key] ?? 0) + count
+}
+
+/** What the snapshot must know besides counts. */
+export interface SnapshotContext {
+  readonly at: number
+  readonly pid: number
+  readonly startedAt: number
+  readonly viewVersion: number
+  readonly endpoints: ReadonlyMap<string, { readonly service: string; readonly address: string; readonly healthy: boolean; readonly reason: string | undefined }>
+}
+
+export class TelemetrySums {
+  readonly #services = new Map<string, ServiceTotals>()
+  readonly #endpoints = new Map<string, EndpointTotals>()
+  readonly #refused: Record<string, number> = {}
+  readonly #latest = new Map<number, WorkerDelta>()
+  #accepted = 0
+
+  add(pid: number, delta: WorkerDelta): void {
+    this.#latest.set(pid, delta)
+    this.#accepted += delta.accepted
+    addTo(this.#refused, delta.refused)
+    for (const [name, service] of Object.entries(delta.services)) {
+      const totals = this.#services.get(name) ?? newServiceTotals()
+      this.#services.set(name, totals)
+      totals.requests += service.requests
+      addTo(totals.responses, service.responses)
+      totals.retried += service.retried
+      totals.parkedTotal += service.parkedTotal
+      totals.shed += service.shed
+      totals.requestBytes += service.requestBytes
+      totals.responseBytes += service.responseBytes
+      totals.duration.add(service.duration)
+    }
+    for (const [id, endpoint] of Object.entries(delta.endpoints)) {
+      const totals = this.#endpoints.get(id) ?? { requests: 0, errors: 0 }
+      this.#endpoints.set(id, totals)
+      totals.requests += endpoint.requests
+      totals.errors += endpoint.errors
+    }
+  }
+
+  /** The worker has ended: its gauges no longer count. */
+  workerExited(pid: number): void {
+    this.#latest.delete(pid)
+  }
+
+  /** Forgets services and endpoints that are in no view any more. */
+  retain(services: ReadonlySet<string>, endpoints: ReadonlySet<string>): void {
+    for (const name of this.#services.keys()) if (!services.has(name)) this.#services.delete(name)
+    for (const id of this.#endpoints.keys()) if (!endpoints.has(id)) this.#endpoints.delete(id)
+  }
+
+  snapshot(context: SnapshotContext): ProxyTelemetry {
+    const latest = [...this.#latest]
+    const services: Record<string, ServiceTelemetry> = {}
+    for (const [name, totals] of this.#services) {
+      const gauge = (key: 'active' | 'parked' | 'tunnels'): number => sum(latest, ([, delta]) => (delta.services[name] as ServiceDelta | undefined)?.[key] ?? 0)
+      services[name] = {
+        ...totals,
+        responses: { ...totals.responses },
+        duration: totals.duration.data(),
+        active: gauge('active'),
+        parked: gauge('parked'),
+        tunnels: gauge('tunnels'),
+      }
+    }
+    const endpoints: Record<string, EndpointTelemetry> = {}
+    for (const [id, { service, address, healthy, reason }] of context.endpoints) {
+      const readings = latest.flatMap(([, delta]) => (delta.endpoints[id] as EndpointDelta | undefined) ?? [])
+      const answered = readings.filter((reading) => reading.ewmaMs > 0)
+      const totals = this.#endpoints.get(id)
+      endpoints[id] = {
+        service,
+        address,
+        active: sum(readings, (reading) => reading.active),
+        requests: totals?.requests ?? 0,
+        errors: totals?.errors ?? 0,
+        ewmaMs: answered.length === 0 ? undefined : sum(answered, (reading) => reading.ewmaMs) / answered.length,
+        health: healthy ? 'healthy' : 'unhealthy',
+        reason,
+      }
+    }
+    return {
+      at: context.at,
+      pid: context.pid,
+      startedAt: context.startedAt,
+      viewVersion: context.viewVersion,
+      workers: latest.map(([pid, delta]) => ({ pid, connections: delta.connections, memoryBytes: delta.memoryBytes })),
+      connections: { active: sum(latest, ([, delta]) => delta.connections), accepted: this.#accepted },
+      refused: { ...this.#refused },
+      services,
+      endpoints,
+    }
+  }
+}
+
+const sum = <T>(items: readonly T[], value: (item: T) => number): number => items.reduce((total, item) => total + value(item), 0)

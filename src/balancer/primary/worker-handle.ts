@@ -1,0 +1,50 @@
+/** One worker as the primary sees it: its process, what it has been told, and what it answers. */
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
+
+const workerModule = fileURLToPath(new URL('../worker/main.js', import.meta.url))
+
+export interface WorkerHandleOptions {
+  readonly index: number
+  /** Descriptors that the worker inherits, as its 4, 5, … (0 to 2 are stdio, 3 is the channel). */
+  readonly inherited: readonly number[]
+  readonly logDescriptor: number
+  readonly onMessage: (worker: WorkerHandle, message: WorkerToPrimary, handle: unknown) => void
+  readonly onExit: (worker: WorkerHandle, code: number | null, signal: NodeJS.Signals | null) => void
+}
+
+/** The first inherited descriptor of a worker. */
+export const firstInheritedDescriptor = 4
+
+export class WorkerHandle {
+  readonly index: number
+  readonly process: ChildProcess
+  ready = false
+  /** The last view it said it routes by. */
+  viewVersion = -1
+
+  constructor(options: WorkerHandleOptions) {
+    this.index = options.index
+    this.process = fork(workerModule, [], {
+      stdio: ['ignore', options.logDescriptor, options.logDescriptor, 'ipc', ...options.inherited],
+      // A worker's heap is young garbage and little else: larger semi-spaces only cost memory.
+      execArgv: [...process.execArgv, '--max-semi-space-size=8'],
+    })
+    this.process.on('message', (message: WorkerToPrimary, handle: unknown) => {
+      options.onMessage(this, message, handle)
+    })
+    this.process.on('error', () => undefined)
+    this.process.on('exit', (code, signal) => {
+      options.onExit(this, code, signal)
+    })
+  }
+
+  get pid(): number {
+    return this.process.pid ?? 0
+  }
+
+  send(message: PrimaryToWorker, handle?: unknown): void {
+    if (this.process.connected) this.process.send(message, handle as never, undefined, () => undefined)
+  }
+}

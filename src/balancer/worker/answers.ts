@@ -1,0 +1,79 @@
+/**
+ * What the data plane answers by itself when no service can: always with a machine-readable reason (`Proxy-Status`,
+ * RFC 9209), a request id, and a body that a browser or a program can show. Never an internal address.
+ */
+import { STATUS_CODES } from 'node:http'
+import { latin1 } from '../http1/bytes.ts'
+
+/** RFC 9209 §2.3 proxy error types that we use. */
+export type ProxyErrorType =
+  | 'destination_not_found'
+  | 'destination_unavailable'
+  | 'connection_refused'
+  | 'connection_terminated'
+  | 'connection_timeout'
+  | 'http_response_timeout'
+  | 'http_protocol_error'
+  | 'http_request_error'
+  | 'http_request_denied'
+  | 'proxy_loop_detected'
+  | 'proxy_internal_error'
+
+export interface Answer {
+  readonly status: number
+  readonly error: ProxyErrorType
+  /** One sentence for people; no addresses, no secrets. */
+  readonly message: string
+  /** More for `Proxy-Status`: `exit signal=SIGKILL`. */
+  readonly details?: string | undefined
+  readonly retryAfterSeconds?: number | undefined
+  /** For 405. */
+  readonly allow?: string | undefined
+}
+
+const quoted = (value: string): string => `"${value.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`
+const escaped = (value: string): string =>
+  value.replace(/[&<>"]/g, (char) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[char] ?? char)
+
+/** Whether the client would rather see HTML than JSON: it names text/html and does not put JSON before it. */
+export function prefersHtml(accept: string): boolean {
+  const html = accept.indexOf('text/html')
+  if (html < 0) return false
+  const json = accept.indexOf('application/json')
+  return json < 0 || html < json
+}
+
+function htmlPage(answer: Answer, requestId: string): string {
+  const title = `${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}`
+  const retry = answer.retryAfterSeconds === undefined ? '' : `<p>Please try again in ${answer.retryAfterSeconds} s.</p>`
+  return (
+    `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>` +
+    '<style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}code{opacity:.7}</style>' +
+    `<h1>${title}</h1><p>${escaped(answer.message)}</p>${retry}<p><code>${escaped(requestId)}</code></p></html>\n`
+  )
+}
+
+/** The whole message, head and body. */
+export function renderAnswer(
+  answer: Answer,
+  request: { readonly method: string; readonly accept: string; readonly requestId: string; readonly close: boolean; readonly name: string },
+): Buffer {
+  const html = prefersHtml(request.accept)
+  const body = html
+    ? htmlPage(answer, request.requestId)
+    : `${JSON.stringify({ success: false, error: { code: answer.error, message: answer.message, details: { requestId: request.requestId, reason: answer.details } } })}\n`
+  const lines = [
+    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}`,
+    `Content-Type: ${html ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8'}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    `Proxy-Status: ${request.name}; error=${answer.error}${answer.details === undefined ? '' : `; details=${quoted(answer.details)}`}`,
+    `X-Request-Id: ${request.requestId}`,
+    `Date: ${new Date().toUTCString()}`,
+  ]
+  if (answer.retryAfterSeconds !== undefined) lines.push(`Retry-After: ${answer.retryAfterSeconds}`)
+  if (answer.allow !== undefined) lines.push(`Allow: ${answer.allow}`)
+  if (request.close) lines.push('Connection: close')
+  const head = latin1(`${lines.join('\r\n')}\r\n\r\n`)
+  return request.method === 'HEAD' ? head : Buffer.concat([head, Buffer.from(body)])
+}

@@ -1,0 +1,417 @@
+/**
+ * A client's connection: cuts its bytes into requests, hands one at a time to the exchange, and speaks the answers.
+ *
+ *   idle ──bytes──▶ head ──complete──▶ exchange ──answered──▶ idle (keep-alive) │ lingering ──▶ closed
+ *                                         └──101──▶ tunnel ──▶ closed
+ *
+ * Pipelined requests wait in the input; while there is more than the next step can use, reading stops.
+ */
+import type { Socket } from 'node:net'
+import { ChunkedBody, type Emit } from '../http1/chunked.ts'
+import { fieldText, headErrorSentence, HeadError, parseRequestHead, several, type Head } from '../http1/head.ts'
+import { forwardedBlock, hasVia, readRequest, RequestFacts } from '../http1/request.ts'
+import { text } from '../http1/bytes.ts'
+import { routingPath, strippedTarget, type Route } from '../core/routes.ts'
+import { renderAnswer, type Answer } from './answers.ts'
+import { Exchange } from './exchange.ts'
+import type { ServiceRuntime } from './service.ts'
+import type { Worker, WorkerListener } from './worker.ts'
+
+/** From the first byte of a head to its last (slow-header attacks). */
+const headTimeoutMs = 10_000
+/** Between two requests. */
+const idleTimeoutMs = 75_000
+/** Between two pieces of a request body. */
+const bodyTimeoutMs = 30_000
+/** Reading goes on this long after the last answer, so that the client gets it before a reset can reach it. */
+const lingerMs = 2_000
+const lingerBytesMax = 256 * 1024
+/** Input that waits behind the current request before reading stops. */
+const waitingInputMax = 64 * 1024
+
+type Phase = 'idle' | 'head' | 'exchange' | 'tunnel' | 'lingering' | 'closed'
+
+export class Client {
+  readonly worker: Worker
+  readonly listener: WorkerListener
+  readonly socket: Socket
+  readonly address: string
+  readonly facts = new RequestFacts()
+  readonly exchange: Exchange
+  phase: Phase = 'idle'
+  /** Unread input: [inputStart, input.length). */
+  #input: Buffer | undefined
+  #inputStart = 0
+  #headSearched = 0
+  #deadline: number
+  #lingered = 0
+  #ended = false
+  #paused = false
+  #parsing = false
+  // The body of the current request
+  #bodyRemaining = 0
+  #chunked: ChunkedBody | undefined
+  #bodyDone = true
+  // The forwarding fields, made once per host
+  #forwarded: Buffer | undefined
+  #forwardedHost = ''
+  #forwardedMinor = 1
+  /** Takes over every byte once a tunnel is open. */
+  #tunnelSink: ((bytes: Buffer) => void) | undefined
+  /** Called when the socket can take more. */
+  onDrain: (() => void) | undefined
+
+  constructor(worker: Worker, listener: WorkerListener, socket: Socket) {
+    this.worker = worker
+    this.listener = listener
+    this.socket = socket
+    this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
+    this.exchange = new Exchange(this)
+    this.#deadline = worker.now + idleTimeoutMs
+    socket.on('data', (chunk: Buffer) => {
+      this.#onData(chunk)
+    })
+    socket.on('end', () => {
+      this.#onEnd()
+    })
+    socket.on('drain', () => this.onDrain?.())
+    // What failed is told by `close`; without this listener a reset would end the process.
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      this.#onClose()
+    })
+  }
+
+  /** The whole request body has been read from the client. */
+  get bodyDone(): boolean {
+    return this.#bodyDone
+  }
+
+  get gone(): boolean {
+    return this.phase === 'closed' || this.socket.destroyed
+  }
+
+  #onData(chunk: Buffer): void {
+    this.worker.tick()
+    switch (this.phase) {
+      case 'tunnel':
+        this.#tunnelSink?.(chunk)
+        return
+      case 'lingering':
+        this.#lingered += chunk.length
+        if (this.#lingered > lingerBytesMax) this.destroy()
+        return
+      case 'closed':
+        return
+      case 'idle':
+      case 'head':
+      case 'exchange':
+    }
+    if (this.#input === undefined || this.#inputStart === this.#input.length) {
+      this.#input = chunk
+      this.#inputStart = 0
+    } else {
+      this.#input = Buffer.concat([this.#input.subarray(this.#inputStart), chunk])
+      this.#inputStart = 0
+    }
+    if (this.phase === 'exchange') {
+      if (!this.#bodyDone) {
+        this.#deadline = this.worker.now + bodyTimeoutMs
+        this.exchange.bodyAvailable()
+      } else this.#limitInput()
+      return
+    }
+    this.#parseRequests()
+  }
+
+  /** Stops reading while more waits than is wanted; `resumeInput` starts it again. */
+  #limitInput(): void {
+    if (this.#input !== undefined && this.#input.length - this.#inputStart > waitingInputMax) this.pauseInput()
+  }
+
+  pauseInput(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.socket.pause()
+  }
+
+  resumeInput(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.socket.resume()
+  }
+
+  /** Starts the next request when its head is whole. An answer made at once leads to the next one: hence the loop. */
+  #parseRequests(): void {
+    if (this.#parsing) return
+    this.#parsing = true
+    while (this.phase === 'idle' || this.phase === 'head') {
+      if (!this.#parseOne()) break
+    }
+    this.#parsing = false
+  }
+
+  /** Returns false when more bytes are needed first. */
+  #parseOne(): boolean {
+    const input = this.#input
+    if (input === undefined || this.#inputStart === input.length) {
+      this.#input = undefined
+      if (this.#ended) this.#close()
+      return false
+    }
+    // A head that came in pieces is parsed again only when its end may have come.
+    if (this.phase === 'head' && input.indexOf('\r\n\r\n', Math.max(this.#inputStart, this.#headSearched - 3), 'latin1') < 0) {
+      this.#headSearched = input.length
+      if (input.length - this.#inputStart > this.worker.headBytesMax) this.#refuse(HeadError.tooLarge)
+      else if (this.#ended) this.#close()
+      return false
+    }
+    const head = this.worker.requestHead
+    const result = parseRequestHead(input, this.#inputStart, input.length, head)
+    if (result === 0) {
+      if (this.phase === 'idle') {
+        this.phase = 'head'
+        this.#deadline = this.worker.now + headTimeoutMs
+      }
+      this.#headSearched = input.length
+      if (this.#ended) this.#close()
+      return false
+    }
+    if (result < 0) {
+      this.#refuse(result)
+      return false
+    }
+    this.phase = 'exchange'
+    this.#startRequest(head, input, this.#inputStart)
+    return true
+  }
+
+  #startRequest(head: Head, input: Buffer, start: number): void {
+    const facts = this.facts
+    this.#inputStart = head.end
+    this.#headSearched = 0
+    const error = readRequest(head, input, facts)
+    if (error !== 0) {
+      this.#refuse(error)
+      return
+    }
+    this.#deadline = Infinity
+    this.#bodyRemaining = Math.max(0, facts.bodyLength)
+    this.#bodyDone = facts.bodyLength === 0
+    this.#chunked = facts.bodyLength < 0 ? new ChunkedBody(true) : undefined
+    if (!this.#bodyDone) this.#deadline = this.worker.now + bodyTimeoutMs
+    const requestId = this.#requestId(head, input)
+    this.exchange.open(requestId, head.accept >= 0 ? fieldText(head, input, head.accept) : '', head.minor)
+    if (head.method === 'CONNECT' || head.method === 'TRACE') {
+      this.exchange.answer({ status: 405, error: 'http_request_denied', message: `${head.method} is not served here`, allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' })
+      return
+    }
+    if (hasVia(head, input, this.worker.pseudonym)) {
+      this.exchange.answer({ status: 502, error: 'proxy_loop_detected', message: 'this request has passed through this proxy before' })
+      return
+    }
+    const route = this.#route(head, input)
+    if (route === undefined) return
+    const target = this.#target(route, head, input)
+    this.exchange.begin(route.service, input, start, target)
+  }
+
+  /** A client's own id is kept when it is harmless: it ties our logs to the caller's. */
+  #requestId(head: Head, input: Buffer): string {
+    if (head.requestId >= 0 && head.requestId !== several) {
+      const given = fieldText(head, input, head.requestId)
+      if (/^[A-Za-z0-9._:+=\/-]{1,128}$/.test(given)) return given
+    }
+    return this.worker.newRequestId()
+  }
+
+  #route(head: Head, input: Buffer): Route<ServiceRuntime> | undefined {
+    const routes = this.worker.routesOf(this.listener)
+    if (routes?.only) return routes.only
+    const target = this.facts.target ?? text(input, head.targetStart, head.targetEnd)
+    const match = routes?.find(this.facts.host, target === '*' ? '/' : routingPath(target), head.method) ?? 'noRoute'
+    if (match === 'noRoute') {
+      this.worker.countRefused('no_route')
+      this.exchange.answer({ status: 404, error: 'destination_not_found', message: 'no service is routed here' })
+      return undefined
+    }
+    if (match === 'methodNotAllowed') {
+      this.worker.countRefused('method_not_allowed')
+      this.exchange.answer({ status: 405, error: 'http_request_denied', message: `${head.method} is not routed here`, allow: '' })
+      return undefined
+    }
+    return match
+  }
+
+  #target(route: Route<ServiceRuntime>, head: Head, input: Buffer): string | undefined {
+    if (!route.stripPath || route.path === '/') return this.facts.target
+    const target = this.facts.target ?? text(input, head.targetStart, head.targetEnd)
+    return target === '*' ? target : strippedTarget(target, route.path)
+  }
+
+  /** `X-Forwarded-*`, `Forwarded` and `Via` for the current request. */
+  forwardedFields(minor: number): Buffer {
+    const host = this.facts.hostValue
+    if (this.#forwarded === undefined || host !== this.#forwardedHost || minor !== this.#forwardedMinor) {
+      this.#forwardedHost = host
+      this.#forwardedMinor = minor
+      this.#forwarded = forwardedBlock({
+        address: this.address,
+        port: this.listener.port,
+        scheme: 'http',
+        host,
+        pseudonym: this.worker.pseudonym,
+        minor,
+      })
+    }
+    return this.#forwarded
+  }
+
+  /** Bytes of body that wait to be taken. */
+  get bodyWaiting(): number {
+    return this.#bodyDone || this.#input === undefined ? 0 : this.#input.length - this.#inputStart
+  }
+
+  /** Hands what has come of the body to `emit`. Returns false when the body is malformed. */
+  takeBody(emit: Emit): boolean {
+    const input = this.#input
+    if (this.#bodyDone || input === undefined) return true
+    if (this.#chunked) {
+      this.#inputStart = this.#chunked.feed(input, this.#inputStart, input.length, emit)
+      if (this.#chunked.failed) return false
+      this.#bodyDone = this.#chunked.done
+    } else {
+      const take = Math.min(this.#bodyRemaining, input.length - this.#inputStart)
+      if (take > 0) emit(input, this.#inputStart, this.#inputStart + take)
+      this.#inputStart += take
+      this.#bodyRemaining -= take
+      this.#bodyDone = this.#bodyRemaining === 0
+    }
+    if (this.#inputStart === input.length) this.#input = undefined
+    if (this.#bodyDone) this.#deadline = Infinity
+    return true
+  }
+
+  /** No deadline runs while we, not the client, are what the body waits for. */
+  holdBodyDeadline(): void {
+    this.#deadline = Infinity
+  }
+
+  /** The answer is out. `keep`: the connection may carry another request. */
+  exchangeDone(keep: boolean): void {
+    this.onDrain = undefined
+    if (this.gone) return
+    if (!keep || !this.#bodyDone || this.worker.draining || this.listener.closed) {
+      this.#close()
+      return
+    }
+    this.phase = 'idle'
+    this.#deadline = this.worker.now + idleTimeoutMs
+    this.resumeInput()
+    if (this.#input !== undefined || this.#ended) this.#parseRequests()
+  }
+
+  /** From here on every byte belongs to the tunnel, those that waited first. */
+  enterTunnel(sink: (bytes: Buffer) => void): void {
+    this.phase = 'tunnel'
+    this.#deadline = Infinity
+    this.#tunnelSink = sink
+    const waiting = this.#input?.subarray(this.#inputStart)
+    this.#input = undefined
+    if (waiting !== undefined && waiting.length > 0) sink(waiting)
+    this.resumeInput()
+    if (this.#ended) this.exchange.clientEnded()
+  }
+
+  #refuse(code: number): void {
+    this.worker.countRefused('malformed')
+    const tooLarge = code === HeadError.tooLarge || code === HeadError.tooManyFields
+    const status = tooLarge ? 431 : code === HeadError.unknownCoding ? 501 : code === HeadError.expectation ? 417 : code === HeadError.version ? 505 : 400
+    this.refuse({ status, error: 'http_request_error', message: headErrorSentence(code) })
+  }
+
+  /** Answers a request that could not be read, and closes: what follows it cannot be trusted. */
+  refuse(answer: Answer): void {
+    this.socket.write(
+      renderAnswer(answer, { method: 'GET', accept: '', requestId: this.worker.newRequestId(), close: true, name: this.worker.pseudonym }),
+    )
+    this.#close()
+  }
+
+  /** Ends our side and listens a little longer, so that what was written arrives. */
+  #close(): void {
+    if (this.phase === 'closed' || this.phase === 'lingering') return
+    this.phase = 'lingering'
+    this.#input = undefined
+    this.#deadline = this.worker.now + lingerMs
+    this.socket.end()
+    this.resumeInput()
+    if (this.#ended) this.#deadline = this.worker.now + lingerMs
+  }
+
+  /** Closes a connection that waits between requests. */
+  closeIfIdle(): void {
+    if (this.phase === 'idle') this.#close()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  /** Ends a cut answer so that no client can take it for a whole one. */
+  reset(): void {
+    this.socket.resetAndDestroy()
+  }
+
+  #onEnd(): void {
+    this.worker.tick()
+    this.#ended = true
+    switch (this.phase) {
+      case 'idle':
+      case 'head':
+        this.#close()
+        return
+      case 'exchange':
+        // Half-closed behind a whole request: it still wants its answer.
+        if (!this.#bodyDone) this.exchange.clientGone()
+        return
+      case 'tunnel':
+        this.exchange.clientEnded()
+        return
+      case 'lingering':
+      case 'closed':
+        return
+    }
+  }
+
+  #onClose(): void {
+    const phase = this.phase
+    this.phase = 'closed'
+    this.#input = undefined
+    this.worker.forget(this)
+    if (phase === 'exchange' || phase === 'tunnel') this.exchange.clientGone()
+  }
+
+  sweep(now: number): void {
+    if (now < this.#deadline) return
+    switch (this.phase) {
+      case 'idle':
+        this.#close()
+        return
+      case 'head':
+        this.worker.countRefused('head_timeout')
+        this.refuse({ status: 408, error: 'http_request_error', message: `the head of the request did not arrive within ${headTimeoutMs / 1_000} s` })
+        return
+      case 'exchange':
+        this.#deadline = Infinity
+        this.exchange.bodyTimedOut()
+        return
+      case 'lingering':
+        this.destroy()
+        return
+      case 'tunnel':
+      case 'closed':
+        return
+    }
+  }
+}

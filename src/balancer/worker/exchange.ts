@@ -1,0 +1,797 @@
+/**
+ * One request and its answer.
+ *
+ *   choosing ──▶ connecting ──▶ sent ──answer head──▶ relaying ──▶ closed
+ *      ▲  │          │           │ └──101──▶ tunnelling ──▶ closed
+ *      │  └▶ parked ─┤           │
+ *      └─────────────┴───────────┘  an attempt failed and may be made again (`core/resend.ts`)
+ *
+ * Up to the first byte of the answer the exchange owns everything needed to send the request again; from then on a
+ * broken origin breaks the client's connection, so that a cut answer can never look whole.
+ */
+import type { Answer } from './answers.ts'
+import { renderAnswer } from './answers.ts'
+import type { Client } from './client.ts'
+import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+import type { Parked, ServiceRuntime } from './service.ts'
+import { joinBytesMax } from './outgoing.ts'
+import { Tunnel } from './tunnel.ts'
+import { addressKey } from '../core/picker.ts'
+import { mayResend, type Failure } from '../core/resend.ts'
+import { routingPath } from '../core/routes.ts'
+import { ChunkedBody } from '../http1/chunked.ts'
+import { findField, Head, headErrorSentence, parseRequestHead, parseResponseHead } from '../http1/head.ts'
+import { latin1, text } from '../http1/bytes.ts'
+import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
+import { acceptsUpgrade, keepAliveHint, originKeepsAlive, responseFraming, responseHeadGrowthMax, writeResponseHead, type BodyFraming } from '../http1/response.ts'
+
+/** Sent body bytes kept for a second sending, per request; a longer body can be sent once only. */
+export const replayBytesMax = 1024 * 1024
+
+
+/** Between two pieces of an answer. */
+const answerIdleMs = 60_000
+/** How long a failed non-idempotent request waits to learn how its instance ended, so that the answer can say so. */
+const deathNewsMs = 25
+
+type Phase = 'closed' | 'choosing' | 'parked' | 'connecting' | 'sent' | 'relaying' | 'awaitingNews' | 'tunnelling'
+
+const lastChunk = latin1('0\r\n\r\n')
+
+export class Exchange implements UpstreamUser, Parked {
+  readonly #client: Client
+  #phase: Phase = 'closed'
+  #requestId = ''
+  #accept = ''
+  #clientMinor = 1
+  #service: ServiceRuntime | undefined
+  #endpoint: EndpointPool | undefined
+  #upstream: Upstream | undefined
+  /** Where the request's head lies, until the answer begins. */
+  #source: Buffer | undefined
+  #sourceStart = 0
+  #target: string | undefined
+  // Attempts
+  readonly #tried: EndpointPool[] = []
+  #resent = 0
+  #retrying = false
+  #reused = false
+  #fresh = false
+  #sentAt = 0
+  #sentTurn = -1
+  #parkDeadline: number | undefined
+  #lastFailure: { readonly failure: Failure; readonly code: string | undefined; readonly endpoint: EndpointPool } | undefined
+  // Body sent so far, for another sending; undefined: no longer whole
+  #replay: Buffer[] | undefined
+  #replayBytes = 0
+  // Answer
+  #startedAt = 0
+  #status = 0
+  #framing: BodyFraming = 'none'
+  #remaining = 0
+  #chunkedIn: ChunkedBody | undefined
+  #chunkedOut = false
+  #partial: Buffer | undefined
+  #keepUpstream = false
+  #keepClient = false
+  #keepHint: number | undefined
+  #deadline = Infinity
+  #tunnel: Tunnel | undefined
+
+  constructor(client: Client) {
+    this.#client = client
+  }
+
+  get endpoint(): EndpointPool | undefined {
+    return this.#endpoint
+  }
+
+  /** A request has been read. */
+  open(requestId: string, accept: string, minor: number): void {
+    this.#phase = 'choosing'
+    this.#requestId = requestId
+    this.#accept = accept
+    this.#clientMinor = minor
+    this.#startedAt = this.#client.worker.now
+    this.#status = 0
+    this.#service = undefined
+    this.#endpoint = undefined
+    this.#upstream = undefined
+    this.#partial = undefined
+  }
+
+  /** It has a service: find it an endpoint. `source` holds its head from `start`. */
+  begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined): void {
+    const { worker } = this.#client
+    this.#service = service
+    this.#source = source
+    this.#sourceStart = start
+    this.#target = target
+    this.#tried.length = 0
+    this.#resent = 0
+    this.#fresh = false
+    this.#parkDeadline = undefined
+    this.#lastFailure = undefined
+    this.#replay = []
+    this.#replayBytes = 0
+    service.active++
+    service.counters.requests++
+    if (service.view.maintenance) {
+      this.answer({ status: 503, error: 'destination_unavailable', message: 'this service is under maintenance', details: 'maintenance', retryAfterSeconds: 60 })
+      return
+    }
+    // Whoever waits was here first.
+    if (service.lot.size > 0 && service.mayPark) this.#park()
+    else this.#attempt()
+  }
+
+  // --- choosing -------------------------------------------------------------------------------------------------
+
+  #attempt(): void {
+    const service = this.#service!
+    const { worker, facts } = this.#client
+    this.#phase = 'choosing'
+    const endpoint =
+      service.pick({ now: worker.now, tried: this.#tried, key: () => this.#hashKey() }) ?? (service.mayPark ? undefined : service.leastBad(this.#tried))
+    if (endpoint === undefined) {
+      this.#nothingToPick()
+      return
+    }
+    this.#endpoint = endpoint
+    endpoint.active++
+    endpoint.requests++
+    const idle = this.#fresh ? undefined : endpoint.takeIdle(worker.now)
+    if (idle) {
+      this.#reused = true
+      this.#send(idle)
+      return
+    }
+    this.#reused = false
+    this.#phase = 'connecting'
+    if (facts.bodyLength !== 0) {
+      this.#client.pauseInput()
+      this.#client.holdBodyDeadline()
+    }
+    this.#upstream = endpoint.open(this, worker.now + service.view.connectTimeoutMs)
+  }
+
+  #hashKey(): string {
+    const { facts, address } = this.#client
+    const service = this.#service!
+    if (service.view.algorithm === 'ip-hash') return addressKey(address)
+    const head = this.#reparse()
+    if (service.view.hashHeader !== undefined) return findField(head, this.#source!, service.view.hashHeader) ?? addressKey(address)
+    return routingPath(facts.target ?? text(this.#source!, head.targetStart, head.targetEnd))
+  }
+
+  /** The head again, from the bytes that were kept: attempts are rare, a copy per request would not be. */
+  #reparse(): Head {
+    const head = this.#client.worker.requestHead
+    parseRequestHead(this.#source!, this.#sourceStart, this.#source!.length, head)
+    return head
+  }
+
+  #nothingToPick(): void {
+    const service = this.#service!
+    if (service.mayPark) this.#park()
+    else this.#answerFailure()
+  }
+
+  #park(): void {
+    const service = this.#service!
+    const { worker } = this.#client
+    const limits = service.view.parking!
+    const bytes = this.#source!.length + this.#replayBytes
+    const parked = service.lot.park(this, bytes, worker.now, limits, this.#parkDeadline)
+    if (parked === undefined) {
+      const expired = this.#parkDeadline !== undefined && this.#parkDeadline <= worker.now
+      service.counters.shed++
+      this.#answerUnavailable(expired ? 'parked too long' : 'parked queue full')
+      return
+    }
+    if (this.#parkDeadline === undefined) service.counters.parked++
+    this.#parkDeadline = parked.deadline
+    this.#tried.length = 0
+    this.#phase = 'parked'
+    if (this.#client.facts.bodyLength !== 0) {
+      this.#client.pauseInput()
+      this.#client.holdBodyDeadline()
+    }
+    worker.watchLot(service)
+  }
+
+  unpark(): void {
+    if (this.#phase === 'parked') this.#attempt()
+  }
+
+  parkingExpired(): void {
+    if (this.#phase === 'parked') this.#answerUnavailable('parked too long')
+  }
+
+  #answerUnavailable(details: string): void {
+    this.answer({
+      status: 503,
+      error: 'destination_unavailable',
+      message: 'no instance of this service is ready',
+      details,
+      retryAfterSeconds: this.#service!.retryAfterSeconds,
+    })
+  }
+
+  /** Every endpoint has been tried, or there is none: say what the last attempt met. */
+  #answerFailure(): void {
+    const last = this.#lastFailure
+    if (last === undefined) {
+      this.#answerUnavailable('no endpoint available')
+      return
+    }
+    const { failure, code, endpoint } = last
+    switch (failure.kind) {
+      case 'notConnected':
+        if (code === 'ETIMEDOUT') this.answer({ status: 504, error: 'connection_timeout', message: 'the service could not be reached in time' })
+        else {
+          this.answer({
+            status: 502,
+            error: 'connection_refused',
+            message: 'the service refused the connection',
+            retryAfterSeconds: this.#service!.retryAfterSeconds,
+          })
+        }
+        return
+      case 'timedOut':
+        this.answer({ status: 504, error: 'http_response_timeout', message: 'the service did not answer in time' })
+        return
+      case 'notReceived':
+      case 'staleConnection':
+      case 'died':
+        this.answer({
+          status: 502,
+          error: 'connection_terminated',
+          message: 'the service ended the connection before it answered; whether the request was carried out is not known',
+          details: endpoint.gone ?? 'connection closed before the answer',
+        })
+    }
+  }
+
+  // --- sending --------------------------------------------------------------------------------------------------
+
+  upstreamConnected(upstream: Upstream): void {
+    if (this.#phase !== 'connecting') return
+    this.#client.worker.tick()
+    this.#send(upstream)
+  }
+
+  #send(upstream: Upstream): void {
+    const client = this.#client
+    const { worker, facts } = client
+    const source = this.#source!
+    this.#upstream = upstream
+    upstream.user = this
+    const head = this.#resent === 0 && this.#reused && this.#tried.length === 0 && this.#parkDeadline === undefined ? worker.requestHead : this.#reparse()
+    const { slab } = worker
+    const headRoom = head.end - head.begin + requestHeadGrowthMax + client.forwardedFields(head.minor).length + (this.#target?.length ?? 0) + facts.hostValue.length
+    const joined = Math.min(client.bodyWaiting, joinBytesMax)
+    slab.reserve(headRoom + joined + 64)
+    const end = writeRequestHead(slab.buffer, slab.at, head, source, facts, {
+      target: this.#target,
+      defaultHost: this.#endpoint!.view.host,
+      forwarded: client.forwardedFields(head.minor),
+      requestId: this.#requestId,
+    })
+    if (end < 0) {
+      this.#returnUpstream(upstream)
+      client.worker.countRefused('malformed')
+      this.answer({ status: 400, error: 'http_request_error', message: headErrorSentence(end) }, true)
+      return
+    }
+    this.#phase = 'sent'
+    this.#sentAt = worker.now
+    this.#endpoint!.lastSentAt = worker.now
+    this.#deadline = worker.now + this.#service!.view.timeoutMs
+    if (!facts.idempotent && this.#reused) this.#sentTurn = worker.markTurn()
+    const more = this.#replayBytes > 0 || client.bodyWaiting > 0 ? this.#sendWithBody(upstream, end) : this.#write(upstream, end)
+    if (upstream.writeFailed) {
+      this.#attemptFailed({ kind: 'notReceived' }, 'EPIPE')
+      return
+    }
+    if (facts.bodyLength === 0) return
+    if (more || client.bodyDone) client.resumeInput()
+    else client.pauseInput()
+  }
+
+  /** Sends what lies in the slab up to `end`; false when the socket wants a pause. */
+  #write(upstream: Upstream, end: number): boolean {
+    const { slab } = this.#client.worker
+    const more = upstream.write(slab.view(end))
+    if (upstream.socket.writableLength > 0) slab.keep(end)
+    return more
+  }
+
+  /** Head, then the body sent before (if this is another attempt), then what has come since; in one write when it is small. */
+  #sendWithBody(upstream: Upstream, headEnd: number): boolean {
+    const { slab } = this.#client.worker
+    const again = this.#replay ?? []
+    let end = headEnd
+    let open = true
+    let more = true
+    const append = (buffer: Buffer, start: number, stop: number): void => {
+      if (open && end + stop - start <= slab.buffer.length && end - headEnd + stop - start <= joinBytesMax) {
+        end += buffer.copy(slab.buffer, end, start, stop)
+        return
+      }
+      if (open) this.#write(upstream, end)
+      open = false
+      more = upstream.write(buffer.subarray(start, stop))
+    }
+    for (const piece of again) append(piece, 0, piece.length)
+    const sane = this.#client.takeBody((buffer, start, stop) => {
+      this.#keepForReplay(buffer, start, stop)
+      append(buffer, start, stop)
+    })
+    if (open) more = this.#write(upstream, end)
+    if (!sane) this.#badBody()
+    return more
+  }
+
+  #keepForReplay(buffer: Buffer, start: number, end: number): void {
+    this.#service!.counters.requestBytes += end - start
+    if (this.#replay === undefined) return
+    this.#replayBytes += end - start
+    if (this.#replayBytes > replayBytesMax) {
+      this.#replay = undefined
+      this.#replayBytes = 0
+    } else this.#replay.push(buffer.subarray(start, end))
+  }
+
+  /** More of the request body has come from the client. */
+  bodyAvailable(): void {
+    if (this.#phase !== 'sent' && this.#phase !== 'relaying') {
+      this.#client.pauseInput()
+      return
+    }
+    const upstream = this.#upstream
+    if (upstream === undefined) return
+    let more = true
+    const sane = this.#client.takeBody((buffer, start, end) => {
+      this.#keepForReplay(buffer, start, end)
+      more = upstream.write(buffer.subarray(start, end))
+    })
+    if (!sane) this.#badBody()
+    else if (!more && !this.#client.bodyDone) this.#client.pauseInput()
+    // The service has its whole time for the answer from the last byte of the request.
+    if (this.#phase === 'sent') this.#deadline = this.#client.worker.now + this.#service!.view.timeoutMs
+  }
+
+  #badBody(): void {
+    this.#dropUpstream()
+    this.#client.worker.countRefused('malformed')
+    if (this.#phase === 'relaying') this.#cut()
+    else this.answer({ status: 400, error: 'http_request_error', message: 'the chunked body is malformed' }, true)
+  }
+
+  bodyTimedOut(): void {
+    this.#dropUpstream()
+    if (this.#phase === 'relaying') this.#cut()
+    else this.answer({ status: 408, error: 'http_request_error', message: 'the body of the request did not arrive in time' }, true)
+  }
+
+  upstreamDrained(): void {
+    if (this.#tunnel) this.#tunnel.upstreamDrained()
+    else if (!this.#client.bodyDone) this.#client.resumeInput()
+  }
+
+  // --- failing --------------------------------------------------------------------------------------------------
+
+  upstreamEnded(upstream: Upstream): void {
+    if (this.#tunnel) {
+      this.#tunnel.upstreamEnded()
+      return
+    }
+    if (this.#phase === 'relaying' && this.#framing === 'untilClose') {
+      this.#finishBody()
+      return
+    }
+    // An orderly close in the middle of something is a close all the same; waiting for the socket to follow gains nothing.
+    upstream.destroy()
+    this.upstreamClosed(upstream, undefined)
+  }
+
+  upstreamClosed(upstream: Upstream, code: string | undefined): void {
+    if (this.#tunnel) {
+      this.#tunnel.upstreamClosed()
+      return
+    }
+    if (upstream !== this.#upstream) return
+    this.#client.worker.tick()
+    switch (this.#phase) {
+      case 'connecting':
+        this.#attemptFailed({ kind: 'notConnected' }, code)
+        return
+      case 'sent': {
+        const notReceived = code === undefined && this.#sentTurn === this.#client.worker.turn
+        this.#attemptFailed({ kind: notReceived ? 'notReceived' : this.#reused && this.#partial === undefined ? 'staleConnection' : 'died' }, code)
+        return
+      }
+      case 'relaying':
+        this.#cut()
+        return
+      case 'closed':
+      case 'choosing':
+      case 'parked':
+      case 'awaitingNews':
+      case 'tunnelling':
+        return
+    }
+  }
+
+  /** This attempt is over without an answer. */
+  #attemptFailed(failure: Failure, code: string | undefined): void {
+    const service = this.#service!
+    const endpoint = this.#endpoint!
+    const { worker, facts } = this.#client
+    this.#partial = undefined
+    this.#leaveEndpoint()
+    this.#dropUpstream()
+    this.#lastFailure = { failure, code, endpoint }
+    // A reused connection that closes quietly says little about the endpoint: origins close idle ones all the time.
+    const quiet = failure.kind === 'notReceived' || (failure.kind === 'staleConnection' && endpoint.gone === undefined)
+    const failingSince = quiet ? Infinity : endpoint.failed(worker.now, failure.kind === 'notConnected')
+    if (!quiet) endpoint.errors++
+    worker.reportSuspect(endpoint, failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer')
+    const again = mayResend(failure, {
+      idempotent: facts.idempotent,
+      replayable: this.#replay !== undefined,
+      resent: this.#resent,
+      attemptsMax: service.view.retries.attempts,
+      caughtInDeath: quiet || this.#sentAt <= failingSince || endpoint.gone !== undefined,
+      budgetFree: service.retryBudgetFree,
+    })
+    if (!again) {
+      const connected = failure.kind !== 'notConnected' && failure.kind !== 'timedOut'
+      if (connected && service.view.managed && endpoint.gone === undefined) this.#awaitNews(endpoint)
+      else this.#answerFailure()
+      return
+    }
+    if (failure.kind === 'notConnected') this.#tried.push(endpoint)
+    else {
+      this.#resent++
+      service.counters.retried++
+      this.#beginRetrying()
+      // A stale connection is no verdict on the endpoint; the next attempt just must not trust another idle one.
+      this.#fresh = true
+      if (failure.kind === 'died' && service.endpoints.length > 1) this.#tried.push(endpoint)
+    }
+    if (service.view.managed && this.#tried.length > 0 && this.#tried.length >= service.endpoints.length) this.#tried.length = 0
+    this.#attempt()
+  }
+
+  #beginRetrying(): void {
+    if (this.#retrying) return
+    this.#retrying = true
+    this.#service!.retrying++
+  }
+
+  /** The supervisor will say within milliseconds how the process ended: the client gets the reason, not just the fact. */
+  #awaitNews(endpoint: EndpointPool): void {
+    this.#phase = 'awaitingNews'
+    this.#client.worker.whenGone(endpoint, deathNewsMs, () => {
+      if (this.#phase === 'awaitingNews') this.#answerFailure()
+    })
+  }
+
+  /** No more in flight at the endpoint. */
+  #leaveEndpoint(): void {
+    const endpoint = this.#endpoint
+    if (endpoint === undefined) return
+    endpoint.active--
+    this.#endpoint = undefined
+    if (endpoint.view.state !== 'active') this.#client.worker.maybeDrained(endpoint)
+  }
+
+  #dropUpstream(): void {
+    const upstream = this.#upstream
+    this.#upstream = undefined
+    upstream?.destroy()
+  }
+
+  /** Nothing was written to it: it goes back unharmed. */
+  #returnUpstream(upstream: Upstream): void {
+    this.#upstream = undefined
+    this.#endpoint?.release(upstream, this.#client.worker.now, undefined)
+  }
+
+  // --- answering ourselves ----------------------------------------------------------------------------------------
+
+  /** Answers in place of the service. */
+  answer(answer: Answer, close = false): void {
+    const client = this.#client
+    const keep = client.facts.keepAlive && client.bodyDone && !close && this.#clientMinor === 1
+    this.#status = answer.status
+    client.socket.write(
+      renderAnswer(answer, { method: client.facts.method, accept: this.#accept, requestId: this.#requestId, close: !keep, name: client.worker.pseudonym }),
+    )
+    this.#dropUpstream()
+    this.#finish(keep)
+  }
+
+  /** The answer cannot be completed: the client must see that it was cut. */
+  #cut(): void {
+    this.#status = 0
+    const client = this.#client
+    this.#dropUpstream()
+    // A chunked or counted body shows by itself that it is not whole; one that ends with the connection does not.
+    if (this.#framing === 'untilClose' && !this.#chunkedOut) client.reset()
+    else if (this.#framing === 'chunked' && !this.#chunkedOut) client.reset()
+    else client.destroy()
+    this.#finish(false)
+  }
+
+  clientGone(): void {
+    if (this.#tunnel) {
+      this.#tunnel.clientClosed()
+      return
+    }
+    if (this.#phase === 'closed') return
+    if (this.#phase === 'parked') this.#service!.lot.leave(this)
+    this.#status = 0
+    this.#dropUpstream()
+    this.#client.destroy()
+    this.#finish(false)
+  }
+
+  clientEnded(): void {
+    this.#tunnel?.clientEnded()
+  }
+
+  #finish(keep: boolean): void {
+    const service = this.#service
+    const { worker } = this.#client
+    this.#phase = 'closed'
+    this.#deadline = Infinity
+    this.#source = undefined
+    this.#replay = undefined
+    this.#replayBytes = 0
+    this.#partial = undefined
+    this.#chunkedIn = undefined
+    this.#sentTurn = -1
+    if (service) {
+      if (this.#status >= 500 && this.#endpoint) this.#endpoint.errors++
+      this.#leaveEndpoint()
+      service.active--
+      if (this.#retrying) {
+        this.#retrying = false
+        service.retrying--
+      }
+      service.finished(this.#status, (worker.now - this.#startedAt) * 1_000)
+    }
+    this.#client.exchangeDone(keep)
+  }
+
+  /** Deadlines, checked by the worker's sweep. */
+  sweep(now: number): void {
+    if (now < this.#deadline) return
+    this.#deadline = Infinity
+    if (this.#phase === 'sent') this.#attemptFailed({ kind: 'timedOut' }, 'ETIMEDOUT')
+    else if (this.#phase === 'relaying') this.#cut()
+  }
+
+  // --- relaying -------------------------------------------------------------------------------------------------
+
+  upstreamData(upstream: Upstream, buffer: Buffer, length: number): boolean {
+    const { worker } = this.#client
+    worker.tick()
+    if (this.#tunnel) return this.#tunnel.fromUpstream(buffer, length)
+    if (this.#phase === 'sent') return this.#readAnswerHead(upstream, buffer, length)
+    if (this.#phase === 'relaying') {
+      this.#deadline = worker.now + answerIdleMs
+      worker.slab.reserve(joinBytesMax + 64)
+      return this.#relay(upstream, buffer, 0, length, worker.slab.at)
+    }
+    upstream.destroy()
+    return true
+  }
+
+  #readAnswerHead(upstream: Upstream, fresh: Buffer, freshLength: number): boolean {
+    const client = this.#client
+    const { worker, facts } = client
+    let buffer = fresh
+    let length = freshLength
+    if (this.#partial !== undefined) {
+      buffer = Buffer.concat([this.#partial, fresh.subarray(0, freshLength)])
+      length = buffer.length
+      this.#partial = undefined
+    }
+    const head = worker.responseHead
+    let start = 0
+    for (;;) {
+      const result = start === length ? 0 : parseResponseHead(buffer, start, length, head)
+      if (result === 0) {
+        if (start < length) this.#partial = Buffer.from(buffer.subarray(start, length))
+        return true
+      }
+      if (result < 0) {
+        this.#badAnswer(headErrorSentence(result))
+        return true
+      }
+      if (head.status >= 200) break
+      if (head.status === 101) {
+        this.#switchProtocols(upstream, buffer, length, head)
+        return true
+      }
+      // RFC 9110 §15.2: interim answers are passed on, to those who know them.
+      if (this.#clientMinor === 1) this.#writeHead(head, buffer, { connection: 'none', chunked: false, dropLength: true, upgrade: undefined })
+      start = head.end
+    }
+    this.#status = head.status
+    this.#endpoint!.answered(worker.now - this.#sentAt, worker.instant)
+    this.#framing = responseFraming(head, facts.method)
+    this.#remaining = this.#framing === 'length' ? head.contentLength : 0
+    const byClose = this.#framing === 'untilClose' || this.#framing === 'chunked'
+    this.#chunkedOut = byClose && this.#clientMinor === 1
+    this.#chunkedIn = this.#framing === 'chunked' ? new ChunkedBody(this.#chunkedOut) : undefined
+    this.#keepUpstream = this.#framing !== 'untilClose' && originKeepsAlive(head, buffer)
+    this.#keepHint = keepAliveHint(head, buffer)
+    this.#keepClient = facts.keepAlive && client.bodyDone && !worker.draining && !client.listener.closed && (!byClose || this.#chunkedOut)
+    this.#phase = 'relaying'
+    this.#deadline = worker.now + answerIdleMs
+    this.#source = undefined
+    this.#replay = undefined
+    this.#replayBytes = 0
+    const dropLength = head.status === 204 || this.#framing === 'chunked'
+    const connection = this.#keepClient ? (this.#clientMinor === 0 ? 'keepAlive' : 'none') : 'close'
+    const { slab } = worker
+    slab.reserve(head.end - head.begin + responseHeadGrowthMax + joinBytesMax + 64)
+    const end = writeResponseHead(slab.buffer, slab.at, head, buffer, {
+      via: worker.via,
+      requestId: this.#requestId,
+      connection,
+      chunked: this.#chunkedOut,
+      dropLength,
+      upgrade: undefined,
+    })
+    return this.#relay(upstream, buffer, head.end, length, end)
+  }
+
+  /** Writes a head on its own. */
+  #writeHead(head: Head, buffer: Buffer, how: { connection: 'none' | 'close' | 'keepAlive'; chunked: boolean; dropLength: boolean; upgrade: string | undefined }): void {
+    const { worker, socket } = this.#client
+    const { slab } = worker
+    slab.reserve(head.end - head.begin + responseHeadGrowthMax)
+    const end = writeResponseHead(slab.buffer, slab.at, head, buffer, { via: worker.via, requestId: this.#requestId, ...how })
+    socket.write(slab.view(end))
+    if (socket.writableLength > 0) slab.keep(end)
+  }
+
+  #badAnswer(why: string): void {
+    this.#dropUpstream()
+    this.answer({ status: 502, error: 'http_protocol_error', message: 'the service gave an answer that is not valid HTTP', details: why })
+  }
+
+  /**
+   * Passes on the body bytes [start, length). What lies in the slab between its `at` and `end` (the head, or nothing)
+   * goes out before them, in the same write when they are few. Returns false to stop reading from the origin.
+   */
+  #relay(upstream: Upstream, buffer: Buffer, start: number, length: number, end: number): boolean {
+    const { worker, socket } = this.#client
+    const out = worker.outgoing
+    out.begin(this.#client, upstream, end)
+    let complete = false
+    let used = start
+    switch (this.#framing) {
+      case 'none':
+        complete = true
+        break
+      case 'length': {
+        const take = Math.min(this.#remaining, length - start)
+        if (take > 0) out.add(buffer, start, start + take)
+        used = start + take
+        this.#remaining -= take
+        complete = this.#remaining === 0
+        break
+      }
+      case 'chunked': {
+        const body = this.#chunkedIn!
+        used = body.feed(buffer, start, length, out.emit)
+        if (body.failed) {
+          out.flush()
+          this.#endpoint!.errors++
+          this.#cut()
+          return true
+        }
+        complete = body.done
+        break
+      }
+      case 'untilClose':
+        if (length > start) {
+          if (this.#chunkedOut) {
+            const size = latin1(`${(length - start).toString(16)}\r\n`)
+            out.add(size, 0, size.length)
+            out.add(buffer, start, length)
+            out.add(lastChunk, 3, 5)
+          } else out.add(buffer, start, length)
+        }
+        used = length
+        break
+    }
+    this.#service!.counters.responseBytes += used - start
+    const more = out.flush()
+    if (complete) {
+      // Bytes behind a complete answer belong to nobody: the connection is not trusted with another request.
+      if (used < length) this.#keepUpstream = false
+      this.#finishBody()
+      return true
+    }
+    if (!more && !socket.destroyed) {
+      this.#client.onDrain = () => {
+        this.#client.onDrain = undefined
+        upstream.resume()
+      }
+      this.#deadline = Infinity
+      return false
+    }
+    return true
+  }
+
+  #finishBody(): void {
+    const client = this.#client
+    const upstream = this.#upstream
+    if (this.#framing === 'untilClose' && this.#chunkedOut) client.socket.write(lastChunk)
+    this.#upstream = undefined
+    if (upstream) {
+      if (this.#keepUpstream && client.bodyDone) this.#endpoint!.release(upstream, client.worker.now, this.#keepHint)
+      else upstream.destroy()
+    }
+    this.#finish(this.#keepClient && client.bodyDone)
+  }
+
+  // --- tunnelling -----------------------------------------------------------------------------------------------
+
+  #switchProtocols(upstream: Upstream, buffer: Buffer, length: number, head: Head): void {
+    const client = this.#client
+    const { facts } = client
+    if (!acceptsUpgrade(head, buffer, facts.upgrade) || !client.bodyDone) {
+      this.#badAnswer('it switched to a protocol that was not asked for')
+      return
+    }
+    const endpoint = this.#endpoint!
+    const service = this.#service!
+    endpoint.answered(client.worker.now - this.#sentAt, client.worker.instant)
+    this.#status = 101
+    this.#phase = 'tunnelling'
+    this.#deadline = Infinity
+    this.#source = undefined
+    this.#replay = undefined
+    this.#writeHead(head, buffer, { connection: 'none', chunked: false, dropLength: true, upgrade: facts.upgrade })
+    service.tunnels++
+    endpoint.tunnels++
+    endpoint.active--
+    this.#tunnel = new Tunnel(client, upstream, endpoint, facts.upgrade?.toLowerCase() === 'websocket', () => {
+      this.#tunnelClosed(service, endpoint)
+    })
+    client.worker.openTunnel(this.#tunnel)
+    if (head.end < length) {
+      const rest = Buffer.from(buffer.subarray(head.end, length))
+      this.#tunnel.fromUpstream(rest, rest.length)
+    }
+    const tunnel = this.#tunnel
+    client.enterTunnel((bytes) => {
+      tunnel.fromClient(bytes)
+    })
+  }
+
+  #tunnelClosed(service: ServiceRuntime, endpoint: EndpointPool): void {
+    const { worker } = this.#client
+    const tunnel = this.#tunnel
+    if (tunnel === undefined) return
+    this.#tunnel = undefined
+    worker.closeTunnel(tunnel)
+    service.tunnels--
+    endpoint.tunnels--
+    this.#endpoint = undefined
+    this.#upstream = undefined
+    this.#phase = 'closed'
+    service.active--
+    service.finished(101)
+    if (endpoint.view.state !== 'active') worker.maybeDrained(endpoint)
+  }
+}

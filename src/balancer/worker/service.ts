@@ -1,0 +1,148 @@
+/** A service as one worker runs it: its endpoints, its picker, its parking lot and its counters. They outlive the views. */
+import { Histogram } from '../../kernel/histogram.ts'
+import type { Random } from '../../kernel/random.ts'
+import { ParkingLot } from '../core/parking-lot.ts'
+import { Picker, type PickRequest } from '../core/picker.ts'
+import { budgetFree } from '../core/resend.ts'
+import type { ServiceView } from '../core/routing-view.ts'
+import { EndpointPool } from './upstream.ts'
+
+/** Counters that grow until they are reported, then begin again. */
+export class ServiceCounters {
+  requests = 0
+  retried = 0
+  parked = 0
+  shed = 0
+  requestBytes = 0
+  responseBytes = 0
+  readonly duration = new Histogram()
+}
+
+const classes = ['aborted', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
+
+/** What waits in a parking lot. */
+export interface Parked {
+  unpark(): void
+  parkingExpired(): void
+}
+
+export class ServiceRuntime {
+  view: ServiceView
+  readonly name: string
+  endpoints: readonly EndpointPool[] = []
+  readonly lot = new ParkingLot<Parked>()
+  readonly counters = new ServiceCounters()
+  readonly #counts = new Float64Array(classes.length)
+  active = 0
+  tunnels = 0
+  /** Requests under way that have been sent more than once. */
+  retrying = 0
+  readonly #random: Random
+  #picker: Picker
+
+  constructor(view: ServiceView, random: Random) {
+    this.view = view
+    this.name = view.name
+    this.#random = random
+    this.#picker = this.#newPicker(view)
+  }
+
+  #newPicker(view: ServiceView): Picker {
+    return new Picker({ algorithm: view.algorithm, slowStartMs: view.slowStartMs, random: this.#random })
+  }
+
+  /** Takes a new view. Endpoints that stay keep their connections, counts and estimates. */
+  swap(view: ServiceView, now: number): void {
+    const first = this.endpoints.length === 0 && this.view === view
+    if (view.algorithm !== this.view.algorithm || view.slowStartMs !== this.view.slowStartMs) this.#picker = this.#newPicker(view)
+    const before = new Map(this.endpoints.map((endpoint) => [endpoint.id, endpoint]))
+    this.endpoints = view.endpoints.map((endpointView) => {
+      const known = before.get(endpointView.id)
+      if (known === undefined || known.view.host !== endpointView.host || known.view.port !== endpointView.port) {
+        return new EndpointPool(endpointView, view.name, first ? -Infinity : now)
+      }
+      before.delete(endpointView.id)
+      const reopened = known.view.state !== 'active' && endpointView.state === 'active'
+      known.view = endpointView
+      if (reopened) known.welcome()
+      if (endpointView.state !== 'active') known.closeIdle()
+      return known
+    })
+    for (const removed of before.values()) {
+      removed.gone ??= 'removed'
+      removed.closeIdle()
+    }
+    this.view = view
+  }
+
+  pick(request: PickRequest): EndpointPool | undefined {
+    return this.#picker.pick(this.endpoints, request) as EndpointPool | undefined
+  }
+
+  /** When everything is avoided and nobody restarts it: the one whose pause is over first. */
+  leastBad(tried: readonly EndpointPool[]): EndpointPool | undefined {
+    let best: EndpointPool | undefined
+    for (const endpoint of this.endpoints) {
+      if (endpoint.view.state !== 'active' || endpoint.gone !== undefined || endpoint.view.weight <= 0 || tried.includes(endpoint)) continue
+      if (best === undefined || endpoint.avoidedUntil < best.avoidedUntil) best = endpoint
+    }
+    return best
+  }
+
+  /** Waiting makes sense: somebody restarts what dies, or an endpoint is on its way. */
+  get mayPark(): boolean {
+    return this.view.parking !== undefined && (this.view.managed || this.view.coming)
+  }
+
+  hasAvailable(now: number): boolean {
+    return this.endpoints.some((endpoint) => endpoint.available(now))
+  }
+
+  get retryBudgetFree(): boolean {
+    return budgetFree(this.retrying, this.active, this.view.retries.budget)
+  }
+
+  /** Seconds after which a client should try again: the learned boot time, at least one. */
+  get retryAfterSeconds(): number {
+    return Math.max(1, Math.ceil((this.view.bootMs ?? 1_000) / 1_000))
+  }
+
+  /** Lets parked requests go when something can serve them. */
+  wake(now: number): void {
+    if (this.lot.size === 0) return
+    if (!this.hasAvailable(now)) {
+      this.lot.close()
+      if (!this.mayPark) for (const parked of this.lot.expired(Infinity)) parked.parkingExpired()
+      return
+    }
+    for (const parked of this.lot.open()) parked.unpark()
+  }
+
+  sweep(now: number): void {
+    for (const endpoint of this.endpoints) endpoint.sweep(now)
+    if (this.lot.size === 0) return
+    for (const parked of this.lot.expired(now)) {
+      this.counters.shed++
+      parked.parkingExpired()
+    }
+  }
+
+  /** A request has ended: with a status, or 0 when it was cut or the client left. Without a duration: it became a tunnel. */
+  finished(status: number, durationUs?: number): void {
+    const index = status < 100 ? 0 : Math.floor(status / 100)
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1
+    if (durationUs !== undefined) this.counters.duration.record(durationUs)
+    if (this.lot.size > 0) for (const parked of this.lot.finished()) parked.unpark()
+  }
+
+  /** Counts since the last call, by class. */
+  takeResponses(): Record<string, number> {
+    const responses: Record<string, number> = {}
+    classes.forEach((name, index) => {
+      const count = this.#counts[index] ?? 0
+      if (count > 0) responses[name] = count
+    })
+    this.#counts.fill(0)
+    return responses
+  }
+}

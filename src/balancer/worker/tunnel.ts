@@ -1,0 +1,124 @@
+/**
+ * After `101`: bytes both ways with back-pressure and half-close, nothing read, nothing changed. Only when its
+ * endpoint drains does a WebSocket tunnel speak by itself: between two frames of the server it sends the client a
+ * Close (1012, service restart), lets the client's own Close reach the server, and ends.
+ *
+ *   open ──close()──▶ closing (server's bytes are dropped, client's pass) ──peer ends / 2 s──▶ closed
+ */
+import type { Client } from './client.ts'
+import type { EndpointPool, Upstream } from './upstream.ts'
+import { FrameBoundary } from '../core/websocket-frames.ts'
+
+/** A tunnel without a byte either way is closed after this. */
+const idleMs = 3_600_000
+/** How long the client may take to answer our Close. */
+const closingMs = 2_000
+/** RFC 6455 §7.4 and IANA: 1012 Service Restart. */
+const closeFrame = Buffer.from([0x88, 0x02, 0x03, 0xf4])
+
+export class Tunnel {
+  readonly endpoint: EndpointPool
+  readonly #client: Client
+  readonly #upstream: Upstream
+  readonly #onClosed: () => void
+  readonly #frames: FrameBoundary | undefined
+  #state: 'open' | 'wantsClose' | 'closing' | 'closed' = 'open'
+  #deadline: number
+  /** When to ask for a close, while its endpoint drains. */
+  closeAt = Infinity
+
+  constructor(client: Client, upstream: Upstream, endpoint: EndpointPool, webSocket: boolean, onClosed: () => void) {
+    this.#client = client
+    this.#upstream = upstream
+    this.endpoint = endpoint
+    this.#onClosed = onClosed
+    this.#frames = webSocket ? new FrameBoundary() : undefined
+    this.#deadline = client.worker.now + idleMs
+    client.socket.setKeepAlive(true, 60_000)
+    upstream.socket.setKeepAlive(true, 60_000)
+  }
+
+  fromClient(bytes: Buffer): void {
+    if (this.#state === 'closed') return
+    this.#deadline = Math.max(this.#deadline, this.#client.worker.now + (this.#state === 'closing' ? 0 : idleMs))
+    if (!this.#upstream.write(bytes)) this.#client.pauseInput()
+  }
+
+  upstreamDrained(): void {
+    this.#client.resumeInput()
+  }
+
+  /** Returns false to stop reading from the endpoint. */
+  fromUpstream(buffer: Buffer, length: number): boolean {
+    if (this.#state === 'closing' || this.#state === 'closed') return true
+    this.#deadline = this.#client.worker.now + idleMs
+    const { socket } = this.#client
+    const stop = this.#state === 'wantsClose' ? this.#frames?.firstBoundary(buffer, length) : undefined
+    const end = stop ?? length
+    if (stop === undefined) this.#frames?.feed(buffer, length)
+    const more = end === 0 || socket.write(buffer.subarray(0, end))
+    if (socket.writableLength > 0) this.#upstream.keepBuffer()
+    if (stop !== undefined) {
+      this.#sendClose()
+      return true
+    }
+    if (!more) {
+      this.#client.onDrain = () => {
+        this.#client.onDrain = undefined
+        this.#upstream.resume()
+      }
+    }
+    return more
+  }
+
+  /** Its endpoint is going away: ask the client to come again elsewhere. */
+  close(): void {
+    this.closeAt = Infinity
+    if (this.#state !== 'open' || this.#frames === undefined) return
+    if (this.#frames.atBoundary) this.#sendClose()
+    else this.#state = 'wantsClose'
+  }
+
+  #sendClose(): void {
+    this.#state = 'closing'
+    this.#deadline = this.#client.worker.now + closingMs
+    this.#client.socket.write(closeFrame)
+    // Bytes of the server are read and dropped from here on, so that its own end is seen.
+    this.#upstream.resume()
+  }
+
+  clientEnded(): void {
+    if (this.#state !== 'closed') this.#upstream.socket.end()
+  }
+
+  upstreamEnded(): void {
+    if (this.#state !== 'closed') this.#client.socket.end()
+  }
+
+  clientClosed(): void {
+    this.#finish()
+  }
+
+  upstreamClosed(): void {
+    this.#finish()
+  }
+
+  sweep(now: number): void {
+    if (now >= this.closeAt) this.close()
+    if (now >= this.#deadline) this.#finish()
+  }
+
+  /** Ends both sides now. */
+  cut(): void {
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#upstream.destroy()
+    // What was written last should still arrive.
+    this.#client.socket.destroySoon()
+    this.#onClosed()
+  }
+}

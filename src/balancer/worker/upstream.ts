@@ -1,0 +1,204 @@
+/**
+ * A connection to an endpoint, and the pool of idle ones.
+ *
+ *   connecting ──▶ busy ⇄ idle
+ *        └──────────┴──────┴──▶ closed
+ *
+ * Reads go into a buffer of the connection's own (no allocation per read); it is handed over and replaced only when
+ * bytes of it had to be kept by a slow client.
+ */
+import { connect, type Socket } from 'node:net'
+import { codeOf } from '../../kernel/errors.ts'
+import { Endpoint } from '../core/endpoint.ts'
+import type { EndpointView } from '../core/routing-view.ts'
+
+/** Small while heads are exchanged; large once a read has filled it. */
+const readBytesInitial = 16 * 1024
+const readBytesLarge = 64 * 1024
+/** Idle connections kept per endpoint and worker. */
+const idleMax = 256
+/** How long an idle connection may be used again when the origin gives no `Keep-Alive: timeout`: a second less than Node's default of 5 s. */
+const idleMsDefault = 4_000
+const idleMsMax = 55_000
+
+/** Who hears what happens on a busy connection. */
+export interface UpstreamUser {
+  upstreamConnected(upstream: Upstream): void
+  /** Bytes [0, length) of `buffer`; returns false to stop reading until `resume`. */
+  upstreamData(upstream: Upstream, buffer: Buffer, length: number): boolean
+  upstreamDrained(upstream: Upstream): void
+  /** The peer has sent everything it will. */
+  upstreamEnded(upstream: Upstream): void
+  /** Always the last call. `code` is the system's error, undefined for an orderly close. */
+  upstreamClosed(upstream: Upstream, code: string | undefined): void
+}
+
+export class Upstream {
+  readonly pool: EndpointPool
+  readonly socket: Socket
+  user: UpstreamUser | undefined
+  connected = false
+  /** It has carried a request before. */
+  used = false
+  closed = false
+  idleSince = 0
+  idleMs = idleMsDefault
+  connectDeadline = 0
+  #buffer: Buffer
+  #errorCode: string | undefined
+  #ended = false
+
+  constructor(pool: EndpointPool, user: UpstreamUser, connectDeadline: number) {
+    this.pool = pool
+    this.user = user
+    this.connectDeadline = connectDeadline
+    this.#buffer = Buffer.allocUnsafeSlow(readBytesInitial)
+    const { host, port } = pool.view
+    this.socket = connect({
+      host,
+      port,
+      noDelay: true,
+      onread: {
+        buffer: () => this.#buffer,
+        callback: (length: number): boolean => this.#onRead(length),
+      },
+    })
+    this.socket.on('connect', () => {
+      this.connected = true
+      this.user?.upstreamConnected(this)
+    })
+    this.socket.on('error', (error) => {
+      this.#errorCode = codeOf(error) ?? 'EIO'
+    })
+    this.socket.on('end', () => {
+      this.#ended = true
+      if (this.user) this.user.upstreamEnded(this)
+      else this.destroy()
+    })
+    this.socket.on('drain', () => this.user?.upstreamDrained(this))
+    this.socket.on('close', () => {
+      this.#onClose()
+    })
+  }
+
+  /** The peer has closed its side. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Writes; returns false when the socket wants a pause. */
+  write(bytes: Buffer): boolean {
+    return this.socket.write(bytes)
+  }
+
+  /** The last write failed at once: not a byte of it has left. */
+  get writeFailed(): boolean {
+    return this.socket.errored !== null
+  }
+
+  /** The bytes of the current read are still needed: the next read goes elsewhere. */
+  keepBuffer(): void {
+    this.#buffer = Buffer.allocUnsafeSlow(this.#buffer.length)
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+
+  destroy(): void {
+    if (this.closed) return
+    this.pool.forget(this)
+    this.closed = true
+    this.user = undefined
+    this.socket.destroy()
+  }
+
+  #onRead(length: number): boolean {
+    const buffer = this.#buffer
+    if (length === buffer.length && length < readBytesLarge) this.#buffer = Buffer.allocUnsafeSlow(readBytesLarge)
+    if (this.user === undefined) {
+      // Bytes nobody asked for: they must never be taken for the answer to the next request.
+      this.destroy()
+      return true
+    }
+    return this.user.upstreamData(this, buffer, length)
+  }
+
+  #onClose(): void {
+    if (this.closed) return
+    this.pool.forget(this)
+    this.closed = true
+    const user = this.user
+    this.user = undefined
+    user?.upstreamClosed(this, this.#errorCode)
+  }
+}
+
+/** An endpoint with its connections. */
+export class EndpointPool extends Endpoint {
+  readonly #idle: Upstream[] = []
+  readonly #all = new Set<Upstream>()
+  /** When a request was last sent to it, in milliseconds of the machine's monotonic clock. */
+  lastSentAt = 0
+
+  constructor(view: EndpointView, service: string, joinedAt: number) {
+    super(view, service, joinedAt)
+  }
+
+  get connections(): number {
+    return this.#all.size
+  }
+
+  /** The most recently used idle connection: the least likely to be closing. */
+  takeIdle(now: number): Upstream | undefined {
+    for (let upstream = this.#idle.pop(); upstream; upstream = this.#idle.pop()) {
+      if (now - upstream.idleSince < upstream.idleMs && !upstream.ended) return upstream
+      upstream.destroy()
+    }
+    return undefined
+  }
+
+  open(user: UpstreamUser, connectDeadline: number): Upstream {
+    const upstream = new Upstream(this, user, connectDeadline)
+    this.#all.add(upstream)
+    return upstream
+  }
+
+  /** Takes a connection back whose exchange is complete. */
+  release(upstream: Upstream, now: number, hintSeconds: number | undefined): void {
+    upstream.user = undefined
+    if (upstream.closed || upstream.ended || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= idleMax) {
+      upstream.destroy()
+      return
+    }
+    if (hintSeconds !== undefined) upstream.idleMs = Math.min(idleMsMax, Math.max(0, (hintSeconds - 1) * 1_000))
+    upstream.used = true
+    upstream.idleSince = now
+    this.#idle.push(upstream)
+  }
+
+  forget(upstream: Upstream): void {
+    this.#all.delete(upstream)
+    const index = this.#idle.lastIndexOf(upstream)
+    if (index >= 0) this.#idle.splice(index, 1)
+  }
+
+  /** Closes idle connections: those that are too old, or all of them. */
+  closeIdle(now = Infinity): void {
+    for (const upstream of [...this.#idle]) {
+      if (now - upstream.idleSince >= upstream.idleMs) upstream.destroy()
+    }
+  }
+
+  /** Ends connects that take too long. */
+  sweep(now: number): void {
+    for (const upstream of this.#all) {
+      if (!upstream.connected && now >= upstream.connectDeadline) {
+        const user = upstream.user
+        upstream.destroy()
+        user?.upstreamClosed(upstream, 'ETIMEDOUT')
+      }
+    }
+    this.closeIdle(now)
+  }
+}

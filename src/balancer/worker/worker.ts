@@ -1,0 +1,451 @@
+/**
+ * A proxy worker: accepts from the shared listening sockets and carries requests by its routing view. It decides
+ * nothing about the fleet; it is told views, exits and verdicts by the primary, and tells what it counts and suspects.
+ * When the primary dies it goes on serving by itself (see `orphan.ts`).
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import { randomBytes } from 'node:crypto'
+import { systemRandom } from '../../kernel/system.ts'
+import { instant, type Instant } from '../../kernel/time.ts'
+import { latin1 } from '../http1/bytes.ts'
+import { Head, requestHeadBytesMax } from '../http1/head.ts'
+import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
+import type { RoutingView } from '../core/routing-view.ts'
+import type { EndpointDelta, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
+import { Client } from './client.ts'
+import { Outgoing } from './outgoing.ts'
+import { ServiceRuntime } from './service.ts'
+import { Slab } from './slab.ts'
+import type { Tunnel } from './tunnel.ts'
+import type { EndpointPool } from './upstream.ts'
+
+/** Deadlines are looked at this often; while requests are parked, more often. */
+const sweepMs = 100
+const lotSweepMs = 20
+const telemetryMs = 1_000
+/** Open client connections per worker; more are closed at once. */
+const connectionsMax = 20_000
+/** The same suspicion is told at most this often. */
+const suspectMs = 100
+/** While an endpoint drains, its tunnels are asked to close spread over this long. */
+const tunnelDrainMs = 5_000
+
+/** Connections that wait to be accepted; the kernel's own limit (`somaxconn`) is usually 4,096. */
+const backlog = 4_096
+
+/** A listening socket as Node's IPC passes it between processes. */
+export interface ListeningHandle {
+  readonly fd: number
+}
+
+/** Node has no public name for the handle inside a server; its own `cluster` module sends the same object. */
+const handleOf = (server: Server): ListeningHandle => (server as unknown as { _handle: ListeningHandle })._handle
+
+export interface WorkerListener {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  closed: boolean
+}
+
+interface Drain {
+  readonly id: number
+  readonly endpoint: EndpointPool
+  readonly deadline: number
+}
+
+export class Worker {
+  readonly requestHead = new Head()
+  readonly responseHead = new Head()
+  readonly slab = new Slab()
+  readonly outgoing = new Outgoing(this.slab)
+  readonly headBytesMax = requestHeadBytesMax
+  readonly pseudonym: string
+  readonly via: Buffer
+  /** Monotonic milliseconds, read once per event. */
+  now = performance.now()
+  /** Rises once per turn of the event loop in which somebody asked; see `markTurn`. */
+  turn = 0
+  draining = false
+  view: RoutingView | undefined
+  readonly #tell: (message: WorkerToPrimary) => void
+  readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
+  readonly #services = new Map<string, ServiceRuntime>()
+  #endpoints = new Map<string, EndpointPool>()
+  readonly #routes = new Map<string, ListenerRoutes<ServiceRuntime>>()
+  readonly #clients = new Set<Client>()
+  readonly #tunnels = new Set<Tunnel>()
+  readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
+  readonly #lots = new Set<ServiceRuntime>()
+  readonly #suspectedAt = new Map<string, number>()
+  readonly #exitedAt = new Map<EndpointPool, number>()
+  #drains: Drain[] = []
+  #turnMarked = false
+  #accepted = 0
+  #refused: Record<string, number> = {}
+  readonly #idPrefix = randomBytes(5).toString('hex')
+  #idCount = 0
+  #timers: NodeJS.Timeout[] = []
+  #lotTimer: NodeJS.Timeout | undefined
+
+  constructor(options: { readonly pseudonym: string; readonly tell: (message: WorkerToPrimary) => void }) {
+    this.pseudonym = options.pseudonym
+    this.via = latin1(`Via: 1.1 ${options.pseudonym}\r\n`)
+    this.#tell = options.tell
+  }
+
+  start(): void {
+    this.#timers = [
+      setInterval(() => {
+        this.#sweep()
+      }, sweepMs),
+      setInterval(() => {
+        this.#tell({ type: 'telemetry', delta: this.#delta() })
+      }, telemetryMs),
+    ]
+  }
+
+  tick(): void {
+    this.now = performance.now()
+  }
+
+  get instant(): Instant {
+    return instant(this.now)
+  }
+
+  /** The number of the current turn, which ends when the event loop has handled all it had at hand. */
+  markTurn(): number {
+    if (!this.#turnMarked) {
+      this.#turnMarked = true
+      setImmediate(() => {
+        this.#turnMarked = false
+        this.turn++
+      })
+    }
+    return this.turn
+  }
+
+  newRequestId(): string {
+    return `${this.#idPrefix}${(this.#idCount++).toString(36).padStart(7, '0')}`
+  }
+
+  // --- listeners ------------------------------------------------------------------------------------------------
+
+  /**
+   * Accepts on an address (`where` is undefined), on an inherited descriptor, or from a listening socket that another
+   * worker opened. Resolves with the socket, for the primary to keep. Rejects with the system's error.
+   */
+  listen(name: string, host: string, port: number, where?: ListeningHandle | { readonly fd: number }): Promise<ListeningHandle> {
+    const listener: WorkerListener = { name, host, port, closed: false }
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      this.#accept(listener, socket)
+    })
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.once('listening', () => {
+        server.off('error', reject)
+        // Accepting can fail later on (EMFILE): the next attempt may succeed, and the process must not end for it.
+        server.on('error', () => {
+          this.countRefused('accept_failed')
+        })
+        this.#listeners.set(name, { listener, server })
+        resolve(handleOf(server))
+      })
+      if (where === undefined) server.listen({ host, port, backlog, exclusive: true })
+      else server.listen(where, backlog)
+    })
+  }
+
+  closeListener(name: string): void {
+    const entry = this.#listeners.get(name)
+    if (!entry) return
+    this.#listeners.delete(name)
+    entry.listener.closed = true
+    entry.server.close()
+    for (const client of this.#clients) if (client.listener === entry.listener) client.closeIfIdle()
+  }
+
+  /** The descriptors of the listening sockets, for whoever carries on after us. */
+  listeningDescriptors(): { name: string; host: string; port: number; fd: number }[] {
+    return [...this.#listeners.values()].flatMap(({ listener, server }) => {
+      const { fd } = handleOf(server)
+      return fd < 0 ? [] : [{ name: listener.name, host: listener.host, port: listener.port, fd }]
+    })
+  }
+
+  #accept(listener: WorkerListener, socket: Socket): void {
+    this.tick()
+    this.#accepted++
+    if (this.#clients.size >= connectionsMax) {
+      this.countRefused('too_many_connections')
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return
+    }
+    this.#clients.add(new Client(this, listener, socket))
+  }
+
+  forget(client: Client): void {
+    this.#clients.delete(client)
+    if (this.draining && this.#clients.size === 0) this.#onEmpty?.()
+  }
+
+  routesOf(listener: WorkerListener): ListenerRoutes<ServiceRuntime> | undefined {
+    return this.#routes.get(listener.name)
+  }
+
+  countRefused(reason: string): void {
+    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1
+  }
+
+  // --- news -----------------------------------------------------------------------------------------------------
+
+  applyView(view: RoutingView, unhealthy: ReadonlySet<string>): void {
+    this.tick()
+    const removed = new Set(this.#services.keys())
+    const endpoints = new Map<string, EndpointPool>()
+    for (const serviceView of view.services) {
+      removed.delete(serviceView.name)
+      let service = this.#services.get(serviceView.name)
+      if (!service) {
+        service = new ServiceRuntime(serviceView, systemRandom)
+        this.#services.set(serviceView.name, service)
+      }
+      service.swap(serviceView, this.now)
+      for (const endpoint of service.endpoints) {
+        endpoint.healthy = !unhealthy.has(endpoint.id)
+        endpoints.set(endpoint.id, endpoint)
+      }
+    }
+    for (const name of removed) this.#retire(name)
+    this.#endpoints = endpoints
+    this.view = view
+    this.#routes.clear()
+    for (const listener of view.listeners) {
+      this.#routes.set(
+        listener.name,
+        listenerRoutes(listener.name, view.services, (service) => this.#services.get(service.name)!),
+      )
+    }
+    for (const service of this.#services.values()) service.wake(this.now)
+    this.#tell({ type: 'viewApplied', version: view.version })
+  }
+
+  /** The service is gone from the view: what waits for it is told so. */
+  #retire(name: string): void {
+    const service = this.#services.get(name)
+    if (!service) return
+    service.swap({ ...service.view, endpoints: [], managed: false, coming: false }, this.now)
+    service.wake(this.now)
+    this.#services.delete(name)
+  }
+
+  /** The endpoint's process has exited. */
+  gone(id: string, reason: string, exitedAtMachineMs: number): void {
+    this.tick()
+    const endpoint = this.#endpoints.get(id)
+    if (!endpoint || endpoint.gone !== undefined) return
+    endpoint.gone = reason
+    this.#exitedAt.set(endpoint, exitedAtMachineMs)
+    endpoint.closeIdle()
+    const waiting = this.#waitingForNews.get(endpoint)
+    this.#waitingForNews.delete(endpoint)
+    waiting?.forEach((resume) => {
+      resume()
+    })
+  }
+
+  health(id: string, healthy: boolean): void {
+    this.tick()
+    const endpoint = this.#endpoints.get(id)
+    if (!endpoint) return
+    endpoint.healthy = healthy
+    if (healthy) endpoint.welcome()
+    if (healthy) this.#services.get(endpoint.service)?.wake(this.now)
+  }
+
+  /** Calls back when the endpoint is known to be gone, or after `waitMs`. */
+  whenGone(endpoint: EndpointPool, waitMs: number, resume: () => void): void {
+    const waiting = this.#waitingForNews.get(endpoint)
+    if (waiting) {
+      waiting.push(resume)
+      return
+    }
+    this.#waitingForNews.set(endpoint, [resume])
+    setTimeout(() => {
+      const late = this.#waitingForNews.get(endpoint)
+      this.#waitingForNews.delete(endpoint)
+      this.tick()
+      late?.forEach((late) => {
+        late()
+      })
+    }, waitMs)
+  }
+
+  reportSuspect(endpoint: EndpointPool, reason: string): void {
+    if (endpoint.gone !== undefined) return
+    if (this.now - (this.#suspectedAt.get(endpoint.id) ?? -Infinity) < suspectMs) return
+    this.#suspectedAt.set(endpoint.id, this.now)
+    this.#tell({ type: 'suspect', endpoint: endpoint.id, service: endpoint.service, reason })
+  }
+
+  // --- draining -------------------------------------------------------------------------------------------------
+
+  drain(id: number, endpointId: string, deadlineMs: number): void {
+    this.tick()
+    const endpoint = this.#endpoints.get(endpointId)
+    if (!endpoint) {
+      this.#tell({ type: 'drained', id, remaining: 0 })
+      return
+    }
+    this.#drains.push({ id, endpoint, deadline: this.now + deadlineMs })
+    const tunnels = [...this.#tunnels].filter((tunnel) => tunnel.endpoint === endpoint)
+    const window = Math.min(tunnelDrainMs, deadlineMs / 2)
+    // Spread out, so that the clients do not all come back in the same instant.
+    tunnels.forEach((tunnel, index) => {
+      tunnel.closeAt = this.now + (tunnels.length > 1 ? (index / (tunnels.length - 1)) * window : 0)
+    })
+    this.maybeDrained(endpoint)
+  }
+
+  /** Something at a draining endpoint has ended. */
+  maybeDrained(endpoint: EndpointPool): void {
+    if (this.#drains.length === 0 || endpoint.active + endpoint.tunnels > 0) return
+    for (const drain of this.#drains.filter((each) => each.endpoint === endpoint)) this.#tell({ type: 'drained', id: drain.id, remaining: 0 })
+    this.#drains = this.#drains.filter((drain) => drain.endpoint !== endpoint)
+  }
+
+  #sweepDrains(): void {
+    for (const drain of this.#drains) {
+      if (this.now < drain.deadline) continue
+      this.#tell({ type: 'drained', id: drain.id, remaining: drain.endpoint.active + drain.endpoint.tunnels })
+      for (const tunnel of [...this.#tunnels]) if (tunnel.endpoint === drain.endpoint) tunnel.cut()
+    }
+    this.#drains = this.#drains.filter((drain) => this.now < drain.deadline)
+  }
+
+  openTunnel(tunnel: Tunnel): void {
+    this.#tunnels.add(tunnel)
+  }
+
+  closeTunnel(tunnel: Tunnel): void {
+    this.#tunnels.delete(tunnel)
+  }
+
+  watchLot(service: ServiceRuntime): void {
+    this.#lots.add(service)
+    this.#lotTimer ??= setInterval(() => {
+      this.#sweepLots()
+    }, lotSweepMs)
+  }
+
+  #sweepLots(): void {
+    this.tick()
+    for (const service of this.#lots) {
+      service.sweep(this.now)
+      service.wake(this.now)
+      if (service.lot.size === 0) this.#lots.delete(service)
+    }
+    if (this.#lots.size > 0) return
+    clearInterval(this.#lotTimer)
+    this.#lotTimer = undefined
+  }
+
+  #sweep(): void {
+    this.tick()
+    for (const client of this.#clients) {
+      client.sweep(this.now)
+      client.exchange.sweep(this.now)
+    }
+    for (const service of this.#services.values()) service.sweep(this.now)
+    for (const tunnel of [...this.#tunnels]) tunnel.sweep(this.now)
+    this.#sweepDrains()
+  }
+
+  #onEmpty: (() => void) | undefined
+
+  /** Stops accepting, lets what runs finish until the deadline, then cuts. Resolves when nothing is left. */
+  async shutdown(deadlineMs: number): Promise<void> {
+    this.draining = true
+    for (const name of [...this.#listeners.keys()]) this.closeListener(name)
+    for (const client of this.#clients) client.closeIfIdle()
+    const window = Math.min(tunnelDrainMs, deadlineMs / 2)
+    this.tick()
+    const tunnels = [...this.#tunnels]
+    tunnels.forEach((tunnel, index) => {
+      tunnel.closeAt = this.now + (tunnels.length > 1 ? (index / (tunnels.length - 1)) * window : 0)
+    })
+    if (this.#clients.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, deadlineMs)
+        this.#onEmpty = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    for (const client of this.#clients) client.destroy()
+    for (const timer of this.#timers) clearInterval(timer)
+    clearInterval(this.#lotTimer)
+    this.#tell({ type: 'telemetry', delta: this.#delta() })
+  }
+
+  // --- counting -------------------------------------------------------------------------------------------------
+
+  #delta(): WorkerDelta {
+    const services: Record<string, ServiceDelta> = {}
+    for (const service of this.#services.values()) services[service.name] = serviceDelta(service)
+    const endpoints: Record<string, EndpointDelta> = {}
+    const machineOffset = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+    for (const endpoint of this.#endpoints.values()) {
+      const exitedAt = this.#exitedAt.get(endpoint)
+      endpoints[endpoint.id] = {
+        active: endpoint.active + endpoint.tunnels,
+        requests: endpoint.requests,
+        errors: endpoint.errors,
+        ewmaMs: endpoint.ewmaMs,
+        sentAfterExitMs: exitedAt === undefined ? undefined : endpoint.lastSentAt + machineOffset - exitedAt,
+      }
+      endpoint.requests = 0
+      endpoint.errors = 0
+    }
+    for (const endpoint of this.#exitedAt.keys()) if (this.#endpoints.get(endpoint.id) !== endpoint) this.#exitedAt.delete(endpoint)
+    for (const id of this.#suspectedAt.keys()) if (!this.#endpoints.has(id)) this.#suspectedAt.delete(id)
+    const delta: WorkerDelta = {
+      connections: this.#clients.size,
+      accepted: this.#accepted,
+      memoryBytes: process.memoryUsage.rss(),
+      refused: this.#refused,
+      services,
+      endpoints,
+    }
+    this.#accepted = 0
+    this.#refused = {}
+    return delta
+  }
+}
+
+function serviceDelta(service: ServiceRuntime): ServiceDelta {
+  const { counters } = service
+  const delta: ServiceDelta = {
+    requests: counters.requests,
+    responses: service.takeResponses(),
+    active: service.active,
+    retried: counters.retried,
+    parked: service.lot.size,
+    parkedTotal: counters.parked,
+    shed: counters.shed,
+    tunnels: service.tunnels,
+    requestBytes: counters.requestBytes,
+    responseBytes: counters.responseBytes,
+    duration: counters.duration.data(),
+  }
+  counters.requests = 0
+  counters.retried = 0
+  counters.parked = 0
+  counters.shed = 0
+  counters.requestBytes = 0
+  counters.responseBytes = 0
+  counters.duration.reset()
+  return delta
+}
