@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { assert, HoldfastError } from '../kernel/errors.ts'
 import { newId, systemClock } from '../kernel/system.ts'
@@ -39,7 +39,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   const clock = deps.clock ?? systemClock
   const app = Fastify({
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: apiLimits.bodyBytesMax,
     requestTimeout: apiLimits.requestReceiveMs,
     requestIdHeader: false,
@@ -117,7 +117,7 @@ function identify(app: FastifyInstance): void {
   })
   app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions, caller } = request
-    const line = { requestId: request.id, method, route: routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), actor: caller.actor.name }
+    const line = { method, route: routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), actor: caller.actor.name }
     request.log.debug(line, 'request')
     done()
   })
@@ -157,7 +157,7 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const thrown = hasZodFastifySchemaValidationErrors(error) ? invalidInput(request) : error
   const answer = answerOf(thrown)
   request.failure = answer.message
-  if (answer.status === 500) request.log.error({ err: thrown, requestId: request.id, method: request.method, route: request.routeOptions.url }, 'a request failed')
+  if (answer.status === 500) request.log.error({ err: thrown, method: request.method, route: request.routeOptions.url }, 'a request failed')
   sendError(reply, answer, retryAfterOf(thrown))
 }
 

@@ -1,5 +1,5 @@
 /** A second listener with nothing but `/metrics`, for networks where Prometheus may reach a port that must not carry the API. */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Operations } from '../app/operations.ts'
 import type { Config } from '../config/types.ts'
 import { assert, HoldfastError } from '../kernel/errors.ts'
@@ -47,7 +47,12 @@ export class MetricsServer implements Component {
 }
 
 function buildMetricsApp({ operations, log }: MetricsServerDeps): FastifyInstance {
-  const app = Fastify({ loggerInstance: log, disableRequestLogging: true, bodyLimit: 1, requestTimeout: apiLimits.requestReceiveMs })
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 1,
+    requestTimeout: apiLimits.requestReceiveMs,
+  })
   app.server.maxConnections = apiLimits.connectionsMax
   app.get('/metrics', async (_request, reply) => reply.type(metricsContentType).send(await operations.metrics()))
   app.setNotFoundHandler(() => {

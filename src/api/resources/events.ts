@@ -60,7 +60,7 @@ export function eventRoutes({ operations, access }: ApiDeps, streams: EventStrea
         const from = seqOf(Array.isArray(lastId) ? lastId[0] : lastId, operations) ?? after
         const stream = streams.open(() => principal !== undefined && access.holds(principal))
         followEvents(stream, operations, wanted, from).catch((error: unknown) => {
-          request.log.error({ err: error, requestId: request.id }, 'an event stream failed')
+          request.log.error({ err: error }, 'an event stream failed')
           stream.fail()
         })
         return new RawAnswer('text/event-stream', stream.body)

@@ -118,7 +118,7 @@ function logRoute({ operations, access }: ApiDeps, streams: EventStreams, clock:
       if (follow !== true) return operations.logs(name, query) satisfies Promise<readonly LogLine[]>
       const stream = streams.open(() => principal !== undefined && access.holds(principal))
       followLogs(stream, operations, name, query).catch((error: unknown) => {
-        request.log.error({ err: error, requestId: request.id }, 'a log stream failed')
+        request.log.error({ err: error }, 'a log stream failed')
         stream.fail()
       })
       return new RawAnswer('text/event-stream', stream.body)
