@@ -63,10 +63,10 @@ export class EventBus implements EventSink {
     return this.#lost
   }
 
-  /** Calls `listener` for each event of the type (`'*'`: of any) until disposed. */
-  on<T extends EventType>(type: T, listener: (event: EventOf<T>) => void): Disposable
-  on(type: '*', listener: (event: AnyEvent) => void): Disposable
-  on(type: EventType | '*', listener: (event: never) => void): Disposable {
+  /** Calls `listener` for each event of the type (`'*'`: of any) until disposed. A promise that it returns is not waited for. */
+  on<T extends EventType>(type: T, listener: (event: EventOf<T>) => unknown): Disposable
+  on(type: '*', listener: (event: AnyEvent) => unknown): Disposable
+  on(type: EventType | '*', listener: (event: never) => unknown): Disposable {
     const entry = { listener: listener as Listener }
     const set = this.#listeners.get(type) ?? new Set()
     this.#listeners.set(type, set.add(entry))

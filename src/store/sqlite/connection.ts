@@ -15,6 +15,8 @@ import { needsReconnect, toHoldfastError } from './sqlite-error.ts'
 export const busyTimeoutMs = 1_000
 /** The write-ahead log shrinks back to this once its content is in the file. */
 const walBytesMax = 16 * 1_048_576
+/** Bytes per page of the files we make. */
+export const pageSize = 4_096
 
 export interface ConnectionOptions {
   /**
@@ -30,6 +32,8 @@ export class Connection {
   readonly path: string
   readonly #driver: Driver
   readonly #options: ConnectionOptions
+  /** Which file it was at first, since the path may come to mean another one. */
+  #identity: string | undefined
   #database: Database | undefined
   #statements = new Map<string, Statement>()
 
@@ -57,6 +61,8 @@ export class Connection {
 
   /** All that `work` writes, or nothing. Takes the lock for writing first, so that what it reads stays true. */
   transaction<T>(work: () => T): T {
+    // A file that was deleted or replaced could still be written, but nobody would ever read it again.
+    this.#guard(() => this.#checkIdentity())
     this.exec('BEGIN IMMEDIATE')
     try {
       const result = work()
@@ -75,13 +81,12 @@ export class Connection {
     database?.close()
   }
 
+  /** Ends the transaction if one is open; a connection that cannot is given up. */
   #rollback(): void {
-    // After an I/O error the connection was closed, and SQLite has rolled back by itself.
-    if (!this.#database) return
     try {
-      this.#database.exec('ROLLBACK')
+      this.#database?.exec('ROLLBACK')
     } catch (error) {
-      // A full disk ends the transaction by itself. Anything else, and the connection is in an unknown state.
+      // After a full disk or an I/O error SQLite may have rolled back by itself.
       if (!(error instanceof Error && error.message.includes('no transaction is active'))) this.close()
     }
   }
@@ -91,7 +96,11 @@ export class Connection {
       return use()
     } catch (cause) {
       const error = toHoldfastError('using the state file', this.path, cause)
-      if (needsReconnect(cause)) this.close()
+      if (needsReconnect(cause)) {
+        // First, because closing alone may leave the transaction's lock behind (see `driver.ts`).
+        this.#rollback()
+        this.close()
+      }
       throw error
     }
   }
@@ -107,10 +116,8 @@ export class Connection {
 
   #open(): Database {
     if (this.#database) return this.#database
-    // SQLite would make a new, empty file here; only `StateFile` may.
-    if (!statSync(this.path, { throwIfNoEntry: false })) {
-      throw new HoldfastError('store_unavailable', `the state file ${this.path} is gone`, { hint: 'Restart Holdfast: it begins a new one.' })
-    }
+    // SQLite would make a new, empty file where there is none; only `StateFile` may.
+    this.#checkIdentity()
     const database = new this.#driver.DatabaseSync(this.path)
     try {
       this.#configure(database)
@@ -122,12 +129,22 @@ export class Connection {
     return database
   }
 
+  #checkIdentity(): void {
+    const found = statSync(this.path, { throwIfNoEntry: false })
+    const identity = found && `${found.dev}:${found.ino}`
+    this.#identity ??= identity
+    if (identity !== undefined && identity === this.#identity) return
+    const what = identity === undefined ? 'deleted' : 'replaced by another file'
+    throw new HoldfastError('store_unavailable', `the state file ${this.path} was ${what} while in use`, {
+      hint: 'Put the file back, or restart Holdfast to go on with what is there.',
+    })
+  }
+
   #configure(database: Database): void {
     database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
     database.exec('PRAGMA trusted_schema = OFF')
     database.exec(`PRAGMA synchronous = ${this.#options.synchronous}`)
     database.exec(`PRAGMA journal_size_limit = ${walBytesMax}`)
-    const { page_size: pageSize } = database.prepare('PRAGMA page_size').get() as { page_size: number }
     database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(this.#options.bytesMax / pageSize))}`)
   }
 }

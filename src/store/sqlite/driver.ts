@@ -1,6 +1,11 @@
 /**
  * The SQLite binding: Node's own where it has one (22.13 and later), else a package with the same
  * interface. Only what both have and we use is written down here.
+ *
+ * One difference matters: the package's `close` ends a connection only when its prepared statements have been
+ * collected as garbage. Until then its locks on the file stay, and SQLite lets all connections of a process to
+ * one file share one index of the log, whatever the file's name was. A connection to a file that is about to
+ * be renamed therefore uses `exec` alone.
  */
 import { HoldfastError } from '../../kernel/errors.ts'
 

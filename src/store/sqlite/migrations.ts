@@ -2,6 +2,7 @@
  * The tables, as the list of steps that made them. A step that was ever released is never edited: files in
  * the field have run it. Each step and its mark in `migrations` are one transaction.
  */
+import type { WallTime } from '../../kernel/time.ts'
 import type { Connection } from './connection.ts'
 
 const migrations: readonly string[] = [
@@ -52,13 +53,13 @@ export function versionOf(connection: Connection): number {
   return row.version ?? 0
 }
 
-/** Brings the file to `schemaVersion`. */
-export function migrate(connection: Connection, now: number): void {
-  for (let version = versionOf(connection) + 1; version <= schemaVersion; version++) {
+/** Brings a file of version `from` to `schemaVersion`. Prepares no statement, so that the connection can be closed at once (see `driver.ts`). */
+export function migrate(connection: Connection, from: number, now: WallTime): void {
+  for (let version = from + 1; version <= schemaVersion; version++) {
     connection.transaction(() => {
       connection.exec('CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, appliedAt INTEGER NOT NULL) STRICT')
       connection.exec(migrations[version - 1] ?? '')
-      connection.run('INSERT INTO migrations (version, appliedAt) VALUES (?, ?)', version, now)
+      connection.exec(`INSERT INTO migrations (version, appliedAt) VALUES (${version}, ${now})`)
     })
   }
 }

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { codeOf, HoldfastError, messageOf } from '../../kernel/errors.ts'
 import { makePrivateDirectory, privateFile, syncDirectory } from '../../kernel/files.ts'
 import type { Clock } from '../../kernel/time.ts'
-import { Connection, type ConnectionOptions } from './connection.ts'
+import { Connection, pageSize, type ConnectionOptions } from './connection.ts'
 import { loadDriver, type Driver } from './driver.ts'
 import { migrate, schemaVersion, versionOf } from './migrations.ts'
 import { isCorrupt, toHoldfastError } from './sqlite-error.ts'
@@ -98,7 +98,8 @@ export class StateFile {
     const connection = this.#connection(driver, this.path, 'full')
     try {
       const [first] = connection.all('PRAGMA quick_check(1)') as { quick_check: string }[]
-      if (first?.quick_check !== 'ok') return { reason: `its check found: ${first?.quick_check ?? 'nothing'}` }
+      // The last line says what is wrong, the one before it only in which database.
+      if (first?.quick_check !== 'ok') return { reason: `its check found: ${first?.quick_check.split('\n').at(-1) ?? 'nothing'}` }
       const version = versionOf(connection)
       if (version === 0) return { reason: 'it has no schema' }
       if (version > schemaVersion) return { reason: `a newer holdfast wrote it (schema ${version}; this one knows ${schemaVersion})` }
@@ -117,7 +118,7 @@ export class StateFile {
     if ((mode & 0o077) !== 0 && uid === process.getuid?.()) await chmod(this.path, privateFile)
     const connection = this.#connection(driver, this.path, 'full')
     try {
-      migrate(connection, this.#options.clock.wallTime())
+      migrate(connection, versionOf(connection), this.#options.clock.wallTime())
     } finally {
       connection.close()
     }
@@ -161,10 +162,11 @@ export class StateFile {
   #fill(driver: Driver, draft: string, lastSeq: number): void {
     const connection = this.#connection(driver, draft, 'full')
     try {
+      connection.exec(`PRAGMA page_size = ${pageSize}`)
       connection.exec(`PRAGMA application_id = ${applicationId}`)
       connection.exec('PRAGMA journal_mode = WAL')
-      migrate(connection, this.#options.clock.wallTime())
-      connection.run("UPDATE meta SET value = ? WHERE name = 'lastSeq'", lastSeq)
+      migrate(connection, 0, this.#options.clock.wallTime())
+      connection.exec(`UPDATE meta SET value = ${lastSeq} WHERE name = 'lastSeq'`)
       connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } finally {
       connection.close()
