@@ -61,6 +61,12 @@ export class Child {
     return this.#process.exitCode === null && this.#process.signalCode === null
   }
 
+  /** null when it was ended by a signal. */
+  async exitCode(): Promise<number | null> {
+    await this.exited
+    return this.#process.exitCode
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal)
   }
