@@ -12,6 +12,10 @@ export interface EventData {
   'service.added': Record<string, never>
   'service.removed': Record<string, never>
   'service.changed': { readonly revision: number; readonly changes: readonly string[] }
+  /** A new revision would not start; the one before it goes on. */
+  'service.revisionFailed': { readonly revision: number; readonly reason: string; readonly retries: boolean }
+  /** It was started although services that it depends on were not ready. */
+  'service.dependenciesMissed': { readonly missing: readonly string[]; readonly waitedMs: number }
   'service.healthChanged': { readonly from: string; readonly to: string }
   'service.scaled': {
     readonly from: number

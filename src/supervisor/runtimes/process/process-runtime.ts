@@ -1,0 +1,346 @@
+/**
+ * Runs instances as child processes of this machine. An instance is spawned with its own session and its output in
+ * files, so that nothing of it depends on the control process: that may die, and the next one adopts what runs.
+ * Our own children tell of their end by their `exit` event; adopted ones are looked at four times a second, and at
+ * once when the data plane meets a broken connection.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import type { HealthProbeConfig, StopSignal } from '../../../config/types.ts'
+import type { ResourceReading } from '../../../registry/types.ts'
+import { codeOf, messageOf } from '../../../kernel/errors.ts'
+import type { Random } from '../../../kernel/random.ts'
+import { after, ms, seconds, type Clock, type Duration } from '../../../kernel/time.ts'
+import type { ProcessExit } from '../../core/exit.ts'
+import type { LaunchOrder, MarkedProcess, RunningInstance, Runtime, RuntimeEvent } from '../runtime.ts'
+import { parseCommand } from './command.ts'
+import { explainNotReady } from './diagnosis.ts'
+import { environmentFor, marks } from './environment.ts'
+import { FreePorts, isFree } from './free-port.ts'
+import { launchProcess } from './launch.ts'
+import { groupExists } from './linux-process-table.ts'
+import { ReadinessProbe } from './probe.ts'
+import { isSameProcess, type FoundProcess, type GroupUsage, type ProcessTable } from './process-table.ts'
+
+/** Takes the output of instances. */
+export interface Output {
+  /** Opens the files of a new instance. Never throws: without a disk it goes nowhere. */
+  open(service: string, id: string): { readonly stdout: number; readonly stderr: number }
+  stderrTail(service: string, id: string, lines: number): readonly string[]
+}
+
+export interface ProcessRuntimeDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly table: ProcessTable
+  readonly output: Output
+  readonly dataDirectory: string
+  /** The environment that instances may inherit from. */
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** How often adopted instances, and groups that are waited for, are looked at. */
+const adoptedInterval: Duration = ms(250)
+const groupInterval: Duration = ms(50)
+const readingInterval: Duration = seconds(2)
+/** Lines of stderr searched for a sign that the port was taken. */
+const portSignLines = 20
+const portSigns = /EADDRINUSE|address already in use/i
+/** Rounds of killing what carries an instance's mark, since a process may fork while it is being looked for. */
+const reapRoundsMax = 5
+
+interface Watched {
+  readonly instance: RunningInstance
+  /** undefined: adopted. */
+  readonly child: ChildProcess | undefined
+  /** Sockets that listened on its port before it was started. */
+  readonly strangers: ReadonlySet<string>
+  probe: ReadinessProbe | undefined
+  ready: boolean
+  ended: boolean
+  usage: GroupUsage | undefined
+  reading: ResourceReading | undefined
+}
+
+export class ProcessRuntime implements Runtime {
+  onEvent: (event: RuntimeEvent) => void = () => undefined
+  readonly #deps: ProcessRuntimeDeps
+  readonly #ports: FreePorts
+  readonly #watched = new Map<string, Watched>()
+  /** Groups whose end is waited for, by instance. */
+  readonly #awaited = new Set<string>()
+  readonly #reaping = new Set<Promise<void>>()
+  readonly #timers = new Map<string, Disposable>()
+  #oomKills: number | undefined
+  #readAt: number | undefined
+  #stopped = true
+
+  constructor(deps: ProcessRuntimeDeps) {
+    this.#deps = deps
+    this.#ports = new FreePorts(deps.clock, deps.random)
+  }
+
+  start(): void {
+    this.#stopped = false
+    this.#oomKills = this.#deps.table.oomKills()
+    this.#every('readings', readingInterval, () => {
+      this.#read()
+      return true
+    })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of this.#timers.values()) timer[Symbol.dispose]()
+    for (const watched of this.#watched.values()) watched.probe?.[Symbol.dispose]()
+    this.#timers.clear()
+    this.#watched.clear()
+    this.#awaited.clear()
+  }
+
+  launch(order: LaunchOrder): void {
+    try {
+      this.#launch(order)
+    } catch (error) {
+      // No port or no descriptor is free: nothing has been spawned.
+      this.onEvent({ type: 'spawnFailed', id: order.id, failure: { kind: 'resource', reason: messageOf(error) } })
+    }
+  }
+
+  #launch({ id, service, source }: LaunchOrder): void {
+    const { clock, table, output, env, dataDirectory } = this.#deps
+    const port = source.port === 'auto' ? this.#ports.take() : source.port
+    const strangers = source.port === 'auto' ? new Set<string>() : table.listenersOn(port)
+    const invocation = parseCommand(source.command)
+    const files = output.open(service, id)
+    const environment = environmentFor(env, source.env, { id, service, dataDirectory, port })
+    const child = launchProcess({ source, invocation, env: environment, ...files }, (failure) => {
+      this.#ports.release(port)
+      if (!this.#stopped) this.onEvent({ type: 'spawnFailed', id, failure })
+    })
+    closeSync(files.stdout)
+    closeSync(files.stderr)
+    if (child?.pid === undefined) return
+    // It may have ended already; then it is a zombie until its exit event, and its pid is safe until then.
+    const process = table.identify(child.pid) ?? { pid: child.pid, startTicks: 0, bootId: '' }
+    const instance: RunningInstance = { id, service, process, port, shell: invocation.shell, startedAt: clock.wallTime() }
+    this.#watch(instance, child, strangers)
+    child.once('exit', (code, signal) => this.#onExit(id, code ?? undefined, signal ?? undefined, false))
+    this.onEvent({ type: 'spawned', id, instance })
+  }
+
+  adopt(instance: RunningInstance): boolean {
+    const now = this.#deps.table.identify(instance.process.pid)
+    if (!now || !isSameProcess(now, instance.process)) return false
+    this.#ports.hold(instance.port)
+    this.#watch(instance, undefined, new Set())
+    this.#every('adopted', adoptedInterval, () => this.#checkAdopted())
+    return true
+  }
+
+  #watch(instance: RunningInstance, child: ChildProcess | undefined, strangers: ReadonlySet<string>): void {
+    this.#watched.set(instance.id, { instance, child, strangers, probe: undefined, ready: false, ended: false, usage: undefined, reading: undefined })
+  }
+
+  async marked(): Promise<readonly MarkedProcess[]> {
+    const found = await this.#deps.table.marked((environment) => environment.get(marks.data) === this.#deps.dataDirectory)
+    return found.flatMap((one) => {
+      const instance = this.#instanceOf(one)
+      return instance ? [{ instance, leader: one.leader }] : []
+    })
+  }
+
+  #instanceOf({ identity, environment }: FoundProcess): RunningInstance | undefined {
+    const id = environment.get(marks.instance)
+    const service = environment.get(marks.service)
+    const port = Number(environment.get(marks.port))
+    if (id === undefined || service === undefined || !Number.isInteger(port)) return undefined
+    return { id, service, process: identity, port, shell: false, startedAt: this.#deps.clock.wallTime() }
+  }
+
+  probe(id: string, health: HealthProbeConfig | undefined): void {
+    const watched = this.#watched.get(id)
+    if (!watched || watched.ended) return
+    const { port } = watched.instance
+    watched.probe?.[Symbol.dispose]()
+    watched.probe = new ReadinessProbe({
+      clock: this.#deps.clock,
+      port,
+      health,
+      isOwn: () => watched.strangers.size === 0 || [...this.#deps.table.listenersOn(port)].some((socket) => !watched.strangers.has(socket)),
+      onReady: (host) => {
+        watched.ready = true
+        this.onEvent({ type: 'probePassed', id, host })
+      },
+    })
+    watched.probe.start()
+  }
+
+  diagnose(id: string, waited: Duration): void {
+    const watched = this.#watched.get(id)
+    if (!watched) return
+    const last = watched.probe?.last
+    watched.probe?.[Symbol.dispose]()
+    const { port, process } = watched.instance
+    void this.#deps.table.listening(process.pid).then((listening) => {
+      if (!this.#stopped) this.onEvent({ type: 'diagnosed', id, reason: explainNotReady({ port, waited, last, listening }) })
+    })
+  }
+
+  signal(id: string, signal: StopSignal): void {
+    this.#signalGroup(id, signal)
+  }
+
+  kill(id: string): void {
+    this.#signalGroup(id, 'SIGKILL')
+  }
+
+  #signalGroup(id: string, signal: NodeJS.Signals): void {
+    const pid = this.#watched.get(id)?.instance.process.pid
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, signal)
+    } catch (error) {
+      // ESRCH: the last of them has just ended, which is what was wanted; its exit is on the way.
+      if (codeOf(error) !== 'ESRCH' && codeOf(error) !== 'EPERM') throw error
+    }
+  }
+
+  awaitGroup(id: string): void {
+    this.#awaited.add(id)
+    this.#every('groups', groupInterval, () => this.#checkGroups())
+  }
+
+  reap(id: string): void {
+    const watched = this.#watched.get(id)
+    this.#watched.delete(id)
+    if (watched) this.#ports.release(watched.instance.port)
+    const { dataDirectory } = this.#deps
+    const isMarked = (environment: ReadonlyMap<string, string>): boolean =>
+      environment.get(marks.instance) === id && environment.get(marks.data) === dataDirectory
+    const done = this.#killMarked(isMarked).finally(() => this.#reaping.delete(done))
+    this.#reaping.add(done)
+  }
+
+  async reaped(): Promise<void> {
+    while (this.#reaping.size > 0) await Promise.all(this.#reaping)
+  }
+
+  async #killMarked(isMarked: (environment: ReadonlyMap<string, string>) => boolean): Promise<void> {
+    for (let round = 0; round < reapRoundsMax; round++) {
+      const found = await this.#deps.table.marked(isMarked)
+      if (found.length === 0) return
+      for (const { identity } of found) killOne(identity.pid)
+    }
+  }
+
+  check(id: string): void {
+    const watched = this.#watched.get(id)
+    if (!watched || watched.ended) return
+    const { process } = watched.instance
+    const now = this.#deps.table.identify(process.pid)
+    if (now && isSameProcess(now, process)) return
+    // A child of ours tells by its exit event, which knows the code.
+    if (!watched.child) this.#onExit(id, undefined, undefined, true)
+  }
+
+  reading(id: string): ResourceReading | undefined {
+    return this.#watched.get(id)?.reading
+  }
+
+  stderrTail(id: string, lines: number): readonly string[] {
+    const watched = this.#watched.get(id)
+    return watched ? this.#deps.output.stderrTail(watched.instance.service, id, lines) : []
+  }
+
+  #onExit(id: string, code: number | undefined, signal: string | undefined, lost: boolean): void {
+    const watched = this.#watched.get(id)
+    if (!watched || watched.ended) return
+    watched.ended = true
+    watched.probe?.[Symbol.dispose]()
+    this.onEvent({ type: 'exited', id, examine: () => this.#examine(watched, code, signal, lost) })
+  }
+
+  #examine({ instance, ready }: Watched, code: number | undefined, signal: string | undefined, lost: boolean): ProcessExit {
+    return {
+      code,
+      signal,
+      shell: instance.shell,
+      lost,
+      oom: signal === 'SIGKILL' || code === 137 ? this.#oomKillsRose() : false,
+      portTaken: !ready && !lost && code !== 0 && signal === undefined && this.#lostItsPort(instance),
+      group: groupExists(instance.process.pid),
+    }
+  }
+
+  #oomKillsRose(): boolean {
+    const before = this.#oomKills
+    this.#oomKills = this.#deps.table.oomKills()
+    return before !== undefined && this.#oomKills !== undefined && this.#oomKills > before
+  }
+
+  #lostItsPort({ id, port }: RunningInstance): boolean {
+    return this.stderrTail(id, portSignLines).some((line) => portSigns.test(line)) && !isFree(port)
+  }
+
+  /** Whether there are any left to look at. */
+  #checkAdopted(): boolean {
+    const adopted = [...this.#watched].filter(([, { child, ended }]) => !child && !ended)
+    for (const [id] of adopted) this.check(id)
+    return adopted.length > 0
+  }
+
+  #checkGroups(): boolean {
+    for (const id of this.#awaited) {
+      const watched = this.#watched.get(id)
+      if (watched && this.#deps.table.groupLives(watched.instance.process.pid)) continue
+      this.#awaited.delete(id)
+      this.onEvent({ type: 'groupGone', id })
+    }
+    return this.#awaited.size > 0
+  }
+
+  #read(): void {
+    const now = this.#deps.clock.now()
+    const elapsedMs = this.#readAt === undefined ? undefined : now - this.#readAt
+    this.#readAt = now
+    this.#oomKills = this.#deps.table.oomKills()
+    const live = [...this.#watched.values()].filter(({ ended }) => !ended)
+    const usages = this.#deps.table.usage(new Set(live.map(({ instance }) => instance.process.pid)))
+    for (const watched of live) {
+      const usage = usages.get(watched.instance.process.pid)
+      if (usage) watched.reading = { cpuPercent: cpuPercent(usage, watched.usage, elapsedMs), memoryBytes: usage.memoryBytes }
+      watched.usage = usage
+    }
+  }
+
+  /** Runs the task again and again for as long as it wants to; one timer of a name at a time. */
+  #every(name: string, interval: Duration, task: () => boolean): void {
+    if (this.#timers.has(name)) return
+    const { clock } = this.#deps
+    const again = (): void => {
+      const timer = clock.schedule(after(clock.now(), interval), () => {
+        this.#timers.delete(name)
+        if (task() && !this.#stopped) again()
+      })
+      this.#timers.set(name, timer)
+    }
+    again()
+  }
+}
+
+/** Processes that were there before count with what they have used since, new ones with all they have used. */
+function cpuPercent(usage: GroupUsage, before: GroupUsage | undefined, elapsedMs: number | undefined): number {
+  if (!before || elapsedMs === undefined || elapsedMs <= 0) return 0
+  let usedMs = 0
+  for (const [process, cpuMs] of usage.cpuMs) usedMs += cpuMs - (before.cpuMs.get(process) ?? 0)
+  return Math.round((usedMs / elapsedMs) * 1000) / 10
+}
+
+function killOne(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH' && codeOf(error) !== 'EPERM') throw error
+  }
+}
