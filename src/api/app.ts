@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { hasZodFastifySchemaValidationErrors, serializerCompiler } from 'fastify-type-provider-zod'
 import { assert, HoldfastError } from '../kernel/errors.ts'
 import { newId, systemClock } from '../kernel/system.ts'
 import { AuditTrail } from './audit-trail.ts'
@@ -32,7 +32,7 @@ import { scalingRoutes } from './resources/scaling.ts'
 import { serviceRoutes } from './resources/services.ts'
 import { systemRoutes } from './resources/system.ts'
 import { mount, openPolicy } from './route.ts'
-import { invalidInput } from './validation.ts'
+import { compileValidator, invalidInput, isInvalidFields } from './validation.ts'
 
 /** The whole API on a Fastify instance that does not listen. Closing it ends its streams. */
 export function buildApi(deps: ApiDeps): FastifyInstance {
@@ -50,7 +50,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
     frameworkErrors: answerError,
   })
   app.server.maxConnections = apiLimits.connectionsMax
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(serializerCompiler)
   readJsonOnly(app)
   identify(app)
@@ -156,7 +156,7 @@ function protect(app: FastifyInstance, { config }: ApiDeps): void {
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const thrown = hasZodFastifySchemaValidationErrors(error) ? invalidInput(request) : error
   const answer = answerOf(thrown)
-  request.failure = answer.message
+  request.failure = isInvalidFields(answer.details) ? `not valid: ${answer.details.fields.map(({ field }) => field).join(', ')}` : answer.message
   if (answer.status === 500) request.log.error({ err: thrown, method: request.method, route: request.routeOptions.url }, 'a request failed')
   sendError(reply, answer, retryAfterOf(thrown))
 }

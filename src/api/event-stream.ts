@@ -102,6 +102,7 @@ export class EventStream {
 export class EventStreams {
   readonly #clock: Clock
   readonly #open = new Set<EventStream>()
+  #ended = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -111,8 +112,9 @@ export class EventStreams {
     return this.#open.size
   }
 
-  /** @throws `too_many_streams` */
+  /** @throws `too_many_streams`, `unavailable` once all have been ended */
   open(stillAllowed: () => boolean): EventStream {
+    if (this.#ended) throw new HoldfastError('unavailable', 'could not open a stream: the API is stopping', { details: { retryAfterMs: retryMs } })
     if (this.#open.size >= apiLimits.streamsMax) {
       throw new HoldfastError('too_many_streams', `could not open a stream: ${this.#open.size} are open`, {
         hint: 'close some',
@@ -129,7 +131,9 @@ export class EventStreams {
     return stream
   }
 
+  /** For good: a request that is still on its way opens none after this. */
   endAll(): void {
+    this.#ended = true
     for (const stream of this.#open) stream.end()
   }
 

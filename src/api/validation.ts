@@ -1,5 +1,6 @@
 /** Says what is wrong with a request: every offending field, what was expected there, and what was found. */
-import type { FastifyRequest } from 'fastify'
+import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
+import { validatorCompiler } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { HoldfastError } from '../kernel/errors.ts'
 
@@ -8,6 +9,12 @@ export interface FieldProblem {
   readonly field: string
   /** `must be a whole number, got "three"` */
   readonly message: string
+}
+
+/** Validates with zod. A body that is not there reaches us as null; to a schema it is undefined, so that it can be optional. */
+export const compileValidator: FastifySchemaCompiler<z.ZodType> = (route) => {
+  const validate = validatorCompiler(route)
+  return route.httpPart === 'body' ? (body: unknown) => validate(body ?? undefined) : validate
 }
 
 const parts = [
@@ -19,7 +26,7 @@ const parts = [
 /** Checks all parts of the request again, for the library stops at the first part with a problem. */
 export function invalidInput(request: FastifyRequest): HoldfastError {
   const schemas = request.routeOptions.schema ?? {}
-  const values = { params: request.params, querystring: request.query, body: request.body }
+  const values = { params: request.params, querystring: request.query, body: request.body ?? undefined }
   const problems = parts.flatMap(({ schema, name }) => {
     const type = schemas[schema]
     return type instanceof z.ZodType ? problemsOf(type, values[schema], name) : []
@@ -30,6 +37,11 @@ export function invalidInput(request: FastifyRequest): HoldfastError {
 export function invalidFields(problems: readonly FieldProblem[]): HoldfastError {
   const sentence = problems.map(({ field, message }) => `${field} ${message}`).join('; ')
   return new HoldfastError('invalid_input', sentence === '' ? 'the request is not valid' : sentence, { details: { fields: problems } })
+}
+
+/** The fields of `invalidFields`: for a record of what was wrong that does not repeat what was sent, which may be a secret in the wrong place. */
+export function isInvalidFields(details: unknown): details is { readonly fields: readonly FieldProblem[] } {
+  return typeof details === 'object' && details !== null && 'fields' in details && Array.isArray(details.fields)
 }
 
 export function problemsOf(type: z.ZodType, value: unknown, name: string): readonly FieldProblem[] {

@@ -1,4 +1,5 @@
 /** The load balancer in the brief's words: a server is what everywhere else is called an endpoint. */
+import { isIPv6 } from 'node:net'
 import { z } from 'zod'
 import type { Operations, Overview } from '../../app/operations.ts'
 import type { ServiceTelemetry } from '../../balancer/port.ts'
@@ -78,11 +79,11 @@ export function loadBalancerStats(operations: Operations, { proxy }: Overview): 
   }
 }
 
-/** A host name or an IP address, without a scheme, a port or a path. */
-const hostSchema = lineOfText(253).regex(
-  /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?)$/,
-  'must be a host name or an IP address, without a scheme, a port or a path',
-)
+const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/
+const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
+const hostSchema = lineOfText(253)
+  .refine((host) => hostName.test(host) || isIPv6(withoutBrackets(host)), 'must be a host name or an IP address, without a scheme, a port or a path')
+  .transform(withoutBrackets)
 
 export function loadBalancerRoutes({ operations }: ApiDeps): readonly Route[] {
   const serverParams = z.object({ serverId: endpointId.describe('`id` of a server in the statistics.') })

@@ -29,11 +29,13 @@ export const endpointId = lineOfText(apiLimits.pathParameterCharactersMax)
 export const roleSchema = z.enum(roles)
 export const isoTime = z.iso.datetime().describe('ISO 8601, UTC')
 
+const wholeNumber = /^\d{1,15}$/
+
 /** A whole number as it stands in a query. */
 export const queryNumber = (min: number, max: number, description: string): z.ZodType<number, string> =>
   z
     .string()
-    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .regex(wholeNumber, 'must be a whole number')
     .transform(Number)
     .pipe(z.number().min(min).max(max))
     .meta({ type: 'integer', minimum: min, maximum: max, description, pattern: undefined })
@@ -52,7 +54,7 @@ export const listQuery = z.strictObject({
   after: lineOfText(apiLimits.pathParameterCharactersMax).optional().describe('The last item of the page before: its name or id.'),
 })
 
-/** One page of a list whose items have a name. An unknown cursor begins at the first item that sorts after it in the list's own order, which is the start. */
+/** One page of a list whose items have a name. A cursor whose item has gone begins again at the start: rather twice than never. */
 export function pageOf<T>(items: readonly T[], { limit, after }: { limit: number; after?: string | undefined }, nameOf: (item: T) => string): readonly T[] {
   const start = after === undefined ? 0 : items.findIndex((item) => nameOf(item) === after) + 1
   return items.slice(start, start + limit)
@@ -75,11 +77,14 @@ export const durationSchema = z
 /** A moment: ISO 8601, milliseconds since 1970, or how long ago (`10m`). */
 export const sinceParameter = z
   .string()
-  .refine((text) => durationPattern.test(text) || !Number.isNaN(Date.parse(text)), 'must be a time such as 2026-01-31T12:00:00Z, a number of milliseconds since 1970, or a duration such as 10m')
+  .refine(
+    (text) => wholeNumber.test(text) || durationPattern.test(text) || !Number.isNaN(Date.parse(text)),
+    'must be a time such as 2026-01-31T12:00:00Z, a number of milliseconds since 1970, or a duration such as 10m',
+  )
   .meta({ description: 'ISO 8601, milliseconds since 1970, or how long ago: `10m`.' })
 
 export function momentOf(since: string | undefined, now: WallTime): WallTime | undefined {
   if (since === undefined) return undefined
-  if (/^\d+$/.test(since)) return wallTime(Number(since))
+  if (wholeNumber.test(since)) return wallTime(Number(since))
   return wallTime(durationPattern.test(since) ? now - durationMs(since) : Date.parse(since))
 }

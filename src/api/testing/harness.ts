@@ -6,6 +6,7 @@ import type { Config } from '../../config/types.ts'
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts'
 import { MemoryStore } from '../../store/index.ts'
 import type { ApiDeps } from '../deps.ts'
+import type { RoutePolicy } from '../route.ts'
 import { FakeOperations, testConfig } from './fake-operations.ts'
 
 export interface Harness {
@@ -59,6 +60,24 @@ export async function ask(app: FastifyInstance, { method = 'GET', url, token, he
     ...(payload !== undefined && { payload }),
     ...(address !== undefined && { remoteAddress: address }),
   })
-  const json = String(reply.headers['content-type']).startsWith('application/json')
+  const json = method !== 'HEAD' && String(reply.headers['content-type']).startsWith('application/json')
   return { status: reply.statusCode, headers: reply.headers, body: (json ? reply.json() : { success: true, data: reply.body }) as Answer['body'] }
+}
+
+export interface FoundRoute {
+  readonly method: string
+  readonly url: string
+  readonly policy: RoutePolicy | undefined
+  readonly hidden: boolean
+}
+
+/** Every route of an API that is not ready yet, as it will be. */
+export async function routesOf(app: FastifyInstance): Promise<readonly FoundRoute[]> {
+  const found: FoundRoute[] = []
+  app.addHook('onRoute', ({ method, url, config, schema }) => {
+    const hidden = (schema as { hide?: boolean } | undefined)?.hide === true
+    for (const one of [method].flat()) found.push({ method: one, url, policy: config?.policy, hidden })
+  })
+  await app.ready()
+  return found
 }
