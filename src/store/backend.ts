@@ -43,10 +43,3 @@ export interface Backend {
   /** Changes above both `id` and `revision` whose keys begin with `prefix`, oldest first, at most `limit`. */
   changes(position: { readonly id: number; readonly revision: number }, prefix: string, limit: number): readonly StoredChange[]
 }
-
-/** How much history is kept for watches that start in the past; the oldest revisions go first. */
-export interface HistoryLimits {
-  readonly changesMax: number
-  readonly bytesMax: number
-}
-export const historyLimits: HistoryLimits = { changesMax: 10_000, bytesMax: 64 * 1_048_576 }

@@ -1,5 +1,5 @@
 /** The store room's door: what keeps the state of Holdfast and the log of its events. */
-export type { HistoryLimits } from './backend.ts'
+export type { HistoryLimits } from './core/compaction.ts'
 export { deepFreeze } from './core/json.ts'
 export { eventLevels, selectEvents } from './core/select-events.ts'
 export { MemoryEventLog, type MemoryEventLogOptions } from './memory/memory-event-log.ts'

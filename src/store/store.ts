@@ -49,8 +49,8 @@ export class Store implements StateStore {
     this.#phase = 'closing'
     await this.#queue.idle()
     this.#watches.clear()
-    this.#backend.close()
     this.#phase = 'closed'
+    this.#backend.close()
   }
 
   async get<T>(key: string): Promise<Entry<T> | undefined> {

@@ -107,6 +107,19 @@ describe('a new state file', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })
 
+  it('is complete by itself after a stop', async () => {
+    const store = await startStore()
+    const log = await startLog()
+    await put(store, 'a', 1)
+    appendTo(log, 1)
+    await log.stop()
+    await store.stop()
+    await mkdir(`${directory}/b`)
+    await copyFile(path, `${directory}/b/state.db`)
+    expect((await (await startStore(`${directory}/b`)).get('a'))?.value).toBe(1)
+    expect((await startLog(`${directory}/b`)).lastSeq()).toBe(1)
+  })
+
   it('takes the place of a draft that was never finished', async () => {
     await mkdir(directory)
     await writeFile(`${path}.new`, 'half a draft')
@@ -188,6 +201,18 @@ describe('a damaged state file', () => {
     await log.stop()
     await writeFile(path, 'not a database')
     expect((await startLog()).lastSeq()).toBe(clock.wallTime())
+  })
+
+  it('is told of even when there is no room for a new one', async () => {
+    await makeFile()
+    await writeFile(path, 'not a database')
+    // A directory cannot be removed as a draft: the making fails after the setting aside.
+    await mkdir(`${path}.new`)
+    expect((await errorOf(startStore())).code).toBe('store_unavailable')
+    expect(setAside).toHaveLength(1)
+    await rm(`${path}.new`, { recursive: true })
+    expect((await startLog()).lastSeq()).toBe(clock.wallTime())
+    expect(setAside).toHaveLength(1)
   })
 
   it('is whole again with the log that a dead process left', async () => {

@@ -1,5 +1,12 @@
 /** Which part of the history has to go: whole revisions, oldest first, until the rest is within the limits. */
-import type { HistoryLimits } from '../backend.ts'
+
+/** How much history is kept for watches that start in the past. */
+export interface HistoryLimits {
+  readonly changesMax: number
+  /** Bytes of the values in it. */
+  readonly bytesMax: number
+}
+export const historyLimits: HistoryLimits = { changesMax: 10_000, bytesMax: 64 * 1_048_576 }
 
 export interface HistorySize {
   readonly changes: number

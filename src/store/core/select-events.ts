@@ -19,6 +19,9 @@ export function levelsFrom(level: string): readonly string[] {
   return index === -1 ? [level] : eventLevels.slice(index)
 }
 
+/** `instance` asks for every event of instances, `instance.exited` for these only. */
+export const isNoun = (type: string): boolean => !type.includes('.')
+
 export const isAscending = (query: EventQuery): boolean => query.order === 'ascending'
 
 /** The events that `query` asks for, in its order and up to its limit. `events` may come in any order. */
@@ -32,7 +35,7 @@ export function selectEvents(events: readonly StoredEvent[], query: EventQuery):
 
 function matches(event: StoredEvent, query: EventQuery): boolean {
   if (query.service !== undefined && event.service !== query.service) return false
-  if (query.type !== undefined && event.type !== query.type && !event.type.startsWith(`${query.type}.`)) return false
+  if (query.type !== undefined && query.type !== (isNoun(query.type) ? event.type.split('.')[0] : event.type)) return false
   if (query.level !== undefined && !levelsFrom(query.level).includes(event.level)) return false
   if (query.since !== undefined && event.time < query.since) return false
   if (query.after === undefined) return true

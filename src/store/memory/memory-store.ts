@@ -2,8 +2,8 @@
  * The state store without a disk: every promise but durability. For tests, and for programs that embed
  * Holdfast and keep nothing.
  */
-import { historyLimits, type Backend, type Head, type HistoryLimits, type StoredChange, type StoredEntry } from '../backend.ts'
-import { planCompaction } from '../core/compaction.ts'
+import type { Backend, Head, StoredChange, StoredEntry } from '../backend.ts'
+import { historyLimits, planCompaction, type HistoryLimits } from '../core/compaction.ts'
 import { compareKeys } from '../core/keys.ts'
 import type { PreparedTransaction, PreparedWrite } from '../core/transaction.ts'
 import type { TransactionResult } from '../port.ts'

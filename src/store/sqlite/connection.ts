@@ -74,6 +74,15 @@ export class Connection {
     }
   }
 
+  /** Brings the whole content into the file, so that it is complete by itself. */
+  checkpoint(): void {
+    try {
+      this.#database?.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // The content is as safe in the log, and the next start finds it there.
+    }
+  }
+
   close(): void {
     this.#statements.clear()
     const database = this.#database

@@ -32,12 +32,14 @@ const migrations: readonly string[] = [
     id TEXT NOT NULL,
     time INTEGER NOT NULL,
     type TEXT NOT NULL,
+    noun TEXT GENERATED ALWAYS AS (substr(type, 1, instr(type, '.') - 1)),
     level TEXT NOT NULL,
     service TEXT,
     instance TEXT,
     event TEXT NOT NULL
   ) STRICT;
   CREATE INDEX eventsByType ON events (type, seq);
+  CREATE INDEX eventsByNoun ON events (noun, seq);
   CREATE INDEX eventsByService ON events (service, seq) WHERE service IS NOT NULL;
   `,
 ]

@@ -6,7 +6,7 @@
  */
 import type { Component } from '../../kernel/lifecycle.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
-import { isAscending, levelsFrom, limitOf } from '../core/select-events.ts'
+import { isAscending, isNoun, levelsFrom, limitOf } from '../core/select-events.ts'
 import { eventsMax, type EventLog, type EventQuery, type StoredEvent } from '../port.ts'
 import type { Connection } from './connection.ts'
 import type { SqlValue } from './driver.ts'
@@ -77,7 +77,11 @@ export class SqliteEventLog implements EventLog, Component {
     const { conditions, values } = conditionsOf(query)
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
     const order = isAscending(query) ? 'ASC' : 'DESC'
-    const rows = this.#sql.all(`SELECT * FROM events ${where} ORDER BY seq ${order} LIMIT ?`, ...values, limitOf(query)) as EventRow[]
+    const rows = this.#sql.all(
+      `SELECT seq, id, time, type, level, service, instance, event FROM events ${where} ORDER BY seq ${order} LIMIT ?`,
+      ...values,
+      limitOf(query),
+    ) as EventRow[]
     return rows.map((row) => ({
       ...row,
       service: row.service ?? undefined,
@@ -110,8 +114,7 @@ function conditionsOf(query: EventQuery): { conditions: string[]; values: SqlVal
     values.push(...given)
   }
   if (query.service !== undefined) add('service = ?', query.service)
-  // '/' follows '.': every type that begins with the noun and its dot.
-  if (query.type !== undefined) add('(type = ? OR (type >= ? AND type < ?))', query.type, `${query.type}.`, `${query.type}/`)
+  if (query.type !== undefined) add(isNoun(query.type) ? 'noun = ?' : 'type = ?', query.type)
   if (query.level !== undefined) {
     const levels = levelsFrom(query.level)
     add(`level IN (${levels.map(() => '?').join(', ')})`, ...levels)

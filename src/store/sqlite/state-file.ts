@@ -8,7 +8,7 @@
  *     damaged, foreign, newer ──▶ set aside ──▶ make ──▶ ready      (told through `onSetAside`)
  *     not readable, locked, no room ──▶ an error; the file stays where it is
  */
-import { access, chmod, constants, open, rename, rm, stat } from 'node:fs/promises'
+import { access, chmod, constants, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, HoldfastError, messageOf } from '../../kernel/errors.ts'
 import { makePrivateDirectory, privateFile, syncDirectory } from '../../kernel/files.ts'
@@ -20,6 +20,7 @@ import { isCorrupt, toHoldfastError } from './sqlite-error.ts'
 
 /** SQLite keeps this number in the header for the program that owns the file: "HFst". */
 const applicationId = 0x48467374
+const fileName = 'state.db'
 const magic = 'SQLite format 3\0'
 /** What lies beside an SQLite file: the write-ahead log and its index. */
 const companions = ['-wal', '-shm'] as const
@@ -34,13 +35,13 @@ export interface StateFileOptions {
   /** Where `state.db` lies; made with mode 0700 when missing. */
   readonly directory: string
   readonly clock: Clock
-  /** Told when a damaged file was set aside and a new, empty one begun. */
+  /** Told when a damaged file was set aside and a new, empty one is about to be made. */
   readonly onSetAside: (setAside: SetAside) => void
   /** The size at which the file counts as a full disk. @default 4 GiB */
   readonly bytesMax?: number
 }
 
-/** The file, shared by the store and the event log that keep their data in it. */
+/** The file, shared by the store and the event log that keep their data in it. One process at a time may use a directory; who calls sees to that. */
 export class StateFile {
   readonly path: string
   readonly #options: StateFileOptions
@@ -48,7 +49,7 @@ export class StateFile {
 
   constructor(options: StateFileOptions) {
     this.#options = options
-    this.path = join(options.directory, 'state.db')
+    this.path = join(options.directory, fileName)
   }
 
   /**
@@ -76,8 +77,13 @@ export class StateFile {
       // SQLite would only say "unable to open database file".
       await access(this.#options.directory, constants.R_OK | constants.W_OK | constants.X_OK)
       const problem = await this.#findDamage(driver)
-      if (problem === undefined) await this.#openExisting(driver)
-      else await this.#begin(driver, problem)
+      if (problem === undefined) {
+        await this.#openExisting(driver)
+        return driver
+      }
+      // Told before the new file is made: that may fail, and the next attempt would find nothing amiss.
+      if (problem !== 'missing') this.#options.onSetAside({ file: await this.#setAside(), reason: problem.reason })
+      await this.#make(driver)
     } catch (cause) {
       throw toHoldfastError('opening the state file', this.path, cause)
     }
@@ -124,13 +130,6 @@ export class StateFile {
     }
   }
 
-  async #begin(driver: Driver, problem: 'missing' | { readonly reason: string }): Promise<void> {
-    const file = problem === 'missing' ? undefined : await this.#setAside()
-    // Those who follow the events remember numbers of the lost file; the wall clock is above any it can have had.
-    await this.#make(driver, file === undefined ? 0 : this.#options.clock.wallTime())
-    if (file !== undefined && problem !== 'missing') this.#options.onSetAside({ file, reason: problem.reason })
-  }
-
   async #setAside(): Promise<string> {
     const stamp = new Date(this.#options.clock.wallTime()).toISOString().replaceAll(/[-:]|\.\d+/g, '')
     let aside = `${this.path}.corrupt-${stamp}`
@@ -141,13 +140,13 @@ export class StateFile {
   }
 
   /** Builds the empty file beside its place, whole, and moves it there. */
-  async #make(driver: Driver, lastSeq: number): Promise<void> {
+  async #make(driver: Driver): Promise<void> {
     const draft = `${this.path}.new`
     const leftovers = ['', ...companions].map((suffix) => draft + suffix)
     await removeAll(leftovers)
     try {
       await writeEmpty(draft)
-      this.#fill(driver, draft, lastSeq)
+      this.#fill(driver, draft, await this.#firstSeq())
       await syncFile(draft)
       await rename(draft, this.path)
     } catch (error) {
@@ -157,6 +156,12 @@ export class StateFile {
     // The index of a log that is gone would be read as that of the new file.
     await rm(`${this.path}-shm`, { force: true })
     await syncDirectory(this.#options.directory)
+  }
+
+  /** Those who follow the events remember numbers of a file that was lost; the wall clock is above any it can have had. */
+  async #firstSeq(): Promise<number> {
+    const names = await readdir(this.#options.directory)
+    return names.some((name) => name.startsWith(`${fileName}.corrupt-`)) ? this.#options.clock.wallTime() : 0
   }
 
   #fill(driver: Driver, draft: string, lastSeq: number): void {
