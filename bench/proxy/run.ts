@@ -12,7 +12,7 @@ import { idleCase, type BenchCase } from './cases.ts'
 import { openIdleConnections } from './idle.ts'
 import { runWrk, type LoadResult } from './wrk.ts'
 
-export const proxyCore = 0
+const proxyCore = 0
 export const loadCore = 1
 
 export interface RunOptions {
