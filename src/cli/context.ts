@@ -19,6 +19,8 @@ export interface CommandContext {
   readonly clock: Clock
   /** Of holdfast itself: `0.1.0`. */
   readonly version: string
+  /** The file that node was started with, to start it once more. */
+  readonly programFile: string
   /** Aborts at the first SIGINT or SIGTERM. A command that never asks for it is ended by them, as any program. */
   readonly interrupted: AbortSignal
   /** Finds the control process that the options, the environment or the data directory name. Rejects with `not_running`. */

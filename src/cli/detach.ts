@@ -29,7 +29,7 @@ const tailBytes = 8_192
 export async function startDetached(context: CommandContext, config: Config, configFile: string): Promise<Result> {
   const logFile = path.join(config.log.directory, 'control.log')
   const log = openLog(logFile)
-  const child = spawn(process.execPath, [...process.execArgv, programFile(), 'up', '--config', configFile], {
+  const child = spawn(process.execPath, [...process.execArgv, context.programFile, 'up', '--config', configFile], {
     cwd: context.cwd,
     env: { ...context.env, NO_COLOR: '1' },
     detached: true,
@@ -44,12 +44,6 @@ export async function startDetached(context: CommandContext, config: Config, con
   } finally {
     child.removeAllListeners()
   }
-}
-
-function programFile(): string {
-  const file = process.argv[1]
-  if (file === undefined) throw new CliError('failed', 'could not start in the background: this program does not know its own file')
-  return file
 }
 
 function openLog(file: string): { fd: number; offset: number } {

@@ -1,6 +1,9 @@
 /** The command line as this process runs it: its streams, its signals, its exit code. */
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { codeOf } from '../kernel/errors.ts'
+import { systemClock } from '../kernel/system.ts'
+import { connect } from './connect.ts'
 import type { Signals } from './context.ts'
 import { exitCodes, type ExitCode } from './errors.ts'
 import { runProgram } from './main.ts'
@@ -33,7 +36,10 @@ export async function main(): Promise<never> {
     env: process.env,
     cwd: process.cwd(),
     version: ownVersion(),
+    programFile: process.argv[1] ?? fileURLToPath(new URL('../bin.js', import.meta.url)),
+    clock: systemClock,
     signals,
+    connect,
     loadApp: () => import('../app/run.ts'),
     outliveReaders: () => {
       outlivesReaders = true

@@ -56,15 +56,9 @@ export class LiveBlock {
   }
 }
 
-/** Cuts a line to so many columns, so that one line stays one line on the screen. */
+/** Cuts a line to so many columns, so that one line stays one line on the screen; escape sequences take no room and stay. */
 export function fit(line: string, columns: number): string {
-  const plain = stripVTControlCharacters(line)
-  if (plain.length <= columns) return line
-  return plain === line ? `${line.slice(0, columns - 1)}…` : cutStyled(line, columns - 1)
-}
-
-/** Keeps escape sequences, which take no room, and drops the characters past the limit. */
-function cutStyled(line: string, columns: number): string {
+  if (stripVTControlCharacters(line).length <= columns) return line
   let left = columns
   // eslint-disable-next-line no-control-regex -- escape sequences start with one
   return line.replace(/(\u001b\[[0-9;]*m)|(.)/gu, (_all, sequence: string | undefined, character: string | undefined) => {

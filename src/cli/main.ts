@@ -3,12 +3,12 @@
  * The only file that knows commander.
  */
 import { Command as Commander, CommanderError, Option } from 'commander'
-import { systemClock } from '../kernel/system.ts'
-import type { ApiClient } from './client.ts'
+import type { Clock } from '../kernel/time.ts'
+import type { Api } from './client.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands/index.ts'
 import { plannedCommands } from './commands/planned.ts'
-import { connect } from './connect.ts'
+import type { Where } from './configuration.ts'
 import type { AppEntry, CommandContext, GlobalOptions, Signals } from './context.ts'
 import { CliError, exitCodeOf, exitCodes, usageError, type ExitCode } from './errors.ts'
 import { Output, type TextStream } from './output.ts'
@@ -19,7 +19,11 @@ export interface ProgramOptions {
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
   readonly version: string
+  readonly programFile: string
+  readonly clock: Clock
   readonly signals: Signals
+  /** Finds the control process; throws `not_running`. */
+  readonly connect: (where: Where) => Api
   readonly loadApp: () => Promise<AppEntry>
   readonly outliveReaders: () => void
 }
@@ -131,7 +135,7 @@ function addPlanned(program: Commander, name: string): void {
 type Typed = Parameters<Command['run']>[1]
 
 async function runCommand(command: Command, typed: Typed, globals: GlobalOptions, options: ProgramOptions, out: Output): Promise<void> {
-  const clients: ApiClient[] = []
+  const clients: Api[] = []
   try {
     const result = await command.run(contextOf(globals, options, out, clients), typed)
     if (result) out.result(result)
@@ -140,8 +144,8 @@ async function runCommand(command: Command, typed: Typed, globals: GlobalOptions
   }
 }
 
-function contextOf(globals: GlobalOptions, options: ProgramOptions, out: Output, clients: ApiClient[]): CommandContext {
-  const { cwd, env, signals, version, loadApp, outliveReaders } = options
+function contextOf(globals: GlobalOptions, options: ProgramOptions, out: Output, clients: Api[]): CommandContext {
+  const { cwd, env, clock, signals, version, programFile, connect, loadApp, outliveReaders } = options
   const where = { cwd, env, options: { config: globals.config, url: globals.url, token: globals.token } }
   let interrupted: AbortSignal | undefined
   return {
@@ -149,9 +153,10 @@ function contextOf(globals: GlobalOptions, options: ProgramOptions, out: Output,
     out,
     signals,
     version,
+    programFile,
     loadApp,
     outliveReaders,
-    clock: systemClock,
+    clock,
     get interrupted() {
       return (interrupted ??= interruptedBy(signals))
     },

@@ -38,6 +38,11 @@ export class Ring<T> {
     return this.#slots[this.#oldest]
   }
 
+  /** The newest item. */
+  last(): T | undefined {
+    return this.#slots[(this.#oldest + this.#slots.length - 1) % this.#slots.length]
+  }
+
   clear(): void {
     this.#slots.length = 0
     this.#oldest = 0

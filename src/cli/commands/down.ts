@@ -11,7 +11,7 @@ import { isAborted, pause } from '../follow.ts'
 import { formatAge, plural } from '../format.ts'
 import { LiveBlock } from '../live.ts'
 import type { Result } from '../output.ts'
-import { isAlive, startTicksOf } from '../process-identity.ts'
+import { isAlive, startTicksOf } from '../../kernel/process-identity.ts'
 
 const lookInterval: Duration = ms(200)
 /** Longer than any sensible stop timeout; past it a person has to look. */

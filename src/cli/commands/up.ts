@@ -11,7 +11,7 @@ import { CliError, exitCodeOf, exitCodes } from '../errors.ts'
 import { isAborted, pause } from '../follow.ts'
 import { plural } from '../format.ts'
 import type { Result } from '../output.ts'
-import { isAlive } from '../process-identity.ts'
+import { isAlive } from '../../kernel/process-identity.ts'
 import { UpView } from '../up-view.ts'
 
 /** A control process that lives but does not answer is on its way up or down: how long to wait which. */

@@ -10,7 +10,7 @@ import { candidateDirectories, findControl, loadConfiguration } from '../configu
 import type { CommandContext } from '../context.ts'
 import { errorText } from '../errors.ts'
 import { plural } from '../format.ts'
-import { isAlive } from '../process-identity.ts'
+import { isAlive } from '../../kernel/process-identity.ts'
 import type { Finding } from './finding.ts'
 import { judgeClock, judgeFreeSpace, judgeNode, judgeOpenFiles, judgePlatform, judgePort } from './judge.ts'
 import { openFilesLimit, procReadable, programExists, tryDirectory, tryPort } from './readings.ts'

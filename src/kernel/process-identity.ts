@@ -1,6 +1,6 @@
 /** Whether a process is still the one that was meant: a pid alone is reused. */
 import { readFileSync } from 'node:fs'
-import { codeOf } from '../kernel/errors.ts'
+import { codeOf } from './errors.ts'
 
 /** Field 22 of /proc/PID/stat; undefined when the process is gone, a zombie, or there is no /proc. */
 export function startTicksOf(pid: number): number | undefined {

@@ -1,0 +1,53 @@
+/** Stops what runs in a data directory whose control process is gone: the proxy, then every instance. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ProxyClient, socketPath } from '../balancer/index.ts'
+import type { Config } from '../config/types.ts'
+import { newId, systemClock, systemRandom } from '../kernel/system.ts'
+import { SqliteStore, StateFile, MemoryEventLog } from '../store/index.ts'
+import { Supervisor, type Router } from '../supervisor/index.ts'
+import { EventBus } from './event-bus.ts'
+
+/** Nothing is routed any more. */
+const noRouting: Router = {
+  admit: () => Promise.resolve(),
+  drain: () => Promise.resolve({ remaining: 0 }),
+  gone: () => undefined,
+  expect: () => undefined,
+}
+
+export class LeftoverStopper {
+  readonly #config: Config
+
+  constructor(config: Config) {
+    this.#config = config
+  }
+
+  async stop(): Promise<{ readonly stopped: number }> {
+    const { data, cluster, region, services } = this.#config
+    const clock = systemClock
+    let stopped = 0
+    if (existsSync(socketPath(data, 'proxy'))) {
+      const proxy = new ProxyClient({ directory: data, clock, workers: 1 })
+      const running = await proxy.join()
+      if (running) {
+        await proxy.shutdown(cluster.gracefulShutdownTimeout)
+        stopped += 1 + running.workers
+      }
+    }
+    const problems: unknown[] = []
+    const store = new SqliteStore({ file: new StateFile({ directory: data, clock, onSetAside: () => undefined }) })
+    const keep = (problem: unknown): void => void problems.push(problem)
+    const events = new EventBus({ log: new MemoryEventLog(), clock, region, newId, onListenerError: keep, onLogError: keep })
+    await store.start()
+    const logDirectory = join(data, 'logs', 'services')
+    const supervisor = new Supervisor({ clock, random: systemRandom, store, events, router: noRouting, directory: data, logDirectory, onProblem: keep })
+    await supervisor.start()
+    stopped += supervisor.apply([]).adopted
+    const longest = Math.max(10_000, ...Object.values(services).map(({ stop }) => stop.timeout))
+    await supervisor.stopAll(AbortSignal.timeout(longest + 1_000))
+    await supervisor.stop(AbortSignal.timeout(1_000))
+    await store.stop(AbortSignal.timeout(1_000))
+    return { stopped }
+  }
+}

@@ -1,0 +1,337 @@
+/** `Operations` over the running parts: every question answered from what they know now, every action carried out by the part it concerns. */
+import type { EndpointView } from '../balancer/index.ts'
+import { configTag, explainConfig, showConfig, type Config, type ServiceConfig } from '../config/index.ts'
+import { HoldfastError } from '../kernel/errors.ts'
+import type { AnyEvent, EventOf } from '../kernel/events.ts'
+import { elapsed } from '../kernel/time.ts'
+import type { PrometheusMetrics } from '../metrics/index.ts'
+import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
+import type { EventQuery } from '../store/index.ts'
+import type { Holdfast } from './holdfast.ts'
+import type {
+  Actor,
+  ConfigChange,
+  ConfigOrigin,
+  LogLine,
+  LogQuery,
+  NewServer,
+  Operations,
+  Overview,
+  RestartReport,
+  ScalingRecord,
+} from './operations.ts'
+import { staticEndpointId, type Switches } from './routing.ts'
+import { endpointStatus, serviceStatus } from './service-status.ts'
+import { saveSwitches } from './switches.ts'
+
+/** Endpoints that may be added by hand, in all. */
+const addedEndpointsMax = 1_000
+
+export class LiveOperations implements Operations {
+  readonly #holdfast: Holdfast
+  readonly #metrics: PrometheusMetrics
+  readonly #version: string
+  #switching: Promise<unknown> = Promise.resolve()
+
+  constructor(holdfast: Holdfast, metrics: PrometheusMetrics, version: string) {
+    this.#holdfast = holdfast
+    this.#metrics = metrics
+    this.#version = version
+  }
+
+  // --- configuration ----------------------------------------------------------------------------------------------
+
+  config(): Config {
+    return this.#holdfast.config
+  }
+
+  shownConfig(): unknown {
+    return showConfig(this.#holdfast.loaded)
+  }
+
+  explainConfig(): readonly ConfigOrigin[] {
+    return explainConfig(this.#holdfast.loaded)
+  }
+
+  configTag(): string {
+    return configTag(this.#holdfast.config)
+  }
+
+  previewConfig(text?: string): Promise<readonly ConfigChange[]> {
+    return Promise.resolve().then(() => this.#holdfast.previewConfig(text))
+  }
+
+  applyConfig({ text, actor, ifMatch }: { text?: string; actor: Actor; ifMatch?: string }): Promise<readonly ConfigChange[]> {
+    if (ifMatch !== undefined && ifMatch !== this.configTag()) {
+      return Promise.reject(new HoldfastError('stale', 'the configuration has changed since it was read', { hint: 'read it again, and apply your change to that' }))
+    }
+    return this.#holdfast.applyConfig(text, actor)
+  }
+
+  // --- questions --------------------------------------------------------------------------------------------------
+
+  overview(): Overview {
+    const { config, traffic, proxy, clock, startedAt, listeners } = this.#holdfast
+    const services = this.services()
+    const bad = services.filter(({ health }) => health === 'unhealthy' || health === 'starting').length
+    const status = bad > 0 && bad === services.length ? 'unhealthy' : services.every(({ health }) => health === 'healthy') ? 'healthy' : 'degraded'
+    return {
+      status: proxy.connected ? status : 'unhealthy',
+      name: config.name,
+      region: config.region,
+      version: this.#version,
+      pid: process.pid,
+      uptime: Math.floor(elapsed(startedAt, clock.now()) / 1_000),
+      services,
+      proxy: traffic.latest,
+      proxyConnected: proxy.connected,
+      listeners,
+    }
+  }
+
+  services(): readonly ServiceStatus[] {
+    return Object.values(this.config().services).map((service) => this.#status(service))
+  }
+
+  service(name: string): ServiceStatus {
+    return this.#status(this.#serviceConfig(name))
+  }
+
+  instances(service: string): readonly InstanceStatus[] {
+    this.#serviceConfig(service)
+    return this.#holdfast.supervisor.instances(service)
+  }
+
+  endpoints(): readonly EndpointStatus[] {
+    return Object.values(this.config().services).flatMap((service) => this.#endpointsOf(service))
+  }
+
+  #serviceConfig(name: string): ServiceConfig {
+    const service = this.config().services[name]
+    if (service) return service
+    const known = Object.keys(this.config().services).join(', ')
+    throw new HoldfastError('unknown_service', `looked for service ${name}, found no such service`, { hint: known === '' ? 'there are none' : `there are: ${known}` })
+  }
+
+  #status(service: ServiceConfig): ServiceStatus {
+    const { supervisor, routing, traffic } = this.#holdfast
+    return serviceStatus({
+      service,
+      revision: supervisor.revision(service.name)?.number ?? 1,
+      desired: supervisor.desired(service.name),
+      maintenance: routing.switches.maintenanceServices.includes(service.name),
+      instances: supervisor.instances(service.name),
+      endpoints: this.#endpointsOf(service),
+      traffic: traffic.service(service.name),
+    })
+  }
+
+  #endpointsOf(service: ServiceConfig): readonly EndpointStatus[] {
+    return this.#holdfast.routing.endpointViews(service).map((view) => this.#endpointStatus(view, service.name))
+  }
+
+  #endpointStatus(view: EndpointView, service: string): EndpointStatus {
+    const { traffic, routing } = this.#holdfast
+    return endpointStatus(view, service, traffic.latest?.endpoints[view.id], traffic.endpoint(view.id), routing.isAdmitted(view.id) ? view.id : undefined)
+  }
+
+  // --- actions ----------------------------------------------------------------------------------------------------
+
+  async scale(name: string, instances: number, { reason = 'by hand', actor }: { reason?: string; actor: Actor }): Promise<ScalingRecord> {
+    const service = this.#supervised(name)
+    const { supervisor, events } = this.#holdfast
+    const from = supervisor.desired(service.name)
+    await supervisor.scale(service.name, instances)
+    const id = events.emit('service.scaled', {
+      message: `${actor.name} scaled ${name} from ${from} to ${instances} instances: ${reason}`,
+      service: name,
+      cause: actor.cause,
+      data: { from, to: instances, trigger: 'manual', reason, actor: actor.name },
+    })
+    return scalingRecord({ id, service: name, time: this.#holdfast.clock.wallTime(), data: { from, to: instances, trigger: 'manual', reason, actor: actor.name } })
+  }
+
+  scalingEvents(limit: number): readonly ScalingRecord[] {
+    return this.events({ type: 'service.scaled', limit }).map((event) => scalingRecord(event as EventOf<'service.scaled'>))
+  }
+
+  async restart(name: string, { actor }: { actor: Actor }): Promise<RestartReport> {
+    const service = this.#supervised(name)
+    const { supervisor, events } = this.#holdfast
+    const instances = supervisor.desired(service.name)
+    const announce = (replaced: number, error?: string): void => {
+      events.emit('service.restarted', {
+        message: error === undefined ? `${actor.name} restarted ${name}: ${replaced} instances replaced` : `restarting ${name} failed: ${error}`,
+        level: error === undefined ? 'info' : 'error',
+        service: name,
+        cause: actor.cause,
+        data: { actor: actor.name, instances, replaced, ...(error !== undefined && { error }) },
+      })
+    }
+    try {
+      const replaced = await supervisor.restart(service.name)
+      announce(replaced.length)
+      return { service: name, replaced }
+    } catch (error) {
+      announce(0, error instanceof Error ? error.message : String(error))
+      throw error
+    }
+  }
+
+  #supervised(name: string): ServiceConfig {
+    const service = this.#serviceConfig(name)
+    if (service.source.kind === 'process') return service
+    throw new HoldfastError('invalid_input', `${name} has endpoints that somebody else runs; holdfast does not start or stop them`, {
+      hint: 'give it a command instead of endpoints, or take single endpoints out with maintenance',
+    })
+  }
+
+  async setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, { actor }: { actor: Actor }): Promise<void> {
+    const { events } = this.#holdfast
+    const word = enabled ? 'switched off for maintenance' : 'switched on again'
+    if (target !== 'all' && 'endpoint' in target) {
+      const { endpoint: id } = target
+      const endpoint = this.#endpoint(id)
+      await this.#switch((switches) => ({ ...switches, maintenanceEndpoints: toggled(switches.maintenanceEndpoints, [id], enabled) }))
+      events.emit('endpoint.maintenanceChanged', {
+        message: `${actor.name}: endpoint ${id} of ${endpoint.service} ${word}`,
+        service: endpoint.service,
+        cause: actor.cause,
+        data: { address: staticEndpointId(endpoint.host, endpoint.port), enabled, actor: actor.name },
+      })
+      return
+    }
+    const names = target === 'all' ? Object.keys(this.config().services) : [this.#serviceConfig(target.service).name]
+    await this.#switch((switches) => ({ ...switches, maintenanceServices: toggled(switches.maintenanceServices, names, enabled) }))
+    for (const service of names) {
+      events.emit('service.maintenanceChanged', { message: `${actor.name}: ${service} ${word}`, service, cause: actor.cause, data: { enabled, actor: actor.name } })
+    }
+  }
+
+  async addServer({ host, port, weight = 1, service }: NewServer, { actor }: { actor: Actor }): Promise<EndpointStatus> {
+    const target = service === undefined ? this.#defaultService() : this.#serviceConfig(service)
+    const id = staticEndpointId(host, port)
+    await this.#switch((switches) => {
+      if (this.endpoints().some((endpoint) => staticEndpointId(endpoint.host, endpoint.port) === id)) {
+        throw new HoldfastError('conflict', `tried to add ${id} to ${target.name}: it is an endpoint already`)
+      }
+      if (switches.added.length >= addedEndpointsMax) throw new HoldfastError('conflict', `tried to add ${id}: there are ${addedEndpointsMax} added endpoints already`)
+      const configured = target.source.kind === 'static' && target.source.endpoints.some((each) => staticEndpointId(each.host, each.port) === id)
+      if (configured) return { ...switches, removed: switches.removed.filter((each) => each !== id) }
+      return { ...switches, added: [...switches.added, { id, service: target.name, host, port, weight }] }
+    })
+    this.#holdfast.events.emit('endpoint.added', {
+      message: `${actor.name} added ${id} to ${target.name}`,
+      service: target.name,
+      cause: actor.cause,
+      data: { address: id, actor: actor.name },
+    })
+    return this.#endpoint(id)
+  }
+
+  /** The only service with configured endpoints, else the first. */
+  #defaultService(): ServiceConfig {
+    const services = Object.values(this.config().services)
+    const [only, ...more] = services.filter(({ source }) => source.kind === 'static')
+    const service = only !== undefined && more.length === 0 ? only : services[0]
+    if (!service) throw new HoldfastError('invalid_input', 'tried to add a server: there is no service to add it to', { hint: 'add a service to the configuration first' })
+    return service
+  }
+
+  async removeServer(id: string, { actor }: { actor: Actor }): Promise<void> {
+    const endpoint = this.#endpoint(id)
+    if (endpoint.instance !== undefined) {
+      throw new HoldfastError('conflict', `tried to remove ${id}: it is an instance that holdfast runs`, {
+        hint: `scale ${endpoint.service} down, or switch the endpoint off with maintenance`,
+      })
+    }
+    await this.#switch((switches) => {
+      const added = switches.added.some((each) => each.id === id)
+      return added ? { ...switches, added: switches.added.filter((each) => each.id !== id) } : { ...switches, removed: [...switches.removed, id] }
+    })
+    this.#holdfast.events.emit('endpoint.removed', {
+      message: `${actor.name} removed ${id} from ${endpoint.service}`,
+      service: endpoint.service,
+      cause: actor.cause,
+      data: { address: id, actor: actor.name },
+    })
+  }
+
+  #endpoint(id: string): EndpointStatus {
+    const endpoint = this.endpoints().find((each) => each.id === id)
+    if (endpoint) return endpoint
+    throw new HoldfastError('unknown_endpoint', `looked for endpoint ${id}, found no such endpoint`, { hint: 'see: holdfast status' })
+  }
+
+  /** One switch at a time: written down, then every worker routes by it. */
+  #switch(change: (switches: Switches) => Switches): Promise<void> {
+    const { routing, store } = this.#holdfast
+    const done = this.#switching.then(async () => {
+      const switches = change(routing.switches)
+      await saveSwitches(store, switches)
+      routing.configure(this.config(), switches)
+      await routing.publish()
+    })
+    this.#switching = done.catch(() => undefined)
+    return done
+  }
+
+  // --- events and logs ----------------------------------------------------------------------------------------------
+
+  events(query: EventQuery): readonly AnyEvent[] {
+    return this.#holdfast.events.query(query)
+  }
+
+  onEvent(listener: (event: AnyEvent) => void): Disposable {
+    return this.#holdfast.events.on('*', listener)
+  }
+
+  logs(service: string, query: LogQuery): Promise<readonly LogLine[]> {
+    return Promise.resolve().then(() => {
+      this.#supervised(service)
+      return this.#holdfast.supervisor.logs.read(service, query)
+    })
+  }
+
+  followLogs(service: string, query: LogQuery, onLine: (line: LogLine) => void): Disposable {
+    this.#supervised(service)
+    return this.#holdfast.supervisor.logs.follow(service, query, onLine)
+  }
+
+  async checkStore(): Promise<void> {
+    try {
+      await this.#holdfast.store.get('switches')
+    } catch (cause) {
+      throw new HoldfastError('unavailable', 'the state store cannot be read', { cause })
+    }
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics.text()
+  }
+
+  down({ actor }: { actor: Actor }): Promise<void> {
+    void actor
+    this.#holdfast.orderDown()
+    return Promise.resolve()
+  }
+}
+
+function toggled(list: readonly string[], names: readonly string[], enabled: boolean): readonly string[] {
+  const others = list.filter((each) => !names.includes(each))
+  return enabled ? [...others, ...names] : others
+}
+
+function scalingRecord({ id, service, time, data }: Pick<EventOf<'service.scaled'>, 'id' | 'service' | 'time' | 'data'>): ScalingRecord {
+  return {
+    id,
+    type: data.to >= data.from ? 'scale-up' : 'scale-down',
+    trigger: data.trigger,
+    service: service ?? '',
+    from: data.from,
+    to: data.to,
+    reason: data.reason,
+    timestamp: new Date(time).toISOString(),
+    success: true,
+  }
+}

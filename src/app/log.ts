@@ -1,0 +1,56 @@
+/** The program's own log: JSON lines in `combined-YYYY-MM-DD.log`, a new file each day, kept 14 days. */
+import { mkdirSync } from 'node:fs'
+import { pino, type Logger } from 'pino'
+import { createStream, type RotatingFileStream } from 'rotating-file-stream'
+import type { LogConfig } from '../config/types.ts'
+import { codeOf, HoldfastError } from '../kernel/errors.ts'
+
+/** A day's file is cut before it grows beyond this. */
+const fileSizeMax = '64M'
+const filesKept = 14
+
+export interface Log {
+  readonly logger: Logger
+  close(): Promise<void>
+}
+
+const twoDigits = (n: number): string => String(n).padStart(2, '0')
+
+function fileName(time: number | Date | null, index?: number): string {
+  const date = time === null ? new Date() : new Date(time)
+  const day = `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`
+  return index === undefined || index <= 1 ? `combined-${day}.log` : `combined-${day}.${index}.log`
+}
+
+/** Throws `log_unwritable` when the directory cannot be used. A disk that fills later loses log lines, never the program. */
+export function openLog({ level, directory }: LogConfig, onError: (error: Error) => void): Log {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o750 })
+  } catch (cause) {
+    throw new HoldfastError('log_unwritable', `opening the log in ${directory} failed: ${codeOf(cause) ?? 'unknown error'}`, {
+      cause,
+      hint: 'check its permissions, or choose another directory under log.directory',
+    })
+  }
+  const stream: RotatingFileStream = createStream(fileName, {
+    path: directory,
+    interval: '1d',
+    intervalBoundary: true,
+    initialRotation: true,
+    immutable: true,
+    size: fileSizeMax,
+    maxFiles: filesKept,
+    mode: 0o640,
+  })
+  stream.on('error', onError)
+  stream.on('warning', onError)
+  return {
+    logger: pino({ level, base: { pid: process.pid }, redact: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie'] }, stream),
+    close: () =>
+      new Promise((resolve) => {
+        stream.end(() => {
+          resolve()
+        })
+      }),
+  }
+}

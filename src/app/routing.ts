@@ -1,0 +1,242 @@
+/**
+ * The routing as the control process sees it: out of the configuration, the instances that the supervisor admits, the
+ * endpoints added by hand and the switches set by hand, it makes the view that every proxy worker reads.
+ *
+ *   change ──▶ dirty ──▶ view made and applied (one at a time; changes meanwhile wait for the next) ──▶ told
+ *
+ * A change is done when every worker routes by it; so what the caller does next (a signal, a kill) cannot meet a request
+ * that was sent by the old view. While the proxy is away, changes wait for it.
+ */
+import type { Proxy } from '../balancer/index.ts'
+import type { EndpointView, RoutingView, ServiceView } from '../balancer/index.ts'
+import type { Config, ServiceConfig } from '../config/types.ts'
+import { codeOf } from '../kernel/errors.ts'
+import { after, ms, sleep, type Clock } from '../kernel/time.ts'
+import type { RoutedInstance, Router } from '../supervisor/ports.ts'
+
+export interface RoutingOptions {
+  readonly clock: Clock
+  readonly proxy: Proxy
+}
+
+/** An endpoint that somebody added through the API. */
+export interface AddedEndpoint {
+  readonly id: string
+  readonly service: string
+  readonly host: string
+  readonly port: number
+  readonly weight: number
+}
+
+/** What was switched by hand, and outlives the control process. */
+export interface Switches {
+  readonly added: readonly AddedEndpoint[]
+  /** Ids of configured endpoints that were removed. */
+  readonly removed: readonly string[]
+  readonly maintenanceServices: readonly string[]
+  readonly maintenanceEndpoints: readonly string[]
+}
+
+export const noSwitches: Switches = { added: [], removed: [], maintenanceServices: [], maintenanceEndpoints: [] }
+
+/** Between two attempts to give the view to a proxy that is away. */
+const retryMs = 100
+
+export const staticEndpointId = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+
+interface Admitted {
+  readonly instance: RoutedInstance
+  draining: boolean
+}
+
+export class Routing implements Router {
+  readonly #options: RoutingOptions
+  #config: Config | undefined
+  #switches: Switches = noSwitches
+  readonly #admitted = new Map<string, Admitted>()
+  readonly #expected = new Map<string, { readonly coming: boolean; readonly bootMs: number | undefined }>()
+  #version = 0
+  #queued: Promise<void> | undefined
+  #running: Promise<void> = Promise.resolve()
+  #held: { readonly opened: Promise<void>; readonly open: () => void } | undefined
+  #closed = false
+
+  constructor(options: RoutingOptions) {
+    this.#options = options
+  }
+
+  /** The view as it stands; what the workers have, or are about to get. */
+  get view(): RoutingView | undefined {
+    return this.#config && this.#makeView(this.#config)
+  }
+
+  get switches(): Switches {
+    return this.#switches
+  }
+
+  /** Keeps changes back until `release`, so that a fleet that is being adopted appears at once and not one by one. */
+  hold(): void {
+    if (this.#held) return
+    let open = (): void => undefined
+    const opened = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    this.#held = { opened, open }
+  }
+
+  /** Publishes what has gathered; resolves when every worker has it. */
+  release(): Promise<void> {
+    this.#held?.open()
+    this.#held = undefined
+    return this.publish()
+  }
+
+  /** Nothing is published any more; what waits for the proxy gives up. */
+  close(): void {
+    this.#closed = true
+    this.#held?.open()
+  }
+
+  configure(config: Config, switches: Switches): void {
+    this.#config = config
+    this.#switches = switches
+  }
+
+  /** Resolves when every worker routes by all that was changed before this call. */
+  publish(): Promise<void> {
+    this.#queued ??= this.#running.then(() => this.#applyNext())
+    return this.#queued
+  }
+
+  async #applyNext(): Promise<void> {
+    if (this.#held) await this.#held.opened
+    const applied = this.#apply()
+    this.#queued = undefined
+    this.#running = applied.catch(() => undefined)
+    await applied
+  }
+
+  async #apply(): Promise<void> {
+    const { clock, proxy } = this.#options
+    for (;;) {
+      if (this.#closed || !this.#config) return
+      try {
+        this.#version = Math.max(this.#version + 1, clock.wallTime())
+        await proxy.apply(this.#makeView(this.#config))
+        return
+      } catch (error) {
+        // A listener that cannot be opened is for whoever changed the configuration; a proxy that is away comes back.
+        if (codeOf(error) !== 'proxy_unreachable') throw error
+        await sleep(clock, ms(retryMs))
+      }
+    }
+  }
+
+  // --- Router -----------------------------------------------------------------------------------------------------
+
+  async admit(instance: RoutedInstance): Promise<void> {
+    this.#admitted.set(instance.id, { instance, draining: false })
+    await this.publish()
+  }
+
+  async drain(instance: RoutedInstance, deadlineMs: number): Promise<{ readonly remaining: number }> {
+    const { clock, proxy } = this.#options
+    const deadline = after(clock.now(), ms(deadlineMs))
+    const admitted = this.#admitted.get(instance.id)
+    if (!admitted) return { remaining: 0 }
+    admitted.draining = true
+    await this.publish()
+    while (!this.#closed) {
+      const leftMs = Math.max(0, deadline - clock.now())
+      try {
+        return await proxy.drained(instance.id, leftMs)
+      } catch (error) {
+        if (codeOf(error) !== 'proxy_unreachable' || leftMs === 0) throw error
+        await sleep(clock, ms(Math.min(leftMs, retryMs)))
+      }
+    }
+    return { remaining: 0 }
+  }
+
+  gone(instance: RoutedInstance, reason: string): void {
+    this.#options.proxy.gone(instance.id, reason)
+    if (!this.#admitted.delete(instance.id)) return
+    void this.publish().catch(() => undefined)
+  }
+
+  expect(service: string, expectation: { readonly coming: boolean; readonly bootMs: number | undefined }): void {
+    const before = this.#expected.get(service)
+    if (before?.coming === expectation.coming && before.bootMs === expectation.bootMs) return
+    this.#expected.set(service, expectation)
+    void this.publish().catch(() => undefined)
+  }
+
+  isAdmitted(instance: string): boolean {
+    return this.#admitted.has(instance)
+  }
+
+  // --- the view ---------------------------------------------------------------------------------------------------
+
+  #makeView(config: Config): RoutingView {
+    return {
+      version: this.#version,
+      listeners: Object.entries(config.listeners).map(([name, { host, port }]) => ({ name, host, port })),
+      services: Object.values(config.services).map((service) => this.#serviceView(service)),
+    }
+  }
+
+  #serviceView(service: ServiceConfig): ServiceView {
+    const { name, balance, resilience, health, source } = service
+    const expected = this.#expected.get(name)
+    const supervised = source.kind === 'process'
+    return {
+      name,
+      routes: service.routes,
+      algorithm: balance.algorithm,
+      hashHeader: balance.hashHeader,
+      slowStartMs: balance.slowStart,
+      timeoutMs: resilience.timeout,
+      connectTimeoutMs: resilience.connectTimeout,
+      retries: resilience.retries,
+      parking: resilience.parking && { timeoutMs: resilience.parking.timeout, requests: resilience.parking.requests, bytes: resilience.parking.bytes },
+      // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
+      managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,
+      coming: supervised && (expected?.coming ?? true),
+      bootMs: expected?.bootMs,
+      maintenance: this.#switches.maintenanceServices.includes(name),
+      probe: health && {
+        path: health.path,
+        intervalMs: health.interval,
+        timeoutMs: health.timeout,
+        fall: health.fall,
+        rise: health.rise,
+        statusMin: health.expect.statusMin,
+        statusMax: health.expect.statusMax,
+        body: health.expect.body,
+      },
+      endpoints: this.endpointViews(service),
+    }
+  }
+
+  #hasInstance(service: string): boolean {
+    return [...this.#admitted.values()].some(({ instance, draining }) => instance.service === service && !draining)
+  }
+
+  /** The endpoints of a service: its instances, or its configured addresses, and what was added by hand. */
+  endpointViews({ name, source }: ServiceConfig): readonly EndpointView[] {
+    const views: EndpointView[] = []
+    if (source.kind === 'static') {
+      for (const { host, port, weight } of source.endpoints) {
+        const id = staticEndpointId(host, port)
+        if (!this.#switches.removed.includes(id)) views.push({ id, host, port, weight, state: 'active' })
+      }
+    }
+    for (const { instance, draining } of this.#admitted.values()) {
+      if (instance.service === name) views.push({ id: instance.id, host: instance.host, port: instance.port, weight: 1, state: draining ? 'draining' : 'active' })
+    }
+    for (const { id, service, host, port, weight } of this.#switches.added) {
+      if (service === name) views.push({ id, host, port, weight, state: 'active' })
+    }
+    return views.map((view) => (view.state === 'active' && this.#switches.maintenanceEndpoints.includes(view.id) ? { ...view, state: 'maintenance' } : view))
+  }
+}

@@ -1,0 +1,160 @@
+/** The life of a control process: what `holdfast up` runs until it is told to stop, and what `holdfast down` runs when nobody is left to tell. */
+import { readFileSync, rmSync } from 'node:fs'
+import { loadConfig, parseConfig, type LoadedConfig } from '../config/index.ts'
+import { HoldfastError, messageOf } from '../kernel/errors.ts'
+import { writeFileAtomic } from '../kernel/files.ts'
+import { startTicksOf } from '../kernel/process-identity.ts'
+import { controlFilePath, type ControlFile } from './control-file.ts'
+import { Holdfast } from './holdfast.ts'
+import { lockDataDirectory } from './lock.ts'
+import type { LeftoverOptions, RunOptions, Serving, UpProgress } from './progress.ts'
+
+const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+
+/** Resolves when everything it started has stopped. Rejects with a HoldfastError when it could not start, and has then left nothing running. */
+export async function runControlProcess(options: RunOptions): Promise<void> {
+  const loaded = loadConfig({ file: options.configFile, env: options.env, cwd: process.cwd() })
+  const { data } = loaded.config
+  const unlock = await lockDataDirectory(data)
+  const ordered = new AbortController()
+  try {
+    const holdfast = await start(loaded, options, ordered)
+    await writeControlFile(holdfast)
+    options.reload(() => {
+      reload(holdfast, options)
+    })
+    await Promise.race([announce(holdfast, options), stopOrdered(options.signal, ordered.signal)])
+    await stopOrdered(options.signal, ordered.signal)
+    rmSync(controlFilePath(data), { force: true })
+    options.onProgress({ kind: 'stopping', text: 'stopping' })
+    await holdfast.down(options.force, (text) => {
+      options.onProgress({ kind: 'stopping', text })
+    })
+    options.onProgress({ kind: 'stopped' })
+  } finally {
+    rmSync(controlFilePath(data), { force: true })
+    unlock()
+  }
+}
+
+async function start(loaded: LoadedConfig, { env, onProgress }: RunOptions, ordered: AbortController): Promise<Holdfast> {
+  const holdfast = new Holdfast({
+    loaded,
+    env,
+    version,
+    onStep: (text) => {
+      onProgress({ kind: 'step', text })
+    },
+    onWarning: (text) => {
+      onProgress({ kind: 'warning', text })
+    },
+    onDown: () => {
+      ordered.abort()
+    },
+  })
+  await holdfast.start()
+  return holdfast
+}
+
+async function writeControlFile(holdfast: Holdfast): Promise<void> {
+  const { file, data } = holdfast.config
+  const startTicks = startTicksOf(process.pid)
+  const control: ControlFile = {
+    url: holdfast.apiUrl,
+    token: holdfast.access.localToken(),
+    pid: process.pid,
+    ...(startTicks !== undefined && { startTicks }),
+    ...(file !== undefined && { configFile: file }),
+  }
+  await writeFileAtomic(controlFilePath(data), JSON.stringify(control), 0o600)
+}
+
+/** Tells how the services come up, and when all have come to rest, where everything is. */
+async function announce(holdfast: Holdfast, { onProgress, signal }: RunOptions): Promise<void> {
+  const last = new Map<string, string>()
+  const tell = (): void => {
+    for (const { name, kind, ready, desired, health, reason } of holdfast.operations.services()) {
+      if (kind !== 'process') continue
+      const text = reason === undefined ? health : `${health}: ${reason}`
+      const line = `${ready}/${desired} ${text}`
+      if (last.get(name) === line) continue
+      last.set(name, line)
+      onProgress({ kind: 'service', service: name, ready, desired, text })
+    }
+  }
+  using _ = holdfast.supervisor.onChange(tell)
+  tell()
+  const settlements = await holdfast.settled()
+  if (signal.aborted) return
+  for (const { service, problems } of settlements) {
+    if (problems.length > 0) onProgress({ kind: 'warning', text: `${service} is not as wanted: ${problems.join('; ')}` })
+  }
+  onProgress(serving(holdfast))
+}
+
+function serving(holdfast: Holdfast): Serving {
+  const { listeners, apiUrl, adopted, config } = holdfast
+  const routed = Object.values(config.services).flatMap(({ routes }) => routes)
+  const [route] = routed.filter(({ methods }) => methods === undefined || methods.includes('GET')).sort((a, b) => a.path.length - b.path.length)
+  const listener = listeners.find(({ name }) => name === route?.listener)
+  return {
+    kind: 'serving',
+    dashboardUrl: `${apiUrl}/?login=${holdfast.access.createLoginCode().code}`,
+    apiUrl,
+    listeners,
+    exampleUrl: route && listener ? `${listener.url}${route.path}` : undefined,
+    adopted,
+  }
+}
+
+function reload(holdfast: Holdfast, { onProgress }: RunOptions): void {
+  holdfast.applyConfig(undefined, { name: 'SIGHUP', address: 'local' }).then(
+    (differences) => {
+      onProgress({ kind: 'step', text: `read the configuration again: ${differences.length} changes applied` })
+    },
+    (error: unknown) => {
+      onProgress({ kind: 'warning', text: `read the configuration again, and kept the old one: ${messageOf(error)}` })
+    },
+  )
+}
+
+function stopOrdered(...signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const signal = AbortSignal.any([...signals])
+    if (signal.aborted) resolve()
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve()
+        },
+        { once: true },
+      )
+  })
+}
+
+/**
+ * Adopts what a control process that is gone has left running in the data directory, and stops it.
+ * Rejects with `already_running` when a control process lives there.
+ */
+export async function stopLeftovers({ configFile, dataDir }: LeftoverOptions): Promise<{ readonly stopped: number }> {
+  const unlock = await lockDataDirectory(dataDir)
+  try {
+    const loaded = leftoverConfig(configFile, dataDir)
+    const { LeftoverStopper } = await import('./leftovers.ts')
+    return await new LeftoverStopper(loaded.config).stop()
+  } finally {
+    rmSync(controlFilePath(dataDir), { force: true })
+    unlock()
+  }
+}
+
+/** The configuration knows the stop signals; when it is gone or broken, the defaults must do. */
+function leftoverConfig(configFile: string | undefined, dataDir: string): LoadedConfig {
+  try {
+    if (configFile !== undefined) return loadConfig({ file: configFile, env: process.env, cwd: process.cwd() })
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+  }
+  return parseConfig(`data: ${JSON.stringify(dataDir)}\nservices: { leftover: { endpoints: ['127.0.0.1:1'] } }\n`)
+}

@@ -1,0 +1,81 @@
+/** How a service stands, in the words that API, CLI and events use: put together from configuration, supervisor, routing and traffic. Pure. */
+import type { EndpointTelemetry, EndpointView } from '../balancer/index.ts'
+import type { RouteConfig, ServiceConfig } from '../config/types.ts'
+import type { EndpointStatus, EndpointTraffic, InstanceStatus, ServiceStatus, ServiceTraffic } from '../registry/types.ts'
+
+export interface StatusInputs {
+  readonly service: ServiceConfig
+  readonly revision: number
+  readonly desired: number
+  readonly maintenance: boolean
+  readonly instances: readonly InstanceStatus[]
+  readonly endpoints: readonly EndpointStatus[]
+  readonly traffic: ServiceTraffic
+}
+
+export function serviceStatus(inputs: StatusInputs): ServiceStatus {
+  const { service, instances, endpoints } = inputs
+  const isProcess = service.source.kind === 'process'
+  const ready = isProcess
+    ? instances.filter(({ phase }) => phase === 'ready').length
+    : endpoints.filter(({ state, health }) => state === 'active' && health !== 'unhealthy').length
+  const desired = isProcess ? inputs.desired : endpoints.length
+  const { health, reason } = healthOf({ ...inputs, ready, desired })
+  return {
+    name: service.name,
+    kind: service.source.kind,
+    version: service.version,
+    revision: inputs.revision,
+    health,
+    reason,
+    desired,
+    ready,
+    maintenance: inputs.maintenance,
+    routes: service.routes.map(routeText),
+    dependsOn: service.dependsOn,
+    instances,
+    endpoints,
+    traffic: inputs.traffic,
+  }
+}
+
+function healthOf({
+  maintenance,
+  ready,
+  desired,
+  instances,
+  endpoints,
+}: StatusInputs & { readonly ready: number; readonly desired: number }): Pick<ServiceStatus, 'health' | 'reason'> {
+  if (maintenance) return { health: 'maintenance', reason: 'switched off by hand' }
+  const complaint = instances.find(({ reason }) => reason !== undefined)?.reason ?? endpoints.find(({ reason }) => reason !== undefined)?.reason
+  if (ready >= desired) return { health: 'healthy', reason: undefined }
+  if (ready > 0) return { health: 'degraded', reason: complaint ?? `${ready} of ${desired} ready` }
+  const onTheWay = instances.some(({ phase, restarts }) => phase === 'starting' && restarts === 0)
+  if (onTheWay) return { health: 'starting', reason: complaint }
+  return { health: 'unhealthy', reason: complaint ?? 'nothing is ready' }
+}
+
+export function routeText({ listener, host, path, methods }: RouteConfig): string {
+  return `${listener}: ${methods ? `${methods.join(',')} ` : ''}${host ?? '*'}${path}`
+}
+
+export function endpointStatus(
+  view: EndpointView,
+  service: string,
+  telemetry: EndpointTelemetry | undefined,
+  traffic: EndpointTraffic,
+  instance: string | undefined,
+): EndpointStatus {
+  return {
+    id: view.id,
+    service,
+    host: view.host,
+    port: view.port,
+    weight: view.weight,
+    state: view.state,
+    health: telemetry?.health ?? 'pending',
+    reason: telemetry?.reason,
+    instance,
+    traffic,
+  }
+}

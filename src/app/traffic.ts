@@ -1,0 +1,60 @@
+/** Rates and quantiles over the last seconds, out of the growing counts that the data plane reports once a second. */
+import type { ProxyTelemetry, ServiceTelemetry } from '../balancer/index.ts'
+import { difference, emptyHistogram, quantile } from '../kernel/histogram.ts'
+import { Ring } from '../kernel/ring.ts'
+import { emptyServiceTraffic, type EndpointTraffic, type ServiceTraffic } from '../registry/types.ts'
+
+/** Readings kept: with one a second, rates are over ten seconds. */
+const windowReadings = 11
+
+export class Traffic {
+  readonly #readings = new Ring<ProxyTelemetry>(windowReadings)
+
+  add(telemetry: ProxyTelemetry): void {
+    // Another proxy counts from zero: what the one before it counted says nothing about its rates.
+    const last = this.latest
+    if (last && (last.pid !== telemetry.pid || last.startedAt !== telemetry.startedAt)) this.#readings.clear()
+    this.#readings.push(telemetry)
+  }
+
+  get latest(): ProxyTelemetry | undefined {
+    return this.#readings.last()
+  }
+
+  service(name: string): ServiceTraffic {
+    const now = this.latest?.services[name]
+    if (!now || !this.latest) return emptyServiceTraffic
+    const first = this.#readings.first()
+    const before = first?.services[name]
+    const seconds = first ? (this.latest.at - first.at) / 1_000 : 0
+    const recent = seconds > 0 ? difference(now.duration, before?.duration ?? emptyHistogram) : emptyHistogram
+    const requests = now.requests - (before?.requests ?? 0)
+    const errors = errorsOf(now) - (before ? errorsOf(before) : 0)
+    const ms = (q: number): number | undefined => {
+      const us = quantile(recent, q)
+      return us === undefined ? undefined : us / 1_000
+    }
+    return {
+      requests: now.requests,
+      active: now.active,
+      errors: errorsOf(now),
+      retried: now.retried,
+      parked: now.parked,
+      parkedTotal: now.parkedTotal,
+      shed: now.shed,
+      tunnels: now.tunnels,
+      requestRate: seconds > 0 ? requests / seconds : 0,
+      errorRate: requests > 0 ? Math.min(1, errors / requests) : 0,
+      p50Ms: ms(0.5),
+      p95Ms: ms(0.95),
+      p99Ms: ms(0.99),
+    }
+  }
+
+  endpoint(id: string): EndpointTraffic {
+    const now = this.latest?.endpoints[id]
+    return { active: now?.active ?? 0, requests: now?.requests ?? 0, errors: now?.errors ?? 0, responseTimeMs: now?.ewmaMs }
+  }
+}
+
+const errorsOf = (service: ServiceTelemetry): number => service.responses['5xx'] ?? 0

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import { wallTime } from '../kernel/time.ts'
+import { emptyServiceTraffic } from '../registry/types.ts'
+import { renderStatus } from './status-view.ts'
+import { painter } from './style.ts'
+import { anEndpoint, anInstance, anOverview, aService, now } from './testing/fixtures.ts'
+
+const view = { columns: 80, paint: painter(false), now }
+
+describe('renderStatus', () => {
+  it('shows services, instances, why something is not well, and endpoints, in 80 columns', () => {
+    const overview = anOverview(
+      [
+        aService({
+          health: 'degraded',
+          ready: 1,
+          desired: 2,
+          instances: [
+            anInstance(),
+            anInstance({
+              id: 'shop-77aa01',
+              phase: 'backoff',
+              pid: undefined,
+              port: 0,
+              restarts: 4,
+              reason: 'exited with code 1 after 320 ms',
+              nextStartAt: wallTime(now + 4_000),
+              resources: undefined,
+            }),
+          ],
+        }),
+        aService({
+          name: 'legacy',
+          kind: 'static',
+          version: undefined,
+          traffic: { ...emptyServiceTraffic, parked: 2 },
+          endpoints: [anEndpoint(), anEndpoint({ id: '10.0.0.6:3000', health: 'unhealthy', reason: 'connection refused' })],
+        }),
+      ],
+      { status: 'degraded' },
+    )
+    expect(renderStatus(overview, view)).toBe(
+      `
+demo (local) is degraded, up 3h 12m, holdfast 9.9.9, pid 4242
+listener web: http://127.0.0.1:8080
+proxy: pid 4250, 2 workers, 12 connections
+
+SERVICE  HEALTH    READY  VERSION  REQ/S    P95  ERRORS
+shop     degraded    1/2  v1.2.0     120  12 ms   0.02%
+legacy   healthy     3/3  -            0      -      0%
+  └ 2 requests parked
+
+INSTANCE     PHASE      PID   PORT  CPU  MEMORY  UPTIME  RESTARTS
+shop-3f2a9c  ready    12345  41001  12%  48 MiB  3h 12m         0
+shop-77aa01  backoff      -      -    -       -       -         4
+  └ exited with code 1 after 320 ms; next start in 4s
+
+ENDPOINT       SERVICE  HEALTH     STATE   WEIGHT  ACTIVE  REQUESTS  ERRORS
+10.0.0.5:3000  legacy   healthy    active       1       2     12.3k       3
+10.0.0.6:3000  legacy   unhealthy  active       1       2     12.3k       3
+  └ connection refused
+`.trim(),
+    )
+  })
+
+  it('keeps to 80 columns with long names, large numbers and colours', () => {
+    const name = 'a-service-with-a-very-long-name-that-goes-on-and-on'
+    const overview = anOverview([
+      aService({
+        name,
+        version: 'v1.2.0-rc.1+build.20261121.081203',
+        reason: 'because '.repeat(30),
+        instances: [
+          anInstance({
+            id: `${name}-3f2a9c`,
+            phase: 'crashLooping',
+            pid: 4_194_303,
+            restarts: 123_456,
+            resources: { cpuPercent: 1_234.5, memoryBytes: 1_072_693_248 },
+            startedAt: wallTime(now - 99 * 86_400_000 - 82_800_000),
+          }),
+        ],
+        endpoints: [],
+      }),
+    ])
+    for (const line of renderStatus(overview, view).split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+    const coloured = renderStatus(overview, { ...view, paint: painter(true) })
+    // eslint-disable-next-line no-control-regex -- colours take no room
+    expect(coloured.replace(/\u001b\[[0-9;]*m/g, '')).toBe(renderStatus(overview, view))
+  })
+
+  it('says when the balancer is not there, and survives a service without anything', () => {
+    const overview = anOverview([], { proxy: undefined, proxyConnected: false })
+    expect(renderStatus(overview, view)).toContain('proxy: not connected')
+  })
+
+  it('takes no orders from the reasons it shows', () => {
+    expect(renderStatus(anOverview([aService({ reason: 'x\u001b[2Jy\nz' })]), view)).toContain('└ xyz')
+  })
+})

@@ -1,0 +1,148 @@
+/** Everything Holdfast measures, as Prometheus text. The only file that knows prom-client. */
+import { collectDefaultMetrics, Counter, Gauge, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client'
+import type { ProxyTelemetry } from '../balancer/port.ts'
+import { countAtMost } from '../kernel/histogram.ts'
+import { instancePhases, type ServiceStatus } from '../registry/types.ts'
+
+/** What is read at each scrape. */
+export interface MetricsSource {
+  services(): readonly ServiceStatus[]
+  telemetry(): ProxyTelemetry | undefined
+  readonly version: string
+}
+
+/** Upper bounds of the duration buckets in seconds: the Prometheus client's own, with finer ones below. */
+const durationBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+type Labels = Readonly<Record<string, string>>
+type Sample = readonly [Labels, number]
+
+export class PrometheusMetrics {
+  readonly #registry = new Registry()
+
+  constructor(source: MetricsSource) {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'holdfast_control_' })
+    this.#register(source)
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  #register(source: MetricsSource): void {
+    const telemetry = <T>(read: (telemetry: ProxyTelemetry) => T, otherwise: T): T => {
+      const now = source.telemetry()
+      return now ? read(now) : otherwise
+    }
+    const perService = (read: (service: ProxyTelemetry['services'][string]) => number): (() => Sample[]) => {
+      return () => telemetry((now) => Object.entries(now.services).map(([service, counts]) => [{ service }, read(counts)] as const), [])
+    }
+    const perEndpoint = (read: (endpoint: ProxyTelemetry['endpoints'][string]) => number): (() => Sample[]) => {
+      return () =>
+        telemetry((now) => Object.entries(now.endpoints).map(([endpoint, counts]) => [{ service: counts.service, endpoint }, read(counts)] as const), [])
+    }
+    this.#gauge('holdfast_build_info', 'Always 1; the version is a label.', ['version'], () => [[{ version: source.version }, 1]])
+    this.#counter('holdfast_requests_total', 'Requests that finished, by status class; aborted: cut, or left by the client.', ['service', 'code'], () =>
+      telemetry(
+        (now) =>
+          Object.entries(now.services).flatMap(([service, { responses }]) => Object.entries(responses).map(([code, count]) => [{ service, code }, count] as const)),
+        [],
+      ),
+    )
+    this.#durations(source)
+    this.#gauge('holdfast_requests_in_flight', 'Requests that have begun and not finished, tunnels included.', ['service'], perService(({ active }) => active))
+    this.#counter('holdfast_request_retries_total', 'Requests sent again after an endpoint failed.', ['service'], perService(({ retried }) => retried))
+    this.#gauge('holdfast_requests_parked', 'Requests that wait for an endpoint now.', ['service'], perService(({ parked }) => parked))
+    this.#counter('holdfast_requests_parked_total', 'Requests that had to wait for an endpoint.', ['service'], perService(({ parkedTotal }) => parkedTotal))
+    this.#counter('holdfast_requests_shed_total', 'Requests refused because too many waited, or one too long.', ['service'], perService(({ shed }) => shed))
+    this.#gauge('holdfast_tunnels', 'Open WebSockets and other upgraded connections.', ['service'], perService(({ tunnels }) => tunnels))
+    this.#counter('holdfast_request_body_bytes_total', 'Body bytes from clients.', ['service'], perService(({ requestBytes }) => requestBytes))
+    this.#counter('holdfast_response_body_bytes_total', 'Body bytes to clients.', ['service'], perService(({ responseBytes }) => responseBytes))
+    this.#counter('holdfast_requests_refused_total', 'Requests refused before they had a service, by reason.', ['reason'], () =>
+      telemetry((now) => Object.entries(now.refused).map(([reason, count]) => [{ reason }, count] as const), []),
+    )
+    this.#counter('holdfast_endpoint_requests_total', 'Requests sent to the endpoint.', ['service', 'endpoint'], perEndpoint(({ requests }) => requests))
+    this.#counter('holdfast_endpoint_errors_total', 'Answers 5xx and attempts without an answer.', ['service', 'endpoint'], perEndpoint(({ errors }) => errors))
+    this.#gauge('holdfast_endpoint_up', '1 unless the probes say it is unhealthy.', ['service', 'endpoint'], perEndpoint(({ health }) => (health === 'unhealthy' ? 0 : 1)))
+    this.#gauge('holdfast_proxy_connections', 'Open client connections.', [], () => telemetry((now) => [[{}, now.connections.active] as const], []))
+    this.#counter('holdfast_proxy_connections_accepted_total', 'Client connections accepted.', [], () =>
+      telemetry((now) => [[{}, now.connections.accepted] as const], []),
+    )
+    this.#gauge('holdfast_proxy_worker_memory_bytes', 'Resident memory of a proxy worker.', ['pid'], () =>
+      telemetry((now) => now.workers.map(({ pid, memoryBytes }) => [{ pid: String(pid) }, memoryBytes] as const), []),
+    )
+    this.#instances(source)
+  }
+
+  #instances(source: MetricsSource): void {
+    this.#gauge('holdfast_service_instances_desired', 'Instances that should run.', ['service'], () => source.services().map(({ name, desired }) => [{ service: name }, desired]))
+    this.#gauge('holdfast_service_instances', 'Instances by phase.', ['service', 'phase'], () =>
+      source.services().flatMap(({ name, instances }) =>
+        instancePhases.map((phase) => [{ service: name, phase }, instances.filter((instance) => instance.phase === phase).length] as const),
+      ),
+    )
+    this.#counter('holdfast_instance_restarts_total', 'Restarts after an exit nobody ordered.', ['service'], () =>
+      source.services().map(({ name, instances }) => [{ service: name }, instances.reduce((sum, { restarts }) => sum + restarts, 0)]),
+    )
+    this.#gauge('holdfast_instance_memory_bytes', 'Resident memory of the instance and its children.', ['service', 'instance'], () =>
+      source.services().flatMap(({ name, instances }) =>
+        instances.flatMap(({ id, resources }) => (resources ? [[{ service: name, instance: id }, resources.memoryBytes] as const] : [])),
+      ),
+    )
+    this.#gauge('holdfast_instance_cpu_percent', 'Share of one core that the instance and its children use, in percent.', ['service', 'instance'], () =>
+      source.services().flatMap(({ name, instances }) =>
+        instances.flatMap(({ id, resources }) => (resources ? [[{ service: name, instance: id }, resources.cpuPercent] as const] : [])),
+      ),
+    )
+  }
+
+  #gauge(name: string, help: string, labelNames: readonly string[], read: () => readonly Sample[]): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [labels, value] of read()) this.set({ ...labels }, value)
+      },
+    })
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[], read: () => readonly Sample[]): void {
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [labels, value] of read()) this.inc({ ...labels }, value)
+      },
+    })
+  }
+
+  /** The data plane's own buckets merge exactly; here they are only laid out as Prometheus wants them. */
+  #durations(source: MetricsSource): void {
+    const name = 'holdfast_request_duration_seconds'
+    const metric = {
+      name,
+      get(): Promise<MetricObjectWithValues<MetricValue<string>>> {
+        const values = Object.entries(source.telemetry()?.services ?? {}).flatMap(([service, { duration }]) => [
+          ...durationBounds.map((bound) => ({
+            metricName: `${name}_bucket`,
+            labels: { le: bound, service },
+            value: countAtMost(duration, bound * 1_000_000),
+          })),
+          { metricName: `${name}_bucket`, labels: { le: '+Inf', service }, value: duration.count },
+          { metricName: `${name}_sum`, labels: { service }, value: duration.sum / 1_000_000 },
+          { metricName: `${name}_count`, labels: { service }, value: duration.count },
+        ])
+        const help = 'From the head of a request to the end of its answer, waiting and retries included.'
+        return Promise.resolve({ name, help, type: 'histogram', values, aggregator: 'sum' } as unknown as MetricObjectWithValues<MetricValue<string>>)
+      },
+      reset: () => undefined,
+    }
+    this.#registry.registerMetric(metric as never)
+  }
+}
