@@ -30,7 +30,7 @@ const migrations: readonly string[] = [
   CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
-    time INTEGER NOT NULL,
+    time REAL NOT NULL,
     type TEXT NOT NULL,
     noun TEXT GENERATED ALWAYS AS (substr(type, 1, instr(type, '.') - 1)),
     level TEXT NOT NULL,
@@ -61,7 +61,7 @@ export function migrate(connection: Connection, from: number, now: WallTime): vo
     connection.transaction(() => {
       connection.exec('CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, appliedAt INTEGER NOT NULL) STRICT')
       connection.exec(migrations[version - 1] ?? '')
-      connection.exec(`INSERT INTO migrations (version, appliedAt) VALUES (${version}, ${now})`)
+      connection.exec(`INSERT INTO migrations (version, appliedAt) VALUES (${version}, ${Math.trunc(now)})`)
     })
   }
 }

@@ -161,7 +161,7 @@ export class StateFile {
   /** Those who follow the events remember numbers of a file that was lost; the wall clock is above any it can have had. */
   async #firstSeq(): Promise<number> {
     const names = await readdir(this.#options.directory)
-    return names.some((name) => name.startsWith(`${fileName}.corrupt-`)) ? this.#options.clock.wallTime() : 0
+    return names.some((name) => name.startsWith(`${fileName}.corrupt-`)) ? Math.trunc(this.#options.clock.wallTime()) : 0
   }
 
   #fill(driver: Driver, draft: string, lastSeq: number): void {
