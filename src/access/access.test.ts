@@ -176,7 +176,10 @@ describe('API keys', () => {
 
   it('prove their role until they expire', async () => {
     const made = await create({ ttl: 60_000 })
-    expect(await access.authenticate(made.key, here)).toMatchObject({ kind: 'proved', principal: { name: 'apikey:ci', role: 'viewer', credential: `apikey:${made.keyId}` } })
+    expect(await access.authenticate(made.key, here)).toMatchObject({
+      kind: 'proved',
+      principal: { name: 'apikey:ci', role: 'viewer', credential: `apikey:${made.keyId}` },
+    })
     await clock.advance(seconds(60))
     expect(await access.authenticate(made.key, here)).toEqual({ kind: 'refused', reason: 'the API key has expired' })
   })
@@ -201,7 +204,7 @@ describe('API keys', () => {
     const forged = formatApiKey(new Uint8Array(10), new Uint8Array(32).fill(3))
     expect(await access.authenticate(second.key, here)).toEqual(await access.authenticate(forged.key, here))
     // The checksum covers id and secret together, so a forger has to make it anew: here with the id of a living key.
-    const stolenId = Uint8Array.from([...first.keyId], (char) => 'abcdefghjkmnpqrstvwxyz0123456789'.indexOf(char))
+    const stolenId = Uint8Array.from(Array.from(first.keyId), (char) => 'abcdefghjkmnpqrstvwxyz0123456789'.indexOf(char))
     const mixed = formatApiKey(stolenId, new Uint8Array(32).fill(3))
     expect(mixed.keyId).toBe(first.keyId)
     expect(await access.authenticate(mixed.key, here)).toEqual({ kind: 'refused', reason: 'the API key is unknown' })

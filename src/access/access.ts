@@ -109,11 +109,14 @@ export class Access implements Component {
   /** Exchanges a login code for a token. @throws `unauthorized` when it is unknown, used or too old; `rate_limited` after ten such in a minute. */
   async login(code: string, address: string, ttl: Duration = ms(tokenTtlMax)): Promise<MintedToken> {
     const blocked = this.#blocked(address)
-    if (blocked) throw new HoldfastError('rate_limited', 'too many refused credentials from this address', { details: { retryAfterMs: blocked.retryAfterMs } })
+    if (blocked)
+      throw new HoldfastError('rate_limited', 'too many refused credentials from this address', { details: { retryAfterMs: blocked.retryAfterMs } })
     const grant = this.#codes.redeem(code)
     if (!grant) {
       this.#countFailure(address)
-      throw new HoldfastError('unauthorized', 'the login code is unknown, used or more than 15 minutes old', { hint: 'make a token with: holdfast token create' })
+      throw new HoldfastError('unauthorized', 'the login code is unknown, used or more than 15 minutes old', {
+        hint: 'make a token with: holdfast token create',
+      })
     }
     return this.#announceToken(await this.#started().mint({ ...grant, ttl }), grant.subject)
   }

@@ -87,7 +87,9 @@ export class ApiKeys {
       throw new HoldfastError('invalid_input', `could not make an API key that lives ${ttl} ms`, { hint: 'ask for 1s to 365d' })
     }
     if (this.#held.size >= apiKeysMax) {
-      throw new HoldfastError('conflict', `could not make an API key: there are ${this.#held.size} already`, { hint: 'revoke those that are not used' })
+      throw new HoldfastError('conflict', `could not make an API key: there are ${this.#held.size} already`, {
+        hint: 'revoke those that are not used',
+      })
     }
     const { key, keyId, secret } = formatApiKey(randomBytes(keyIdLength), randomBytes(32))
     const now = this.#clock.wallTime()

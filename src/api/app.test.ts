@@ -32,13 +32,21 @@ describe('credentials', () => {
   it('a token, an API key as a bearer, and an API key in its own field are the same to it', async () => {
     const by = { name: 'root', role: 'admin', credential: 'local', expiresAt: undefined } as const
     const { key } = await h.access.createApiKey({ name: 'ci', role: 'viewer', by })
-    for (const headers of [{ authorization: `Bearer ${h.tokens.viewer}` }, { authorization: `Bearer ${key}` }, { 'x-api-key': key }, { authorization: `bearer ${key}` }]) {
+    for (const headers of [
+      { authorization: `Bearer ${h.tokens.viewer}` },
+      { authorization: `Bearer ${key}` },
+      { 'x-api-key': key },
+      { authorization: `bearer ${key}` },
+    ]) {
       expect((await request({ url: at('/services'), headers })).status).toBe(200)
     }
   })
 
   it.each(['Basic YTpi', 'Bearer', 'Bearer a b', 'Token x', 'Bearer \u00e9'])('%j is a credential that is refused', async (authorization) => {
-    expect(await request({ url: at('/services'), headers: { authorization } })).toMatchObject({ status: 401, body: { error: { code: 'unauthorized' } } })
+    expect(await request({ url: at('/services'), headers: { authorization } })).toMatchObject({
+      status: 401,
+      body: { error: { code: 'unauthorized' } },
+    })
   })
 
   it('two at once are ambiguous', async () => {
@@ -84,7 +92,11 @@ describe('the rate limit', () => {
     expect(first.headers).toMatchObject({ ratelimit: '"default";r=2;t=20', 'ratelimit-policy': '"default";q=3;w=60' })
     for (let i = 0; i < 2; i++) await request({ url: at('/services'), token: h.tokens.viewer })
     const over = await request({ url: at('/services'), token: h.tokens.viewer, address: '192.0.2.5' })
-    expect(over).toMatchObject({ status: 429, headers: { 'retry-after': '20', ratelimit: '"default";r=0;t=60' }, body: { error: { code: 'rate_limited' } } })
+    expect(over).toMatchObject({
+      status: 429,
+      headers: { 'retry-after': '20', ratelimit: '"default";r=0;t=60' },
+      body: { error: { code: 'rate_limited' } },
+    })
     expect((await request({ url: at('/services'), token: h.tokens.operator })).status).toBe(200)
     await h.clock.advance(seconds(20))
     expect((await request({ url: at('/services'), token: h.tokens.viewer })).status).toBe(200)
@@ -190,16 +202,25 @@ describe('the envelope', () => {
   })
 
   it('property: whatever the body, the answer is a refusal in the envelope or done, and never a 500', async () => {
-    const values = fc.oneof(fc.json(), fc.string(), fc.record({ service: fc.anything(), instances: fc.anything() }).map((value) => JSON.stringify(value) ?? ''))
+    const values = fc.oneof(
+      fc.json(),
+      fc.string(),
+      fc.record({ service: fc.anything(), instances: fc.anything() }).map((value) => JSON.stringify(value)),
+    )
     await rebuild({ access: { ...testConfig.access, rateLimit: { count: 100_000, per: ms(60_000) } } })
     await fc.assert(
-      fc.asyncProperty(values, fc.constantFrom('/scaling/scale', '/loadbalancer/servers', '/auth/api-keys', '/auth/token', '/maintenance'), async (payload, path) => {
-        const method = path === '/maintenance' ? 'PUT' : 'POST'
-        const { status, body } = await asAdmin({ method, url: at(path), payload, headers: { 'content-type': 'application/json' } })
-        expect(status).toBeOneOf([200, 201, 400, 404])
-        expect(body.success).toBe(status < 400)
-        if (!body.success) expect(body.error).toMatchObject({ code: expect.stringMatching(/^[a-z_]+$/) as string, message: expect.any(String) as string })
-      }),
+      fc.asyncProperty(
+        values,
+        fc.constantFrom('/scaling/scale', '/loadbalancer/servers', '/auth/api-keys', '/auth/token', '/maintenance'),
+        async (payload, path) => {
+          const method = path === '/maintenance' ? 'PUT' : 'POST'
+          const { status, body } = await asAdmin({ method, url: at(path), payload, headers: { 'content-type': 'application/json' } })
+          expect(status).toBeOneOf([200, 201, 400, 404])
+          expect(body.success).toBe(status < 400)
+          if (!body.success)
+            expect(body.error).toMatchObject({ code: expect.stringMatching(/^[a-z_]+$/) as string, message: expect.any(String) as string })
+        },
+      ),
       { numRuns: 200 },
     )
   })
@@ -268,7 +289,11 @@ describe('headers', () => {
 
   it('CORS is for the configured origins only', async () => {
     const preflight = (origin: string) =>
-      request({ method: 'OPTIONS', url: at('/services'), headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' } })
+      request({
+        method: 'OPTIONS',
+        url: at('/services'),
+        headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' },
+      })
     const known = await preflight('https://ops.example.com')
     expect(known.headers['access-control-allow-origin']).toBe('https://ops.example.com')
     expect(String(known.headers['access-control-allow-headers'])).toContain('Authorization')
@@ -280,15 +305,22 @@ describe('headers', () => {
 
   it('without configured origins there is no CORS at all', async () => {
     await rebuild({ api: { port: 0, host: '127.0.0.1', corsOrigins: [] } })
-    const { headers, status } = await request({ method: 'OPTIONS', url: at('/services'), headers: { origin: 'https://a.example', 'access-control-request-method': 'GET' } })
+    const { headers, status } = await request({
+      method: 'OPTIONS',
+      url: at('/services'),
+      headers: { origin: 'https://a.example', 'access-control-request-method': 'GET' },
+    })
     expect([status, headers['access-control-allow-origin']]).toEqual([404, undefined])
   })
 })
 
 describe('the Host field, when only this machine can connect', () => {
-  it.each(['localhost', 'localhost:3006', '127.0.0.1:3006', '[::1]:3006', 'LOCALHOST', 'shop.localhost:1', 'localhost.:80', 'ops.example.com'])('%s is answered', async (host) => {
-    expect((await request({ url: '/health', headers: { host } })).status).toBe(200)
-  })
+  it.each(['localhost', 'localhost:3006', '127.0.0.1:3006', '[::1]:3006', 'LOCALHOST', 'shop.localhost:1', 'localhost.:80', 'ops.example.com'])(
+    '%s is answered',
+    async (host) => {
+      expect((await request({ url: '/health', headers: { host } })).status).toBe(200)
+    },
+  )
 
   it.each(['evil.example.com', 'evil.example.com:3006', 'localhost.evil.example.com', '127.0.0.1.evil.example.com', '169.254.169.254', '10.0.0.1'])(
     '%s is a page elsewhere that made a browser come here',
@@ -370,7 +402,8 @@ describe('the trail', () => {
     ]
     const minted = (answers[0]?.body.data as { token: string }).token
     const everything = JSON.stringify([h.operations.stored, h.logged, answers.slice(1)])
-    for (const secret of [key, key.split('_')[2] ?? key, code, h.tokens.admin, minted, h.access.localToken()]) expect(everything).not.toContain(secret)
+    for (const secret of [key, key.split('_')[2] ?? key, code, h.tokens.admin, minted, h.access.localToken()])
+      expect(everything).not.toContain(secret)
     expect(everything).toContain('apikey:ci')
   })
 })

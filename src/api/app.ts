@@ -62,7 +62,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
     streams.endAll()
     done()
   })
-  app.after(() => {
+  void app.after(() => {
     new Gate(deps, new AuditTrail(deps.events.sink, clock), clock).install(app)
     app.setNotFoundHandler((request) => {
       throw new HoldfastError('not_found', `there is no ${request.method} ${pathOf(request)}`, { hint: 'see /api/docs for what there is' })
@@ -102,7 +102,7 @@ function readJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
     if (body === '') done(null, undefined)
-    else parse(request, body, done)
+    else void parse(request, body, done)
   })
 }
 

@@ -60,7 +60,11 @@ export class AuditTrail {
     const before = this.#unrecorded === 0 ? '' : ` (${this.#unrecorded} denials before this one were not recorded)`
     this.#unrecorded = 0
     const data = auditData(request, caller, status)
-    this.#sink.emit('access.denied', { level: 'warning', message: `${data.actor} from ${data.address} may not ${target(request)}: ${why}${before}`, data })
+    this.#sink.emit('access.denied', {
+      level: 'warning',
+      message: `${data.actor} from ${data.address} may not ${target(request)}: ${why}${before}`,
+      data,
+    })
   }
 }
 

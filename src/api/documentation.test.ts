@@ -29,7 +29,9 @@ beforeAll(async () => {
 afterAll(() => app.close())
 
 const operations = (): [string, Operation][] =>
-  Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, one]): [string, Operation] => [`${method.toUpperCase()} ${path}`, one]))
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, one]): [string, Operation] => [`${method.toUpperCase()} ${path}`, one]),
+  )
 
 describe('the OpenAPI document', () => {
   it('is of version 3.1 and describes every route there is, and nothing else', () => {
@@ -37,7 +39,11 @@ describe('the OpenAPI document', () => {
     const wanted = routes
       .filter(({ method, hidden, url }) => !hidden && method !== 'HEAD' && method !== 'OPTIONS' && !url.startsWith('/api/docs/static/'))
       .map(({ method, url }) => `${method} ${url.replace(/:(\w+)/g, '{$1}')}`)
-    expect(operations().map(([name]) => name).toSorted()).toEqual(wanted.toSorted())
+    expect(
+      operations()
+        .map(([name]) => name)
+        .toSorted(),
+    ).toEqual(wanted.toSorted())
     expect(wanted.length).toBeGreaterThan(30)
   })
 

@@ -25,7 +25,8 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await turn()
 }
 
-const messagesIn = (text: string): string[] => [...text.matchAll(/^data: (.*)$/gm)].map(([, json]) => (JSON.parse(json ?? '') as { message?: string }).message ?? '')
+const messagesIn = (text: string): string[] =>
+  [...text.matchAll(/^data: (.*)$/gm)].map(([, json]) => (JSON.parse(json ?? '') as { message?: string }).message ?? '')
 const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))
 
 function happen(operations: FakeOperations, message: string, service = 'shop'): string {
@@ -198,19 +199,23 @@ describe('following events', () => {
       if (last) operations.stored.push({ ...last, id, event: { ...last.event, id } })
       expect(last?.seq).toBe(seq)
     }
-    const timePart = [...'0000000000'].map((_, i) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.charAt(Math.floor(startOfTime / 32 ** (9 - i)) % 32)).join('')
+    const timePart = Array.from({ length: 10 }, (_, i) =>
+      '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.charAt(Math.floor(startOfTime / 32 ** (9 - i)) % 32),
+    ).join('')
     at(1, `${timePart}0000000000000001`)
     at(2, `${timePart}0000000000000002`)
     expect(seqOf('41', operations)).toBe(41)
     expect(seqOf(`${timePart}0000000000000002`, operations)).toBe(2)
     expect(seqOf(`${timePart}000000000000000Z`, operations)).toBe(0)
-    for (const other of [undefined, '', '-1', '1.5', 'x'.repeat(26), "'; DROP TABLE events", '9'.repeat(40)]) expect(seqOf(other, operations)).toBeUndefined()
+    for (const other of [undefined, '', '-1', '1.5', 'x'.repeat(26), "'; DROP TABLE events", '9'.repeat(40)])
+      expect(seqOf(other, operations)).toBeUndefined()
   })
 })
 
 describe('following logs', () => {
   const line = (text: string, time = startOfTime) => ({ time, service: 'shop', instance: 'shop-000001', stream: 'stdout', text }) as const
-  const textsIn = (text: string): string[] => [...text.matchAll(/^data: (.*)$/gm)].map(([, json]) => (JSON.parse(json ?? '') as { text: string }).text)
+  const textsIn = (text: string): string[] =>
+    [...text.matchAll(/^data: (.*)$/gm)].map(([, json]) => (JSON.parse(json ?? '') as { text: string }).text)
 
   it('sends the last lines, then each new one, none twice and none lost in between', async () => {
     const operations = new FakeOperations()
@@ -241,7 +246,8 @@ describe('streams over the API', () => {
   })
   afterEach(() => app.close())
 
-  const stream = (url: string, headers: Record<string, string> = {}) => app.inject({ url: apiBase + url, headers: { authorization: `Bearer ${h.tokens.viewer}`, ...headers } })
+  const stream = (url: string, headers: Record<string, string> = {}) =>
+    app.inject({ url: apiBase + url, headers: { authorization: `Bearer ${h.tokens.viewer}`, ...headers } })
 
   it('resume after Last-Event-ID, and end when the API closes', async () => {
     for (let i = 1; i <= 5; i++) happen(h.operations, `m${i}`)

@@ -39,7 +39,13 @@ export async function followEvents(stream: EventStream, operations: Operations, 
   waiting = undefined
 }
 
-async function replay(stream: EventStream, operations: Operations, filter: EventFilter, afterSeq: number, send: (event: AnyEvent) => void): Promise<void> {
+async function replay(
+  stream: EventStream,
+  operations: Operations,
+  filter: EventFilter,
+  afterSeq: number,
+  send: (event: AnyEvent) => void,
+): Promise<void> {
   tellGap(stream, operations, afterSeq)
   let page: readonly AnyEvent[]
   let from = afterSeq
@@ -78,7 +84,7 @@ export function seqOf(lastEventId: string | undefined, operations: Operations): 
   if (lastEventId === undefined) return undefined
   if (/^\d{1,15}$/.test(lastEventId)) return Number(lastEventId)
   if (!/^[0-9A-HJKMNP-TV-Z]{26}$/.test(lastEventId)) return undefined
-  const time = [...lastEventId.slice(0, 10)].reduce((sum, char) => sum * 32 + crockford.indexOf(char), 0)
+  const time = Array.from(lastEventId.slice(0, 10)).reduce((sum, char) => sum * 32 + crockford.indexOf(char), 0)
   const near = operations.events({ since: time, order: 'ascending', limit: 1_000 })
   return near.find((event) => event.id === lastEventId)?.seq ?? (near[0] === undefined ? undefined : near[0].seq - 1)
 }

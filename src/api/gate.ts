@@ -181,9 +181,13 @@ const unauthorized = (request: FastifyRequest, reason: string): HoldfastError =>
   })
 
 const forbidden = (request: FastifyRequest, { role }: Principal, permission: Permission): HoldfastError =>
-  new HoldfastError('forbidden', `${request.method} ${request.routeOptions.url ?? ''} needs the role ${permissions[permission].from}, this credential has ${role}`, {
-    details: { permission, needs: permissions[permission].from, has: role },
-  })
+  new HoldfastError(
+    'forbidden',
+    `${request.method} ${request.routeOptions.url ?? ''} needs the role ${permissions[permission].from}, this credential has ${role}`,
+    {
+      details: { permission, needs: permissions[permission].from, has: role },
+    },
+  )
 
 function hostOfOrigin(origin: string): string {
   return URL.canParse(origin) ? new URL(origin).hostname.toLowerCase() : origin.toLowerCase()

@@ -53,9 +53,15 @@ function explain(code: string | undefined, port: number, key: string): { readonl
         hint: `see which with: ss -ltnp 'sport = :${port}' (or lsof -iTCP:${port} -sTCP:LISTEN), end it, or set ${key} to a free port`,
       }
     case 'EACCES':
-      return { reason: 'this user may not use the port (EACCES)', hint: `set ${key} to a port above 1023, or allow it with: setcap cap_net_bind_service=+ep` }
+      return {
+        reason: 'this user may not use the port (EACCES)',
+        hint: `set ${key} to a port above 1023, or allow it with: setcap cap_net_bind_service=+ep`,
+      }
     case 'EADDRNOTAVAIL':
-      return { reason: 'the host is no address of this machine (EADDRNOTAVAIL)', hint: `set ${key.replace('port', 'host')} to one of: ip -brief address` }
+      return {
+        reason: 'the host is no address of this machine (EADDRNOTAVAIL)',
+        hint: `set ${key.replace('port', 'host')} to one of: ip -brief address`,
+      }
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return { reason: `the host name cannot be resolved (${code})`, hint: `set ${key.replace('port', 'host')} to an address` }

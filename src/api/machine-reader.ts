@@ -21,6 +21,7 @@ export class MachineReader {
   #at: Instant = instant(-Infinity)
   #times: CpuTimes = { busy: 0, total: 0 }
   #usage = 0
+  #cores = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -29,18 +30,23 @@ export class MachineReader {
   /** The first reading covers the time since the machine booted. */
   read(): MachineReading {
     const now = this.#clock.now()
-    const cores = cpus()
-    if (elapsed(this.#at, now) >= intervalMin) {
-      const times = cores.map((core) => timesOf(core.times)).reduce((a, b) => ({ busy: a.busy + b.busy, total: a.total + b.total }), { busy: 0, total: 0 })
-      const total = times.total - this.#times.total
-      if (total > 0) this.#usage = Math.round((1_000 * (times.busy - this.#times.busy)) / total) / 10
-      this.#times = times
-      this.#at = now
-    }
+    if (elapsed(this.#at, now) >= intervalMin) this.#measure(now)
     const total = totalmem()
-    return { cpu: { usage: this.#usage, cores: cores.length }, memory: { total, used: total - freemem() } }
+    return { cpu: { usage: this.#usage, cores: this.#cores }, memory: { total, used: total - freemem() } }
+  }
+
+  #measure(now: Instant): void {
+    const cores = cpus()
+    const times = cores.map((core) => timesOf(core.times)).reduce(add, { busy: 0, total: 0 })
+    const total = times.total - this.#times.total
+    if (total > 0) this.#usage = Math.round((1_000 * (times.busy - this.#times.busy)) / total) / 10
+    this.#times = times
+    this.#cores = cores.length
+    this.#at = now
   }
 }
+
+const add = (a: CpuTimes, b: CpuTimes): CpuTimes => ({ busy: a.busy + b.busy, total: a.total + b.total })
 
 function timesOf({ user, nice, sys, idle, irq }: { user: number; nice: number; sys: number; idle: number; irq: number }): CpuTimes {
   const busy = user + nice + sys + irq

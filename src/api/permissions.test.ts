@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { includesRole, permissions, roles, type Role } from '../access/index.ts'
 import { buildApi } from './app.ts'
 import { apiBase } from './deps.ts'
+import type { Method } from './route.ts'
 import { ask, harness, routesOf, type FoundRoute, type Harness } from './testing/harness.ts'
 
 let h: Harness
@@ -16,14 +17,21 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-const openRoutes = ['/', '/health', '/metrics', '/ready', '/status', '/status.json', ...['/health', '/metrics', '/ready'].map((path) => apiBase + path)]
+const openRoutes = [
+  '/',
+  '/health',
+  '/metrics',
+  '/ready',
+  '/status',
+  '/status.json',
+  ...['/health', '/metrics', '/ready'].map((path) => apiBase + path),
+]
 
 /** A request that gets as far as validation on any route. */
 const probe = async (route: FoundRoute, headers: Record<string, string>, address: string) => {
   const url = route.url.replace(/:\w+/g, 'shop').replace('*', 'x')
-  const method = route.method as 'GET'
-  const payload = method === 'GET' || route.method === 'HEAD' ? {} : { payload: { surprise: true } }
-  return ask(app, { method, url: url.endsWith('/stream') ? `${url}?after=x` : url, headers, address, ...payload })
+  const payload = route.method === 'GET' || route.method === 'HEAD' ? {} : { payload: { surprise: true } }
+  return ask(app, { method: route.method as Method, url: url.endsWith('/stream') ? `${url}?after=x` : url, headers, address, ...payload })
 }
 
 describe('the permission matrix', () => {
@@ -72,7 +80,9 @@ describe('the permission matrix', () => {
     const url = `${apiBase}/auth/token`
     const { code } = h.access.createLoginCode()
     for (const payload of [{}, { role: 'admin' }, { login: code, role: 'admin' }, { login: 5 }, [], 'x', { LOGIN: code }]) {
-      expect((await ask(app, { method: 'POST', url, payload, headers: { 'content-type': 'application/json' }, address: '10.2.0.1' })).status).toBeOneOf([400, 401])
+      expect(
+        (await ask(app, { method: 'POST', url, payload, headers: { 'content-type': 'application/json' }, address: '10.2.0.1' })).status,
+      ).toBeOneOf([400, 401])
     }
     const done = await ask(app, { method: 'POST', url, payload: { login: code }, address: '10.2.0.1' })
     expect(done).toMatchObject({ status: 200, body: { data: { role: 'admin' } } })

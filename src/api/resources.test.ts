@@ -48,7 +48,10 @@ describe('GET /health', () => {
   it('answers 200 even when nothing works, for it speaks of the control process', async () => {
     h.operations.serviceList = h.operations.serviceList.map((one) => ({ ...one, health: 'unhealthy', ready: 0, instances: [] }))
     h.operations.proxyConnected = false
-    expect(await ask(app, { url: '/health' })).toMatchObject({ status: 200, body: { data: { services: [{ status: 'unhealthy', details: { uptime: 0, cpuUsage: null } }, {}] } } })
+    expect(await ask(app, { url: '/health' })).toMatchObject({
+      status: 200,
+      body: { data: { services: [{ status: 'unhealthy', details: { uptime: 0, cpuUsage: null } }, {}] } },
+    })
   })
 })
 
@@ -62,7 +65,11 @@ describe('GET /ready', () => {
   it('says every reason why not', async () => {
     h.operations.failure = new HoldfastError('unavailable', 'the disk is gone')
     h.operations.proxyConnected = false
-    h.operations.serviceList = h.operations.serviceList.map((one) => ({ ...one, ready: 0, reason: one.name === 'shop' ? 'exited with code 1' : undefined }))
+    h.operations.serviceList = h.operations.serviceList.map((one) => ({
+      ...one,
+      ready: 0,
+      reason: one.name === 'shop' ? 'exited with code 1' : undefined,
+    }))
     const { status, body } = await ready()
     expect(status).toBe(503)
     expect(body.error).toMatchObject({
@@ -123,7 +130,16 @@ describe('the load balancer', () => {
   it('takes a server as the brief writes it', async () => {
     const { status, body } = await asAdmin({ method: 'POST', url: '/loadbalancer/servers', payload: { host: 'localhost', port: 3000, weight: 1 } })
     expect(status).toBe(201)
-    expect(body.data).toMatchObject({ id: 'localhost:3000', host: 'localhost', port: 3000, weight: 1, status: 'active', health: 'pending', connections: 0, responseTime: null })
+    expect(body.data).toMatchObject({
+      id: 'localhost:3000',
+      host: 'localhost',
+      port: 3000,
+      weight: 1,
+      status: 'active',
+      health: 'pending',
+      connections: 0,
+      responseTime: null,
+    })
     expect(h.operations.journal).toEqual(['add {"host":"localhost","port":3000,"weight":1} by admin'])
   })
 
@@ -141,7 +157,10 @@ describe('the load balancer', () => {
 
   it('removes a server and switches its maintenance, by an id with a colon', async () => {
     expect((await asAdmin({ method: 'DELETE', url: '/loadbalancer/servers/shop-000001' })).body.data).toEqual({ id: 'shop-000001', removed: true })
-    expect(await asAdmin({ method: 'DELETE', url: '/loadbalancer/servers/10.0.0.9%3A80' })).toMatchObject({ status: 404, body: { error: { code: 'unknown_endpoint' } } })
+    expect(await asAdmin({ method: 'DELETE', url: '/loadbalancer/servers/10.0.0.9%3A80' })).toMatchObject({
+      status: 404,
+      body: { error: { code: 'unknown_endpoint' } },
+    })
     const put = await asAdmin({ method: 'PUT', url: '/loadbalancer/servers/shop-000002/maintenance', payload: { maintenance: true } })
     expect(put).toMatchObject({ status: 200, body: { data: { id: 'shop-000002' } } })
     expect(h.operations.journal.at(-1)).toBe('maintenance {"endpoint":"shop-000002"} true by admin')
@@ -169,7 +188,12 @@ describe('GET /dashboard', () => {
   it('has the parts of the brief, and names those it does not have', async () => {
     const { body } = await asAdmin({ url: '/dashboard' })
     expect(keysOf(body.data)).toEqual(['alerts', 'cache', 'cluster', 'health', 'loadBalancer', 'notAvailable', 'scaling'])
-    expect(body.data).toMatchObject({ cache: null, alerts: [], notAvailable: ['cache', 'alerts'], cluster: { workerCount: 1, workers: [{ connections: 150 }] } })
+    expect(body.data).toMatchObject({
+      cache: null,
+      alerts: [],
+      notAvailable: ['cache', 'alerts'],
+      cluster: { workerCount: 1, workers: [{ connections: 150 }] },
+    })
   })
 })
 
@@ -188,23 +212,46 @@ describe('services', () => {
   })
 
   it('keep what is known of a crash', async () => {
-    const exit = { at: startOfTime, code: 1, signal: undefined, class: 'crash', uptime: 320, reason: 'exited with code 1 after 320 ms', stderrTail: ['boom'] } as never
+    const exit = {
+      at: startOfTime,
+      code: 1,
+      signal: undefined,
+      class: 'crash',
+      uptime: 320,
+      reason: 'exited with code 1 after 320 ms',
+      stderrTail: ['boom'],
+    } as never
     const [shop] = h.operations.serviceList
     if (!shop) throw new Error('there is a shop')
-    h.operations.serviceList = [{ ...shop, instances: shop.instances.map((one) => ({ ...one, phase: 'crashLooping', lastExit: exit, nextStartAt: startOfTime as never })) }]
-    expect((await asAdmin({ url: '/services/shop' })).body.data).toMatchObject({ instances: [{ phase: 'crashLooping', lastExit: { stderrTail: ['boom'] } }, {}] })
+    h.operations.serviceList = [
+      { ...shop, instances: shop.instances.map((one) => ({ ...one, phase: 'crashLooping', lastExit: exit, nextStartAt: startOfTime as never })) },
+    ]
+    expect((await asAdmin({ url: '/services/shop' })).body.data).toMatchObject({
+      instances: [{ phase: 'crashLooping', lastExit: { stderrTail: ['boom'] } }, {}],
+    })
   })
 
   it.each(['', '/instances', '/logs', '/metrics', '/logs?follow=true'])('unknown ones are 404: /services/x%s', async (path) => {
-    expect(await asAdmin({ url: `/services/x${path}` })).toMatchObject({ status: 404, body: { error: { code: 'unknown_service', hint: 'there are: shop, chat' } } })
+    expect(await asAdmin({ url: `/services/x${path}` })).toMatchObject({
+      status: 404,
+      body: { error: { code: 'unknown_service', hint: 'there are: shop, chat' } },
+    })
   })
 
   it('have their traffic in numbers', async () => {
-    expect((await asAdmin({ url: '/services/shop/metrics' })).body.data).toMatchObject({ service: 'shop', traffic: { p95Ms: 30 }, instances: [{ cpuPercent: 45 }, {}], endpoints: [{ active: 3 }, {}] })
+    expect((await asAdmin({ url: '/services/shop/metrics' })).body.data).toMatchObject({
+      service: 'shop',
+      traffic: { p95Ms: 30 },
+      instances: [{ cpuPercent: 45 }, {}],
+      endpoints: [{ active: 3 }, {}],
+    })
   })
 
   it('are restarted', async () => {
-    expect((await asAdmin({ method: 'POST', url: '/services/shop/restart', payload: {} })).body.data).toEqual({ service: 'shop', replaced: [{ from: 'shop-000001', to: 'shop-000003' }] })
+    expect((await asAdmin({ method: 'POST', url: '/services/shop/restart', payload: {} })).body.data).toEqual({
+      service: 'shop',
+      replaced: [{ from: 'shop-000001', to: 'shop-000003' }],
+    })
   })
 
   it.each([
@@ -213,7 +260,9 @@ describe('services', () => {
     ['1700000000000', 1_700_000_000_000],
   ])('show their lines since %s', async (since, moment) => {
     h.operations.logLines = [{ time: startOfTime, service: 'shop', instance: 'shop-000001', stream: 'stdout', text: 'hello' }]
-    expect((await asAdmin({ url: `/services/shop/logs?since=${since}&grep=hel&limit=5&instance=shop-000001` })).body.data).toEqual(h.operations.logLines)
+    expect((await asAdmin({ url: `/services/shop/logs?since=${since}&grep=hel&limit=5&instance=shop-000001` })).body.data).toEqual(
+      h.operations.logLines,
+    )
     expect(h.operations.journal).toEqual([`logs shop ${JSON.stringify({ limit: 5, instance: 'shop-000001', grep: 'hel', since: moment })}`])
   })
 })
@@ -229,7 +278,9 @@ describe('PUT /maintenance', () => {
   })
 
   it('of both a service and an endpoint is not clear', async () => {
-    expect((await asAdmin({ method: 'PUT', url: '/maintenance', payload: { service: 'a', endpoint: 'b', enabled: true } })).body.error?.message).toContain('not both')
+    expect(
+      (await asAdmin({ method: 'PUT', url: '/maintenance', payload: { service: 'a', endpoint: 'b', enabled: true } })).body.error?.message,
+    ).toContain('not both')
   })
 })
 
@@ -238,7 +289,9 @@ describe('the configuration', () => {
     const { body, headers } = await asAdmin({ url: '/config' })
     expect(body.data).toEqual({ name: 'test', access: { jwtSecret: '***' } })
     expect(headers.etag).toBe('"tag-1"')
-    expect((await asAdmin({ url: '/config?format=explain' })).body.data).toEqual([{ path: 'name', value: 'test', source: 'file', where: 'holdfast.yml:1:7' }])
+    expect((await asAdmin({ url: '/config?format=explain' })).body.data).toEqual([
+      { path: 'name', value: 'test', source: 'file', where: 'holdfast.yml:1:7' },
+    ])
   })
 
   it.each(['text/yaml', 'application/yaml', 'application/x-yaml', 'text/yaml; charset=utf-8'])('is replaced by %s', async (type) => {
@@ -255,18 +308,31 @@ describe('the configuration', () => {
     ['W/"tag-1"', 412, undefined],
     ['tag-1', 412, undefined],
   ])('with If-Match %s: %i', async (ifMatch, status, journal) => {
-    const answer = await asAdmin({ method: 'PUT', url: '/config', payload: { text: 'a: 1' }, headers: ifMatch === undefined ? {} : { 'if-match': ifMatch } })
+    const answer = await asAdmin({
+      method: 'PUT',
+      url: '/config',
+      payload: { text: 'a: 1' },
+      headers: ifMatch === undefined ? {} : { 'if-match': ifMatch },
+    })
     expect([answer.status, h.operations.journal[0]]).toEqual([status, journal])
   })
 
   it('a bad one says every problem', async () => {
     h.operations.failure = new HoldfastError('config_invalid', '1 problem', { details: { problems: [{ path: 'services.web.instnces', line: 7 }] } })
-    expect(await asAdmin({ method: 'PUT', url: '/config', payload: { text: 'x' } })).toMatchObject({ status: 400, body: { error: { code: 'config_invalid', details: { problems: [{ line: 7 }] } } } })
+    expect(await asAdmin({ method: 'PUT', url: '/config', payload: { text: 'x' } })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'config_invalid', details: { problems: [{ line: 7 }] } } },
+    })
   })
 
   it('is checked as text, in JSON, or as it lies in its file', async () => {
     const check = (payload: string | object | undefined, type = 'application/json') =>
-      asAdmin({ method: 'POST', url: '/config/check', headers: payload === undefined ? {} : { 'content-type': type }, ...(payload !== undefined && { payload }) })
+      asAdmin({
+        method: 'POST',
+        url: '/config/check',
+        headers: payload === undefined ? {} : { 'content-type': type },
+        ...(payload !== undefined && { payload }),
+      })
     for (const answer of [await check('a: 1', 'text/yaml'), await check({ text: 'a: 1' }), await check({}), await check(undefined)]) {
       expect(answer.body.data).toEqual([{ path: 'services.shop.instances', from: 2, to: 3, effect: 'starts 1 instance' }])
     }
@@ -282,8 +348,14 @@ describe('the configuration', () => {
 describe('access', () => {
   it('an admin makes a token, for somebody or for themselves', async () => {
     const made = await asAdmin({ method: 'POST', url: '/auth/token', payload: { role: 'operator', ttl: '2h', subject: 'bob' } })
-    expect(made).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' }, body: { data: { subject: 'bob', role: 'operator', expiresAt: new Date(startOfTime + 7_200_000).toISOString() } } })
-    expect((await asAdmin({ method: 'POST', url: '/auth/token', payload: { role: 'viewer', ttl: 60_000 } })).body.data).toMatchObject({ subject: 'admin' })
+    expect(made).toMatchObject({
+      status: 200,
+      headers: { 'cache-control': 'no-store' },
+      body: { data: { subject: 'bob', role: 'operator', expiresAt: new Date(startOfTime + 7_200_000).toISOString() } },
+    })
+    expect((await asAdmin({ method: 'POST', url: '/auth/token', payload: { role: 'viewer', ttl: 60_000 } })).body.data).toMatchObject({
+      subject: 'admin',
+    })
     const { token } = made.body.data as { token: string }
     expect((await ask(app, { method: 'POST', url: `${apiBase}/services/shop/restart`, token })).status).toBe(200)
   })
@@ -295,7 +367,10 @@ describe('access', () => {
   it('keys are made, listed, used and revoked', async () => {
     const made = await asAdmin({ method: 'POST', url: '/auth/api-keys', payload: { name: 'ci', role: 'viewer', ttl: '30d' } })
     const { id, key, ...rest } = made.body.data as { id: string; key: string }
-    expect([made.status, rest]).toMatchObject([201, { name: 'ci', role: 'viewer', createdBy: 'admin', lastUsedAt: null, expiresAt: new Date(startOfTime + 30 * 86_400_000).toISOString() }])
+    expect([made.status, rest]).toMatchObject([
+      201,
+      { name: 'ci', role: 'viewer', createdBy: 'admin', lastUsedAt: null, expiresAt: new Date(startOfTime + 30 * 86_400_000).toISOString() },
+    ])
     expect((await ask(app, { url: `${apiBase}/services`, headers: { 'x-api-key': key } })).status).toBe(200)
     const listed = await asAdmin({ url: '/auth/api-keys' })
     expect(listed.body.data).toMatchObject([{ id, name: 'ci' }])
@@ -324,11 +399,18 @@ describe('the rest', () => {
   })
 
   it('what is not built yet says so by name', async () => {
-    expect(await asAdmin({ url: '/cache/stats' })).toMatchObject({ status: 501, body: { success: false, error: { code: 'not_available_yet', details: { part: 'the cache' } } } })
+    expect(await asAdmin({ url: '/cache/stats' })).toMatchObject({
+      status: 501,
+      body: { success: false, error: { code: 'not_available_yet', details: { part: 'the cache' } } },
+    })
   })
 
   it('events carry the words of the brief and ours', async () => {
-    const cause = h.operations.emit('service.healthChanged', { service: 'shop', message: 'shop changed from degraded to healthy', data: { from: 'degraded', to: 'healthy' } })
+    const cause = h.operations.emit('service.healthChanged', {
+      service: 'shop',
+      message: 'shop changed from degraded to healthy',
+      data: { from: 'degraded', to: 'healthy' },
+    })
     h.operations.emit('config.applied', { message: 'applied', data: { file: undefined, changes: [] }, cause })
     const { body } = await asAdmin({ url: '/events' })
     const [second, first] = body.data as unknown[]
@@ -351,9 +433,15 @@ describe('the rest', () => {
   it('events are filtered and come in pages', async () => {
     for (let i = 0; i < 5; i++) {
       await h.clock.advance(seconds(1))
-      h.operations.emit('service.healthChanged', { service: i % 2 ? 'shop' : 'chat', level: i === 4 ? 'error' : 'info', message: `m${i}`, data: { from: 'a', to: 'b' } })
+      h.operations.emit('service.healthChanged', {
+        service: i % 2 ? 'shop' : 'chat',
+        level: i === 4 ? 'error' : 'info',
+        message: `m${i}`,
+        data: { from: 'a', to: 'b' },
+      })
     }
-    const messages = async (query: string) => ((await asAdmin({ url: `/events?${query}` })).body.data as { message: string }[]).map(({ message }) => message)
+    const messages = async (query: string) =>
+      ((await asAdmin({ url: `/events?${query}` })).body.data as { message: string }[]).map(({ message }) => message)
     const [newest] = (await asAdmin({ url: '/events?limit=1' })).body.data as { seq: number }[]
     expect(await messages('limit=2')).toEqual(['m4', 'm3'])
     expect(await messages(`limit=2&after=${(newest?.seq ?? 0) - 1}`)).toEqual(['m2', 'm1'])

@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { z } from 'zod'
-import type { Permission, Principal } from '../access/index.ts'
+import { permissions, type Permission, type Principal } from '../access/index.ts'
 import type { Actor } from '../app/operations.ts'
 import { assert } from '../kernel/errors.ts'
 import { apiBase } from './deps.ts'
@@ -64,14 +64,14 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly unlimited?: boolean
   /** Left out of the OpenAPI document. */
   readonly hidden?: boolean
-  handler(context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>): Answer<z.input<D>> | Promise<Answer<z.input<D>>>
+  readonly handler: (context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>) => Answer<z.input<D>> | Promise<Answer<z.input<D>>>
 }
 
 type Answer<T> = Immutable<T> | RawAnswer
 
 /** A route whose types have done their work. */
 export interface Route extends Omit<RouteSpec<z.ZodType, z.ZodType, z.ZodType, z.ZodType>, 'handler'> {
-  handle(context: RouteContext): Promise<unknown>
+  readonly handle: (context: RouteContext) => Promise<unknown>
 }
 
 export function route<
@@ -143,10 +143,8 @@ function addRoute(app: FastifyInstance, one: Route): void {
 
 function schemaOf(one: Route): FastifySchema {
   const success = z.object({ success: z.literal(true), data: one.data })
-  const content = Object.fromEntries([
-    ['application/json', { schema: success }],
-    ...(one.alsoProduces ?? []).map((type) => [type, { schema: z.string() }] as const),
-  ])
+  const content: Record<string, { schema: z.ZodType }> = { 'application/json': { schema: success } }
+  for (const type of one.alsoProduces ?? []) content[type] = { schema: z.string() }
   return {
     ...(one.params && { params: one.params }),
     ...(one.query && { querystring: one.query }),
@@ -160,6 +158,9 @@ function schemaOf(one: Route): FastifySchema {
   }
 }
 
+const neededFor = (permission: Route['permission']): string =>
+  permission === 'open' ? 'Needs no credential.' : `Needs the role ${permissions[permission].from} (permission \`${permission}\`).`
+
 /** The part of the schema that only the OpenAPI document reads. */
 function documentationOf(one: Route): FastifySchema {
   const documentation = {
@@ -167,7 +168,7 @@ function documentationOf(one: Route): FastifySchema {
     summary: one.summary,
     operationId: `${one.method.toLowerCase()}${one.path.replace(/[^a-zA-Z]+([a-zA-Z]?)/g, (_, letter: string) => letter.toUpperCase())}${one.atRoot ? 'AtRoot' : ''}`,
     hide: one.hidden ?? false,
-    description: [one.description, one.permission === 'open' ? 'Needs no credential.' : `Needs the permission \`${one.permission}\`.`].filter(Boolean).join('\n\n'),
+    description: [one.description, neededFor(one.permission)].filter(Boolean).join('\n\n'),
     security: one.permission === 'open' ? [] : [{ bearer: [] }, { apiKey: [] }],
     ...(one.alsoConsumes && { consumes: ['application/json', ...one.alsoConsumes] }),
   }

@@ -61,7 +61,9 @@ function problemsOfIssue(issue: z.core.$ZodIssue, root: unknown, name: string): 
       return closest.flatMap((inner) => problemsOfIssue({ ...inner, path: [...issue.path, ...inner.path] }, root, name))
     }
     case 'invalid_type':
-      return [{ field, message: valueAt(root, issue.path) === undefined ? 'is missing' : `must be ${typeNames[issue.expected] ?? issue.expected}, ${got}` }]
+      return [
+        { field, message: valueAt(root, issue.path) === undefined ? 'is missing' : `must be ${typeNames[issue.expected] ?? issue.expected}, ${got}` },
+      ]
     case 'invalid_value':
       return [{ field, message: `must be ${issue.values.map((one) => shown(one)).join(' or ')}, ${got}` }]
     case 'too_small':

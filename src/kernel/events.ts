@@ -67,6 +67,7 @@ export interface AuditData {
   readonly action: string
   readonly address: string
   readonly requestId: string
+  /** Of the answer; 0 while there is none. */
   readonly status: number
 }
 

@@ -32,7 +32,10 @@ describe('the token secret', () => {
   it('is not used when others can read it', async () => {
     await loadSecret(undefined, directory)
     await chmod(join(directory, secretFileName), 0o640)
-    await expect(loadSecret(undefined, directory)).rejects.toMatchObject({ code: 'secret_invalid', hint: expect.stringContaining('chmod 600') as string })
+    await expect(loadSecret(undefined, directory)).rejects.toMatchObject({
+      code: 'secret_invalid',
+      hint: expect.stringContaining('chmod 600') as string,
+    })
   })
 
   it('is not used when it was cut short, and is not replaced behind the back of whoever holds tokens', async () => {

@@ -143,7 +143,8 @@ describe('stopping', () => {
       await new Promise<void>((resolve) => (finish = resolve))
       return { service, replaced: [] }
     }
-    const ask = (): Promise<Response> => fetch(`${server.url}${apiBase}/services/shop/restart`, { method: 'POST', headers: { authorization: `Bearer ${h.tokens.admin}` } })
+    const ask = (): Promise<Response> =>
+      fetch(`${server.url}${apiBase}/services/shop/restart`, { method: 'POST', headers: { authorization: `Bearer ${h.tokens.admin}` } })
     const answer = ask()
     await until(() => h.operations.dataOf('access.granted').length === 1)
     const stopping = server.stop(AbortSignal.timeout(5_000))
@@ -176,7 +177,12 @@ describe('what is not HTTP', () => {
   it.each([
     ['noise', '\u0000\u0001\u0002 nonsense\r\n\r\n', 400, 'malformed_request'],
     ['two lengths', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400, 'malformed_request'],
-    ['length and chunks', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'malformed_request'],
+    [
+      'length and chunks',
+      'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+      'malformed_request',
+    ],
     ['a head of 20 KiB', `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'header_too_large'],
   ])('%s is refused in the envelope', async (_, text, status, code) => {
     const { got, closed } = await raw(text)
@@ -210,7 +216,10 @@ describe('the metrics listener', () => {
     const metrics = new MetricsServer({ operations: h.operations, config: { metrics: { port: 0, host: '127.0.0.1' } }, log: h.deps.log })
     await metrics.start()
     const answer = await fetch(`${metrics.url}/metrics`)
-    expect([answer.headers.get('content-type'), await answer.text()]).toEqual(['text/plain; version=0.0.4; charset=utf-8', await h.operations.metrics()])
+    expect([answer.headers.get('content-type'), await answer.text()]).toEqual([
+      'text/plain; version=0.0.4; charset=utf-8',
+      await h.operations.metrics(),
+    ])
     expect((await fetch(`${metrics.url}${apiBase}/health`)).status).toBe(404)
     await metrics.stop(AbortSignal.timeout(1_000))
     await metrics.stop(AbortSignal.timeout(1_000))

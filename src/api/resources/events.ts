@@ -28,7 +28,10 @@ export function eventRoutes({ operations, access }: ApiDeps, streams: EventStrea
         since: sinceParameter.optional(),
         limit: limitParameter(100),
         after: seq('`seq` of the last event of the page before: older ones follow.').optional(),
-        order: z.enum(['ascending', 'descending']).optional().describe('`ascending`: oldest first, and `after` means later ones. Default `descending`.'),
+        order: z
+          .enum(['ascending', 'descending'])
+          .optional()
+          .describe('`ascending`: oldest first, and `after` means later ones. Default `descending`.'),
       }),
       data: z.array(eventSchema),
       handler: ({ query: { since, limit, after, order, ...wanted } }) => {

@@ -101,7 +101,8 @@ export function healthRoutes(deps: ApiDeps, machine: MachineReader, clock: Clock
     method: 'GET',
     tag: 'Health',
     summary: 'Whether traffic can be served',
-    description: '200 when the store and the proxy are connected and every service that should run has a ready instance; else 503 with `details.reasons`.',
+    description:
+      '200 when the store and the proxy are connected and every service that should run has a ready instance; else 503 with `details.reasons`.',
     permission: 'open',
     unlimited: true,
     data: z.object({ ready: z.literal(true) }),

@@ -89,7 +89,8 @@ export function loadBalancerRoutes({ operations }: ApiDeps): readonly Route[] {
   const serverParams = z.object({ serverId: endpointId.describe('`id` of a server in the statistics.') })
   const serverOf = (id: string): z.input<typeof serverSchema> => {
     const endpoint = operations.endpoints().find((one) => one.id === id)
-    if (!endpoint) throw new HoldfastError('unknown_endpoint', `there is no server ${JSON.stringify(id)}`, { hint: 'look for its id in GET /loadbalancer/stats' })
+    if (!endpoint)
+      throw new HoldfastError('unknown_endpoint', `there is no server ${JSON.stringify(id)}`, { hint: 'look for its id in GET /loadbalancer/stats' })
     return asServer(endpoint)
   }
   return [

@@ -48,7 +48,8 @@ export function scalingRoutes({ operations }: ApiDeps): readonly Route[] {
         reason: lineOfText(500).optional(),
       }),
       data: scalingSchema,
-      handler: ({ body: { service, instances, reason }, actor }) => operations.scale(service, instances, { actor, ...(reason !== undefined && { reason }) }),
+      handler: ({ body: { service, instances, reason }, actor }) =>
+        operations.scale(service, instances, { actor, ...(reason !== undefined && { reason }) }),
     }),
   ]
 }

@@ -78,7 +78,8 @@ export function serviceRoutes(deps: ApiDeps, streams: EventStreams, clock: Clock
       path: '/services/:name/restart',
       tag: 'Services',
       summary: 'Replace its instances one by one',
-      description: 'The new one is ready before the old one goes, so no request is lost. Answers when all are replaced; 409 `restart_failed` when a new one never became ready.',
+      description:
+        'The new one is ready before the old one goes, so no request is lost. Answers when all are replaced; 409 `restart_failed` when a new one never became ready.',
       permission: 'restart:service',
       params: named,
       data: z.object({ service: z.string(), replaced: z.array(z.object({ from: z.string(), to: z.string() })) }),

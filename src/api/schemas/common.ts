@@ -47,7 +47,9 @@ export const queryFlag = (description: string): z.ZodType<boolean, string> =>
     .meta({ type: 'boolean', enum: undefined, description })
 
 export const limitParameter = (fallback: number, max: number = apiLimits.listItemsMax): z.ZodType<number, string | undefined> =>
-  queryNumber(1, max, `How many at most; default ${fallback}.`).optional().transform((value) => value ?? fallback)
+  queryNumber(1, max, `How many at most; default ${fallback}.`)
+    .optional()
+    .transform((value) => value ?? fallback)
 
 export const listQuery = z.strictObject({
   limit: limitParameter(100),
@@ -55,7 +57,11 @@ export const listQuery = z.strictObject({
 })
 
 /** One page of a list whose items have a name. A cursor whose item has gone begins again at the start: rather twice than never. */
-export function pageOf<T>(items: readonly T[], { limit, after }: { limit: number; after?: string | undefined }, nameOf: (item: T) => string): readonly T[] {
+export function pageOf<T>(
+  items: readonly T[],
+  { limit, after }: { limit: number; after?: string | undefined },
+  nameOf: (item: T) => string,
+): readonly T[] {
   const start = after === undefined ? 0 : items.findIndex((item) => nameOf(item) === after) + 1
   return items.slice(start, start + limit)
 }

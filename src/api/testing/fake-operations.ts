@@ -114,7 +114,19 @@ export class FakeOperations implements Operations, EventSink {
     const seq = ++this.#seq
     const { message, level = 'info', data, service: of, instance: by, cause } = event
     const id = `01HF${String(seq).padStart(22, '0')}`
-    const made = { id, seq, time: wallTime(startOfTime + seq), type, level, message, region: 'local', service: of, instance: by, cause, data } as unknown as AnyEvent
+    const made = {
+      id,
+      seq,
+      time: wallTime(startOfTime + seq),
+      type,
+      level,
+      message,
+      region: 'local',
+      service: of,
+      instance: by,
+      cause,
+      data,
+    } as unknown as AnyEvent
     this.stored.push({ id, seq, time: made.time, type, level, service: of, instance: by, event: made })
     for (const listener of this.#eventListeners) listener(made)
     return id
@@ -202,7 +214,18 @@ export class FakeOperations implements Operations, EventSink {
     await this.#asked(`add ${JSON.stringify(server)}`, actor)
     const traffic = { active: 0, requests: 0, errors: 0, responseTimeMs: undefined }
     const { host, port, weight = 1, service: of = 'shop' } = server
-    return { id: `${host}:${port}`, service: of, host, port, weight, state: 'active', health: 'pending', reason: undefined, instance: undefined, traffic }
+    return {
+      id: `${host}:${port}`,
+      service: of,
+      host,
+      port,
+      weight,
+      state: 'active',
+      health: 'pending',
+      reason: undefined,
+      instance: undefined,
+      traffic,
+    }
   }
 
   async removeServer(id: string, { actor }: { actor: Actor }): Promise<void> {

@@ -35,7 +35,15 @@ export async function harness(changes: Partial<Config> = {}): Promise<Harness> {
   const mint = async (role: Role): Promise<string> => (await access.mintToken({ subject: role, role, by })).token
   const tokens = { viewer: await mint('viewer'), operator: await mint('operator'), admin: await mint('admin') }
   operations.stored.length = 0
-  return { operations, access, clock, logged, tokens, unawaited, deps: { operations, access, events: { sink: operations }, config, log, version: '0.1.0', clock } }
+  return {
+    operations,
+    access,
+    clock,
+    logged,
+    tokens,
+    unawaited,
+    deps: { operations, access, events: { sink: operations }, config, log, version: '0.1.0', clock },
+  }
 }
 
 export interface Answer {
@@ -61,7 +69,7 @@ export async function ask(app: FastifyInstance, { method = 'GET', url, token, he
     ...(address !== undefined && { remoteAddress: address }),
   })
   const json = method !== 'HEAD' && String(reply.headers['content-type']).startsWith('application/json')
-  return { status: reply.statusCode, headers: reply.headers, body: (json ? reply.json() : { success: true, data: reply.body }) as Answer['body'] }
+  return { status: reply.statusCode, headers: reply.headers, body: json ? reply.json<Answer['body']>() : { success: true, data: reply.body } }
 }
 
 export interface FoundRoute {
