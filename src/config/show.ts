@@ -1,6 +1,6 @@
 /** The effective configuration for people: complete, in the shape of the file, secrets starred out. */
 import { createHash } from 'node:crypto'
-import { Document, isScalar, Scalar, visit } from 'yaml'
+import { Document, visit } from 'yaml'
 import { toSettings } from './core/build.ts'
 import type { Described } from './core/diff.ts'
 import { configType } from './core/keys.ts'
@@ -18,10 +18,7 @@ export function showConfigText(described: Described): string {
   const document = new Document(showConfig(described))
   visit(document, {
     Scalar(_, node) {
-      if (!isScalar(node) || typeof node.value !== 'string' || !node.value.includes('${')) return
-      // Of all styles, this one alone escapes nothing, as references do.
-      node.value = node.value.replaceAll('${', '$${')
-      node.type = Scalar.BLOCK_LITERAL
+      if (typeof node.value === 'string') node.value = node.value.replaceAll('${', () => '$${')
     },
   })
   return document.toString({ lineWidth: 0 })

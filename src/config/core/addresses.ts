@@ -114,8 +114,10 @@ export const routePath: Scalar<string> = {
   expected: 'a path that begins with "/", without "*", "?", "#", empty or dot segments',
   read(text) {
     if (!/^\/[\x21-\x7e]*$/.test(text) || /[*?#\\]/.test(text) || text.length > 2_048) return undefined
-    const path = text === '/' ? text : text.replace(/\/$/, '')
-    return path !== '/' && path.slice(1).split('/').some((segment) => segment === '' || segment === '.' || segment === '..') ? undefined : path
+    if (text === '/') return text
+    const path = text.replace(/\/$/, '')
+    const segments = path.split('/').slice(1)
+    return segments.some((segment) => ['', '.', '..'].includes(segment)) ? undefined : path
   },
   write: (value) => value,
   hint: pathHint,

@@ -6,6 +6,7 @@ import type { Complaint } from './problem.ts'
 import { isIPv4, type Address } from './addresses.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
+import { writeDuration } from './units.ts'
 import { either, nearest, quote } from './words.ts'
 
 export interface Report {
@@ -78,7 +79,7 @@ function checkPolicies(path: string, { restart, balance }: Service, report: Repo
   const { initial, max } = restart?.backoff ?? {}
   if (initial !== undefined && max !== undefined && initial > max) {
     const given = report.given(`${path}.restart.backoff.max`) ? 'max' : 'initial'
-    report.problem(`${path}.restart.backoff.${given}`, { message: `the first wait (${initial}ms) is longer than the longest (${max}ms)` })
+    report.problem(`${path}.restart.backoff.${given}`, { message: `the first wait (${writeDuration(initial)}) is longer than the longest (${writeDuration(max)})` })
   }
   if (balance?.hashHeader !== undefined && balance.algorithm !== undefined && balance.algorithm !== 'consistent-hash') {
     report.keyProblem(`${path}.balance.hashHeader`, { message: `means nothing for ${balance.algorithm}`, hint: 'set algorithm: consistent-hash' })

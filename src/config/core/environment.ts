@@ -80,7 +80,7 @@ function prometheus(root: SourceNode, environment: Environment): { root: SourceN
 
 /** A value of the environment is taken as it is: `$${` undoes what would be filled in. */
 function scalar(text: string, place: Place): ScalarNode {
-  return { kind: 'scalar', text: text.trim().replaceAll('${', '$${'), plain: false, place }
+  return { kind: 'scalar', text: text.trim().replaceAll('${', () => '$${'), plain: false, place }
 }
 
 function commaList(text: string, place: Place): SourceNode {

@@ -7,40 +7,44 @@
  * literally, whatever quotes stand around it. The characters are lone surrogates, which no well-formed text contains.
  * The road not taken: expanding before parsing. A value could then inject YAML.
  */
-
 import { plainLine } from './words.ts'
 
-/** A reference ends on its own line and within this many characters. */
-const referenceMax = 1_024
 /** Defaults may hold references again, this deep. */
 const nestingMax = 8
 
 interface Span {
   readonly start: number
   readonly end: number
-  /** `$${…}`: stands for itself without the first dollar. */
+  /** `$${`: stands for itself without the first dollar; what follows is looked at as usual. */
   readonly escaped: boolean
 }
 
-/** The references of a text, outermost only; an unclosed one spans just its opening. */
+/** The references of a text, outermost only, and the escapes; a reference that is never closed spans just its opening. */
 function* spans(text: string): Generator<Span> {
-  for (let at = text.indexOf('${'); at !== -1; ) {
+  let at = text.indexOf('${')
+  if (at === -1) return
+  const closing = closings(text)
+  while (at !== -1) {
     const escaped = at > 0 && text[at - 1] === '$'
-    const end = closing(text, at + 2) ?? at + 2
+    const end = escaped ? at + 2 : (closing.get(at + 1) ?? at + 2)
     yield { start: escaped ? at - 1 : at, end, escaped }
     at = text.indexOf('${', end)
   }
 }
 
-function closing(text: string, from: number): number | undefined {
-  let depth = 1
-  for (let at = from; at < Math.min(text.length, from + referenceMax); at++) {
-    const c = text[at]
-    if (c === '\n' || c === '\r') return undefined
-    if (c === '{') depth++
-    if (c === '}' && --depth === 0) return at + 1
+/** For each brace that is closed on its own line: where what it opens ends. */
+function closings(text: string): ReadonlyMap<number, number> {
+  const ends = new Map<number, number>()
+  let open: number[] = []
+  for (const { 0: mark, index } of text.matchAll(/[{}\r\n]/g)) {
+    if (mark === '{') open.push(index)
+    else if (mark !== '}') open = []
+    else {
+      const begun = open.pop()
+      if (begun !== undefined) ends.set(begun, index + 1)
+    }
   }
-  return undefined
+  return ends
 }
 
 const maskBase = 0xdc00
@@ -49,12 +53,21 @@ const maskBase = 0xdc00
 export function mask(text: string): string {
   let masked = ''
   let done = 0
-  for (const { start, end } of spans(text)) {
+  for (const span of spans(text)) {
+    const { start } = span
+    const end = span.escaped ? afterEscaped(text, span.end) : span.end
     const hidden = text.slice(start, end).replace(/[\x20-\x7e]/g, (c) => String.fromCharCode(maskBase + c.charCodeAt(0)))
     masked += text.slice(done, start) + hidden
     done = end
   }
   return masked + text.slice(done)
+}
+
+/** Where `$${NAME}` ends for YAML: behind its brace, so that it can stand unquoted as well; but never behind a quote. */
+function afterEscaped(text: string, from: number): number {
+  const body = /[^"'\\{}\r\n]*\}/y
+  body.lastIndex = from
+  return body.test(text) ? body.lastIndex : from
 }
 
 export function unmask(text: string): string {
@@ -86,7 +99,7 @@ export function expand(text: string, resolve: Resolve, lengthMax: number, nestin
     expanded += text.slice(done, start)
     done = end
     if (escaped) {
-      expanded += text.slice(start + 1, end)
+      expanded += '${'
       continue
     }
     const written = text.slice(start, end)

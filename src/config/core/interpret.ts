@@ -177,7 +177,7 @@ class Interpreter {
     if (entry !== undefined && !(declared.optional && type.kind !== 'scalar' && isNothing(entry.value))) return this.read(type, entry.value, spot)
     if (declared.default !== undefined || declared.optional) return declared.default
     if (type.kind === 'object') return this.#keys(type.keys, { kind: 'map', entries: [], place: spot.at }, spot)
-    this.#complain(spot.at, spot.path, { message: 'is missing', expected: expectedOf(type), hint: `give it ${expectedOf(type)}` })
+    if (!this.origins.has(spot.path)) this.#complain(spot.at, spot.path, { message: 'is missing', expected: expectedOf(type), hint: `give it ${expectedOf(type)}` })
     return undefined
   }
 
@@ -190,6 +190,8 @@ class Interpreter {
     const near = nearest(key, Object.keys(keys))
     const hint = near === undefined ? knownKeys(keys) : `did you mean "${near}"?`
     this.#complain(place, joinKey(spot.path, shownKey(key)), { message: 'unknown key', found: key, hint })
+    // What was misspelt counts as given, so that nobody complains of its absence, too.
+    if (near !== undefined) this.origins.set(joinKey(spot.path, near), { place, keyPlace: place, references: [], secret: false })
   }
 
   #mismatch(type: Type, node: SourceNode, spot: Spot, hint?: string): void {

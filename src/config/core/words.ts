@@ -27,7 +27,7 @@ export function count(n: number, noun: string): string {
 
 /**
  * The known word that was probably meant; undefined when none is near. One wrong, missing, extra or swapped letter per
- * three is forgiven, and case, dashes and underscores are not counted.
+ * three is forgiven, case, dashes and underscores are not counted, and a word may be the beginning or end of another.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > comparedMax) return undefined
@@ -40,7 +40,13 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     .map((candidate) => ({ candidate, distance: distance(wanted, plain(candidate)) }))
     .filter(({ candidate, distance }) => distance <= Math.floor(Math.max(wanted.length, plain(candidate).length) / 3))
     .sort((a, b) => a.distance - b.distance)
-  return best?.candidate ?? (wanted.length >= 3 ? known.find((candidate) => plain(candidate).endsWith(wanted)) : undefined)
+  return best?.candidate ?? known.find((candidate) => shares(wanted, plain(candidate)))
+}
+
+/** One begins or ends with the other: `healthcheck` and `health`, `TERM` and `SIGTERM`. */
+function shares(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a]
+  return short.length >= 3 && (long.startsWith(short) || long.endsWith(short))
 }
 
 /** Edits between two words: insert, delete, replace, swap neighbours (optimal string alignment). */

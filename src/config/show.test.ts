@@ -1,0 +1,159 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { explainConfig } from './core/explain.ts'
+import type { LoadedConfig } from './load.ts'
+import { configTag, showConfig, showConfigText, specHash } from './show.ts'
+import { fullest, parse, smallest } from './testing/configs.ts'
+
+const secret = 'hunter2-hunter2-hunter2-hunter2-'
+const withSecrets = `access: { jwtSecret: ${secret} }
+services:
+  web:
+    command: run --db postgres://app:hunter2@db/shop
+    env: { API_KEY: hunter2, DbPassword: hunter2, session_token: hunter2, PLAIN: visible, HIDDEN: "x\${A_TOKEN}" }
+`
+
+const web = ({ config }: LoadedConfig): NonNullable<LoadedConfig['config']['services'][string]> => {
+  const service = config.services.web
+  if (service === undefined) throw new Error('no service web')
+  return service
+}
+
+describe('showing', () => {
+  it('is complete', () => {
+    expect(showConfig(parse(smallest))).toEqual({
+      name: 'holdfast',
+      region: 'local',
+      data: '/etc/shop/.holdfast',
+      api: { port: 3006, host: '127.0.0.1', corsOrigins: [] },
+      metrics: { port: 'off', host: '127.0.0.1' },
+      log: { level: 'info', directory: '/etc/shop/.holdfast/logs' },
+      listeners: { web: { port: 8080, host: '0.0.0.0' } },
+      cluster: { workers: 4, gracefulShutdownTimeout: '30s' },
+      services: {
+        web: {
+          command: 'node server.js',
+          cwd: '/etc/shop',
+          env: {},
+          port: 'auto',
+          instances: 1,
+          dependsOn: [],
+          start: { timeout: '30s' },
+          stop: { signal: 'SIGTERM', timeout: '30s' },
+          restart: { policy: 'always', backoff: { initial: '1s', max: '1m' } },
+          routes: [{ listener: 'web', path: '/', stripPath: false }],
+          balance: { algorithm: 'p2c-ewma', slowStart: '0s' },
+          resilience: {
+            timeout: '30s',
+            connectTimeout: '2s',
+            retries: { attempts: 1, budget: '20%' },
+            parking: { timeout: '30s', requests: 256, bytes: '16MiB' },
+          },
+        },
+      },
+      access: { rateLimit: '600/m' },
+      store: { sqlite: {} },
+    })
+  })
+
+  it('tells no secret, as a value, as text, or explained', () => {
+    const loaded = parse(withSecrets, { A_TOKEN: 'hunter2' })
+    const everything = JSON.stringify([showConfig(loaded), explainConfig(loaded)]) + showConfigText(loaded)
+    expect(everything).not.toContain('hunter2')
+    expect(showConfig(loaded)).toMatchObject({
+      access: { jwtSecret: '***' },
+      services: { web: { command: 'run --db postgres://app:***@db/shop', env: { PLAIN: 'visible', HIDDEN: '***' } } },
+    })
+  })
+
+  it('hides by name even when nothing is known about where a value came from', () => {
+    const { config } = parse(withSecrets, { A_TOKEN: 'visible' })
+    expect(JSON.stringify(showConfig({ config }))).not.toContain('hunter2')
+  })
+
+  it('is a configuration that means the same, when it holds no secret', () => {
+    for (const text of [smallest, fullest.replace(/^access:.*$/m, '')]) {
+      const { config } = parse(text)
+      expect(parse(showConfigText({ config })).config).toEqual(config)
+    }
+  })
+
+  it('means the same for every command, label and variable', () => {
+    const piece = fc.oneof(
+      fc.string({ unit: 'grapheme-ascii', maxLength: 8 }),
+      fc.constantFrom('${', '}', '$${', ': ', ' #', '"', "'", '- ', '~', 'null', 'off', '0x1', '\n', '\\', '{', '[', '*a', '&a', '💥', '%'),
+    )
+    const value = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''))
+    fc.assert(
+      fc.property(value, value, (command, variable) => {
+        const given = { services: { web: { command: `run ${command}`.replaceAll('${', () => '$${'), env: { V: variable.replaceAll('${', () => '$${') } } } }
+        const { config } = parse(JSON.stringify(given))
+        expect(parse(showConfigText({ config })).config).toEqual(config)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+describe('explaining', () => {
+  const explained = (text: string, env = {}): Record<string, readonly unknown[]> =>
+    Object.fromEntries(explainConfig(parse(text, env)).map(({ path, value, source, where }) => [path, [value, source, where]]))
+
+  it('tells each value and where it came from', () => {
+    const all = explained('api: { host: "${ADDRESS:-::1}" }\nservices: { web: { command: x, instances: 2, health: /up, env: { K: v } } }', { PORT: '4000', NODE_ENV: 'test' })
+    expect(all).toMatchObject({
+      'api.port': [4_000, 'environment', 'environment PORT'],
+      'api.host': ['::1', 'file', 'holdfast.yml:1:14 (${ADDRESS:-::1})'],
+      'log.level': ['info', 'default', 'default'],
+      'services.web.command': ['x', 'file', 'holdfast.yml:2:29'],
+      'services.web.instances': [2, 'file', 'holdfast.yml:2:43'],
+      'services.web.health.path': ['/up', 'file', 'holdfast.yml:2:54'],
+      'services.web.health.fall': [3, 'default', 'default'],
+      'services.web.env.K': ['v', 'file', 'holdfast.yml:2:69'],
+      'services.web.version': [null, 'default', 'default'],
+      'access.jwtSecret': [null, 'default', 'default'],
+      NODE_ENV: ['test', 'environment', 'changes no value'],
+    })
+  })
+
+  it('has a line for everything that is shown, and none for what means nothing', () => {
+    const all = explained('services: { a: { endpoints: ["h:1"] } }')
+    expect(Object.keys(all).filter((path) => path.startsWith('services.a.'))).toEqual([
+      'services.a.endpoints',
+      'services.a.version',
+      'services.a.dependsOn',
+      'services.a.health',
+      'services.a.routes',
+      'services.a.balance.algorithm',
+      'services.a.balance.hashHeader',
+      'services.a.balance.slowStart',
+      'services.a.resilience.timeout',
+      'services.a.resilience.connectTimeout',
+      'services.a.resilience.retries.attempts',
+      'services.a.resilience.retries.budget',
+      'services.a.resilience.parking',
+    ])
+  })
+})
+
+describe('hashes', () => {
+  const hash = (keys: string): string => specHash(web(parse(`services: { web: { ${keys.includes('command') ? '' : 'command: a, '}${keys} } }`)))
+
+  it('of a spec change with what makes instances differ', () => {
+    const same = hash('')
+    expect(same).toMatch(/^[0-9a-f]{16}$/)
+    expect(new Set([same, hash('command: b'), hash('cwd: x'), hash('env: { A: 1 }'), hash('port: 9000'), hash('version: v2')]).size).toBe(6)
+  })
+
+  it('of a spec stay with all else', () => {
+    const same = hash('')
+    for (const keys of ['instances: 5', 'health: /up', 'routes: [/]', 'stop: { timeout: 1s }', 'balance: { slowStart: 9s }', 'cwd: .', 'start: { timeout: 9s }']) expect(hash(keys)).toBe(same)
+    expect(hash('env: { A: 1, B: 2 }')).toBe(hash('env: { B: 2, A: 1 }'))
+  })
+
+  it('of a configuration change with any value and with nothing else', () => {
+    const tag = (text: string): string => configTag(parse(text).config)
+    expect(tag(smallest)).toBe(tag(`# the same\n${smallest}log: { level: info }\n`))
+    expect(tag(smallest)).not.toBe(tag(`${smallest}log: { level: warn }\n`))
+  })
+})

@@ -1,0 +1,55 @@
+/** Texts and helpers for the tests of this room. */
+import { problemLine, problemsOf } from '../core/problem.ts'
+import { parseConfig, type LoadedConfig, type ParseOptions } from '../load.ts'
+
+export const smallest = 'services:\n  web:\n    command: node server.js\n    routes: [{ path: / }]\n'
+
+/** Every key that is available, none at its default. */
+export const fullest = `name: shop
+region: eu-west-1
+data: state
+api: { port: 4006, host: 127.0.0.2, corsOrigins: ["https://ops.example.com"] }
+metrics: { port: 9090, host: 127.0.0.3 }
+log: { level: debug, directory: /var/log/holdfast }
+listeners:
+  web: { port: 80, host: "::" }
+  inner: { port: 8081, host: 10.0.0.1 }
+cluster: { workers: 2, gracefulShutdownTimeout: 5s }
+services:
+  shop:
+    command: node server.js --port $PORT
+    version: v1.2.0
+    cwd: shop
+    env: { LOG: info, DEBUG: "" }
+    instances: 3
+    dependsOn: [auth, legacy]
+    start: { timeout: 10s }
+    stop: { signal: SIGINT, timeout: 0 }
+    restart: { policy: on-failure, backoff: { initial: 500ms, max: 5s } }
+    health: { path: /health?deep=1, interval: 5s, timeout: 6s, fall: 2, rise: 1, expect: { status: 204, body: ok } }
+    routes:
+      - { listener: inner, host: "*.example.com", path: /shop/, methods: [GET, HEAD], stripPath: true }
+      - /cart
+    balance: { algorithm: consistent-hash, hashHeader: X-User, slowStart: 10s }
+    resilience: { timeout: 1m, connectTimeout: 250ms, retries: { attempts: 3, budget: 12.5% }, parking: { timeout: 1s, requests: 1, bytes: 0 } }
+  auth: { command: ./auth, port: 7000, resilience: { parking: off } }
+  legacy: { endpoints: ["10.0.0.5:3000", { address: "[::1]:3000", weight: 2 }], health: /up, resilience: { parking: {} } }
+access: { jwtSecret: 0123456789abcdef0123456789abcdef, rateLimit: 5/10s }
+store: { sqlite: {} }
+`
+
+export function parse(text: string, env: ParseOptions['env'] = {}): LoadedConfig {
+  return parseConfig(text, { file: '/etc/shop/holdfast.yml', env, cores: 4 })
+}
+
+/** The problem lines of a text that must not be accepted; what else is thrown is thrown on. */
+export function problems(text: string, env: ParseOptions['env'] = {}): readonly string[] {
+  try {
+    parse(text, env)
+  } catch (error) {
+    const found = problemsOf(error)
+    if (found.length === 0) throw error
+    return found.map(problemLine)
+  }
+  throw new Error('the configuration was accepted')
+}
