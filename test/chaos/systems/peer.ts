@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isInstalled } from '../../../bench/lib/machine.ts'
-import { Child, freePort, waitForPort } from '../../../bench/lib/process.ts'
+import { Child, freePorts, waitForPort } from '../../../bench/lib/process.ts'
 import { until } from '../wait.ts'
 import { counterFileOf, originScript, type System, type SystemOptions } from './system.ts'
 
@@ -170,8 +170,9 @@ export class PeerSystem implements System {
   async start(): Promise<void> {
     const { directory, instances } = this.#options
     mkdirSync(directory, { recursive: true })
-    this.#port = await freePort()
-    for (let i = 0; i < instances; i++) this.#keepers.push(new Keeper(await freePort(), counterFileOf(directory)))
+    const [port = 0, ...ports] = await freePorts(1 + instances)
+    this.#port = port
+    this.#keepers = ports.map((own) => new Keeper(own, counterFileOf(directory)))
     for (const keeper of this.#keepers) keeper.start()
     await Promise.all(this.#keepers.map(({ port }) => until(`instance on ${port}`, () => answers(port))))
     const file = join(directory, 'proxy.conf')
