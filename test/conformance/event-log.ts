@@ -5,7 +5,7 @@ import { eventLevels, type EventLog, type EventQuery, type StoredEvent } from '.
 import { selectEvents } from '../../src/store/core/select-events.ts'
 
 /** Makes an empty log; `end` is called when the test is over. */
-export type EventLogFactory = (options: { eventsMax?: number }) => Promise<{ readonly log: EventLog; end(): Promise<void> }>
+export type EventLogFactory = (options: { eventsMax?: number }) => Promise<{ readonly log: EventLog; readonly end: () => Promise<void> }>
 
 function eventOf(seq: number, more: Partial<StoredEvent> = {}): StoredEvent {
   const event = { id: `e${seq}`, seq, time: 1_000 + seq, type: 'instance.exited', level: 'info', service: 'web', instance: undefined, ...more }

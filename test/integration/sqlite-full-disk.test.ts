@@ -62,7 +62,7 @@ describe.runIf(canMount)('a full disk', () => {
     expect(report?.readAfter).toEqual([...(report?.acknowledged ?? []), 'after'].sort())
   })
 
-  it('does not keep what is there from being read after a restart', () => {
+  it('does not keep a process from taking over what a dead one left', () => {
     expect(report?.restartWhenFull).toBe('resolved')
   })
 })
