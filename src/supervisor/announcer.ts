@@ -4,7 +4,8 @@ import type { EventLevel, EventSink } from '../kernel/events.ts'
 import { formatDuration } from '../kernel/duration.ts'
 import { elapsed, wallTime, type Clock, type Duration } from '../kernel/time.ts'
 import type { ExitClass, ExitReport } from '../registry/types.ts'
-import type { Instance, Slot } from './core/fleet-state.ts'
+import type { Fact } from './core/fleet.ts'
+import type { Instance } from './core/fleet-state.ts'
 import type { InstanceState } from './core/instance-machine.ts'
 import type { InstanceBook } from './instance-book.ts'
 import type { InstanceRecord } from './records.ts'
@@ -108,19 +109,19 @@ export class Announcer {
     this.#book.setSlotCause(service, slot, event)
   }
 
-  crashLooping(service: string, slot: Slot, last: string, report: ExitReport | undefined): void {
-    if (slot.rest.phase !== 'crashLooping') return
+  crashLooping({ service, slot, rest, last }: Extract<Fact, { type: 'resting' }>, report: ExitReport | undefined): void {
+    if (rest.phase !== 'crashLooping') return
     const now = this.#clock.now()
     const failures = slot.history.failures.length
     const event = this.#events.emit('instance.crashLooping', {
-      message: `${last} is crash looping: ${failures} failures in a short time, the last one: ${slot.rest.reason}; it is tried again about every ${formatDuration(slot.rest.wait)}`,
+      message: `${last} is crash looping: ${failures} failures in a short time, the last one: ${rest.reason}; it is tried again about every ${formatDuration(rest.wait)}`,
       level: 'critical',
       service,
       instance: last,
       cause: this.#book.takeSlotCause(service, slot.index),
       data: {
         failures,
-        nextStartAt: wallTime(this.#clock.wallTime() + elapsed(now, slot.rest.until)),
+        nextStartAt: wallTime(this.#clock.wallTime() + elapsed(now, rest.until)),
         stderrTail: (report?.stderrTail ?? []).slice(-stderrLinesInEvents),
       },
     })

@@ -527,9 +527,7 @@ export class Supervisor implements Component {
         return
       case 'resting':
         this.#instances.saveSlot(fact.service, fact.slot)
-        if (fact.entered) {
-          this.#announcer.crashLooping(fact.service, fact.slot, fact.last, this.#instances.lastExit(fact.service, fact.slot.index)?.report)
-        }
+        if (fact.entered) this.#announcer.crashLooping(fact, this.#instances.lastExit(fact.service, fact.slot.index)?.report)
         return
       case 'proven':
         this.#services.proven(fact.service, fact.revision)

@@ -15,7 +15,7 @@ import type { Random } from '../../kernel/random.ts'
 import { after, elapsed, ms, seconds, type Duration, type Instant } from '../../kernel/time.ts'
 import { classify, describeExit, type ProcessExit } from './exit.ts'
 import { isServing, isStopFirst } from './fleet-state.ts'
-import type { FleetLimits, FleetState, Instance, RestartOrder, Service, Slot } from './fleet-state.ts'
+import type { FleetLimits, FleetState, Instance, Rest, RestartOrder, Service, Slot } from './fleet-state.ts'
 import { instanceMachine, readySinceOf } from './instance-machine.ts'
 import type { InstanceCommand, InstanceEnd, InstanceInput, InstanceState, InstanceTimes } from './instance-machine.ts'
 import { plan, type Action } from './plan.ts'
@@ -71,7 +71,7 @@ export type FleetCommand =
 export type Fact =
   | { readonly type: 'changed'; readonly instance: Instance; readonly before: InstanceState }
   | { readonly type: 'ended'; readonly instance: Instance; readonly ended: Ended }
-  | { readonly type: 'resting'; readonly service: string; readonly slot: Slot; readonly entered: boolean; readonly last: string }
+  | { readonly type: 'resting'; readonly service: string; readonly slot: Slot; readonly rest: Rest; readonly entered: boolean; readonly last: string }
   | { readonly type: 'proven'; readonly service: string; readonly revision: number }
   | { readonly type: 'dependenciesMissing'; readonly service: string; readonly missing: readonly string[] }
   | { readonly type: 'restarted'; readonly service: string; readonly order: RestartOrder; readonly error: string | undefined }
@@ -381,7 +381,7 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
       default:
         unreachable(verdict)
     }
-    this.#tell({ type: 'resting', service: service.name, slot, entered, last: instance.id })
+    this.#tell({ type: 'resting', service: service.name, slot, rest: slot.rest, entered, last: instance.id })
   }
 
   // --- restarts ordered by hand
@@ -481,6 +481,7 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
     slot.revision = slot.serving?.revision
     slot.healAt = undefined
     slot.portRetries = 0
+    slot.failed = false
     slot.rest = { phase: 'none' }
     if (!old) return
     service.retiring.add(old)

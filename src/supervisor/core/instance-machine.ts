@@ -185,7 +185,10 @@ function proceed(state: Live, input: Progress, times: InstanceTimes, now: Instan
       if (now < state.deadline) return to(state)
       return signal({ reason: 'it did not become ready in time', failed: true }, undefined, times, now)
     case 'draining':
-      return input.type === 'drained' || now >= after(state.deadline, drainGrace) ? signal(state.stop, state.readySince, times, now) : to(state)
+      if (input.type === 'drained') return signal(state.stop, state.readySince, times, now)
+      if (now < after(state.deadline, drainGrace)) return to(state)
+      // Nobody said that it is drained, and time is up: out of the routing by force, then as usual.
+      return preceded({ type: 'gone' }, signal(state.stop, state.readySince, times, now))
     case 'stopping':
       return now >= state.killAt ? to({ ...state, killAt: after(now, killInterval) }, { type: 'kill' }) : to(state)
     case 'reaping':
@@ -223,6 +226,8 @@ function stop(state: Live, order: StopOrder, times: InstanceTimes, now: Instant)
 
 const signal = (order: StopOrder, readySince: Instant | undefined, times: InstanceTimes, now: Instant): InstanceStep =>
   to({ phase: 'stopping', killAt: after(now, times.stop), readySince, stop: order }, { type: 'signal' })
+
+const preceded = (first: InstanceCommand, step: InstanceStep): InstanceStep => ({ ...step, commands: [first, ...step.commands] })
 
 function kill(state: Live, order: StopOrder, now: Instant): InstanceStep {
   if (state.phase === 'spawning') return to({ ...state, stop: order })

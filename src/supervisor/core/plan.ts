@@ -67,14 +67,22 @@ export function plan(fleet: FleetState, limits: FleetLimits, now: Instant): Plan
       actions.push(...planLeaving(service, fleet))
       continue
     }
-    const budget = new StopBudget(service)
-    for (let missing = service.desired - service.slots.size; missing > 0; missing--) actions.push({ type: 'addSlot', service: service.name })
-    actions.push(...planSurplus(service, budget), ...planPromotions(service, budget))
-    actions.push(...planRelease(service, fleet, limits, now, alarm))
+    // What changes the slots comes first and alone; their contents are planned in the next round.
+    const changes = planShape(service, fleet, limits, now, alarm)
+    actions.push(...changes)
+    if (changes.length > 0) continue
     planSlots(service, limits, now, { wanted, actions, alarm })
   }
   actions.push(...permitted(wanted, fleet, limits, now, alarm))
   return { actions, wakeAt: alarm.at }
+}
+
+function planShape(service: Service, fleet: FleetState, limits: FleetLimits, now: Instant, alarm: Alarm): Action[] {
+  const missing = service.desired - service.slots.size
+  if (missing > 0) return Array.from({ length: missing }, () => ({ type: 'addSlot', service: service.name }))
+  const surplus = planSurplus(service)
+  if (surplus.length > 0) return surplus
+  return [...planPromotions(service), ...planRelease(service, fleet, limits, now, alarm)]
 }
 
 /** How many ready instances of one service this plan may still take away. */
@@ -114,7 +122,8 @@ function hasLiveDependants(name: string, fleet: FleetState): boolean {
 const stopOf = (instance: Instance, reason: string): Stop => ({ type: 'stop', instance, reason })
 
 /** Scale-in: the slots that serve least go first. */
-function planSurplus(service: Service, budget: StopBudget): Action[] {
+function planSurplus(service: Service): Action[] {
+  const budget = new StopBudget(service)
   const surplus = service.slots.size - service.desired
   if (surplus <= 0) return []
   const byWorth = [...service.slots.values()].sort((a, b) => worth(a) - worth(b) || b.index - a.index)
@@ -131,7 +140,8 @@ function worth({ serving, replacement, rest }: Slot): number {
   return rest.phase === 'none' ? 1 : 0
 }
 
-function planPromotions(service: Service, budget: StopBudget): Action[] {
+function planPromotions(service: Service): Action[] {
+  const budget = new StopBudget(service)
   const actions: Action[] = []
   for (const { index, serving, replacement } of service.slots.values()) {
     if (!replacement || !isServing(replacement)) continue
@@ -172,7 +182,7 @@ function planSlots(service: Service, limits: FleetLimits, now: Instant, { wanted
       surge--
       if (isStopFirst(service)) actions.push(stopOf(slot.serving, reason))
       else wanted.push({ urgency: urgency.replace, start: startOf(service, slot, revisionToReplace(service, slot, now), true) })
-    } else if (mayFill(slot, now, alarm)) {
+    } else if (mayFill(service, slot, now, alarm)) {
       const start = startOf(service, slot, revisionToFill(service, slot, now), false)
       wanted.push({ urgency: slot.revision === undefined ? urgency.fill : urgency.refill, start })
     }
@@ -217,7 +227,9 @@ function rolloutMayTry({ failedRollout }: Service, now: Instant, alarm: Alarm): 
   return false
 }
 
-function mayFill({ rest }: Slot, now: Instant, alarm: Alarm): boolean {
+function mayFill(service: Service, { rest }: Slot, now: Instant, alarm: Alarm): boolean {
+  // Its one port is free only when the one before has ended.
+  if (isStopFirst(service) && service.retiring.size > 0) return false
   switch (rest.phase) {
     case 'none':
       return true

@@ -1,0 +1,43 @@
+/** Services and limits for tests of the decisions. */
+import type { ServiceConfig } from '../../config/types.ts'
+import { ms, seconds } from '../../kernel/time.ts'
+import type { FleetLimits } from '../core/fleet-state.ts'
+
+export function fleetLimits(overrides: Partial<FleetLimits> = {}): FleetLimits {
+  return {
+    starting: 2,
+    startStorm: seconds(5),
+    dependencyWait: seconds(60),
+    unhealthyAfter: seconds(30),
+    surge: 0.25,
+    portRetries: 5,
+    ...overrides,
+  }
+}
+
+export interface ServiceOptions {
+  readonly port?: 'auto' | number
+  readonly command?: string
+  readonly dependsOn?: readonly string[]
+  readonly instances?: number
+  readonly restart?: ServiceConfig['restart']
+}
+
+/** 10 s to start, 10 s to stop. */
+export function serviceConfig(name: string, options: ServiceOptions = {}): ServiceConfig {
+  const { port = 'auto', command = 'serve', dependsOn = [], instances = 1, restart } = options
+  return {
+    name,
+    source: { kind: 'process', command, cwd: '/', env: {}, port },
+    version: undefined,
+    instances: { min: instances, max: instances },
+    dependsOn,
+    start: { timeout: seconds(10) },
+    stop: { signal: 'SIGTERM', timeout: seconds(10) },
+    restart: restart ?? { policy: 'always', backoff: { initial: seconds(1), max: seconds(60) } },
+    health: undefined,
+    routes: [],
+    balance: { algorithm: 'round-robin', hashHeader: undefined, slowStart: ms(0) },
+    resilience: { timeout: seconds(30), connectTimeout: seconds(2), retries: { attempts: 0, budget: 0 }, parking: undefined },
+  }
+}
