@@ -65,7 +65,7 @@ export class ProxyClient implements Proxy {
   }
 
   async connect(): Promise<ProxyIdentity> {
-    const running = await this.#join()
+    const running = await this.join()
     if (running) return running
     this.#start()
     return this.#joinWithin(startTimeoutMs)
@@ -119,7 +119,7 @@ export class ProxyClient implements Proxy {
   #onClosed: (() => void) | undefined
 
   /** Joins a proxy that answers; undefined when none does. */
-  #join(): Promise<ProxyIdentity | undefined> {
+  join(): Promise<ProxyIdentity | undefined> {
     return new Promise((resolve, reject) => {
       const socket = connect(socketPath(this.#options.directory, 'proxy'))
       const channel: Channel<PrimaryToControl, ControlToPrimary> = new Channel<PrimaryToControl, ControlToPrimary>(
@@ -158,7 +158,7 @@ export class ProxyClient implements Proxy {
     const { clock, directory } = this.#options
     const deadline = after(clock.now(), ms(timeoutMs))
     for (;;) {
-      const identity = await this.#join()
+      const identity = await this.join()
       if (identity) return identity
       if (clock.now() >= deadline) {
         throw new HoldfastError('proxy_unreachable', `starting the proxy failed: its socket did not answer within ${timeoutMs / 1_000} s`, {
@@ -240,7 +240,7 @@ export class ProxyClient implements Proxy {
     const before = this.#identity?.pid
     let heirDeadline = after(clock.now(), ms(heirTimeoutMs))
     while (!this.#closed) {
-      const identity = await this.#join().catch(() => undefined)
+      const identity = await this.join().catch(() => undefined)
       if (identity) {
         for (const listener of this.#signalListeners) listener({ type: 'connected', ...identity, adopted: identity.adopted && identity.pid === before })
         if (this.#view) await this.apply(this.#view).catch(() => undefined)

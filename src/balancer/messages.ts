@@ -70,6 +70,7 @@ export interface ServiceDelta {
   readonly parked: number
   readonly parkedTotal: number
   readonly shed: number
+  readonly lateSends: number
   readonly tunnels: number
   readonly requestBytes: number
   readonly responseBytes: number
@@ -81,6 +82,4 @@ export interface EndpointDelta {
   readonly requests: number
   readonly errors: number
   readonly ewmaMs: number
-  /** Milliseconds between its exit (as the control process saw it) and the last request sent there; negative: none came after. Only once it is gone. */
-  readonly sentAfterExitMs?: number | undefined
 }

@@ -71,6 +71,8 @@ export interface ServiceTelemetry {
   readonly parked: number
   readonly parkedTotal: number
   readonly shed: number
+  /** Endpoints to which something was sent later than 1 ms after the exit of their process. */
+  readonly lateSends: number
   readonly tunnels: number
   readonly requestBytes: number
   readonly responseBytes: number

@@ -55,6 +55,12 @@ export class PrometheusMetrics {
     this.#gauge('holdfast_requests_parked', 'Requests that wait for an endpoint now.', ['service'], perService(({ parked }) => parked))
     this.#counter('holdfast_requests_parked_total', 'Requests that had to wait for an endpoint.', ['service'], perService(({ parkedTotal }) => parkedTotal))
     this.#counter('holdfast_requests_shed_total', 'Requests refused because too many waited, or one too long.', ['service'], perService(({ shed }) => shed))
+    this.#counter(
+      'holdfast_endpoint_late_sends_total',
+      'Endpoints to which something was sent later than 1 ms after the exit of their process.',
+      ['service'],
+      perService(({ lateSends }) => lateSends),
+    )
     this.#gauge('holdfast_tunnels', 'Open WebSockets and other upgraded connections.', ['service'], perService(({ tunnels }) => tunnels))
     this.#counter('holdfast_request_body_bytes_total', 'Body bytes from clients.', ['service'], perService(({ requestBytes }) => requestBytes))
     this.#counter('holdfast_response_body_bytes_total', 'Body bytes to clients.', ['service'], perService(({ responseBytes }) => responseBytes))

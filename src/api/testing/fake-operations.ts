@@ -175,6 +175,7 @@ export class FakeOperations implements Operations, EventSink {
             parked: 0,
             parkedTotal: 0,
             shed: 0,
+            lateSends: 0,
             tunnels: 0,
             requestBytes: 1,
             responseBytes: 2,

@@ -17,7 +17,7 @@ import { Channel } from '../channel.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import { protocolVersion, type ControlToPrimary, type PrimaryToControl, type WorkerToPrimary } from '../messages.ts'
 import { proxyLogFile, socketPath, viewFile } from '../paths.ts'
-import type { ProxySignal } from '../port.ts'
+import type { ProxySignal, ProxyTelemetry } from '../port.ts'
 import { Prober } from './prober.ts'
 import { TelemetrySums } from './telemetry.ts'
 import { firstInheritedDescriptor, WorkerHandle } from './worker-handle.ts'
@@ -163,7 +163,9 @@ export class Primary {
           viewVersion: this.#view?.version ?? -1,
           startedAt: this.#startedAt,
         })
-        if (message.role === 'control') this.#controls.add(channel)
+        if (message.role !== 'control') return
+        this.#controls.add(channel)
+        channel.send({ type: 'telemetry', telemetry: this.#snapshot() })
         return
       case 'view':
         this.#enqueueView(message.view).then(
@@ -422,6 +424,11 @@ export class Primary {
 
   #publishTelemetry(): void {
     if (this.#controls.size === 0) return
+    const telemetry = this.#snapshot()
+    for (const control of this.#controls) control.send({ type: 'telemetry', telemetry })
+  }
+
+  #snapshot(): ProxyTelemetry {
     const endpoints = new Map(
       (this.#view?.services ?? []).flatMap(({ name, endpoints: views }) =>
         views.map(({ id, host, port }) => [
@@ -430,14 +437,13 @@ export class Primary {
         ]),
       ),
     )
-    const telemetry = this.#sums.snapshot({
+    return this.#sums.snapshot({
       at: systemClock.wallTime(),
       pid: process.pid,
       startedAt: this.#startedAt,
       viewVersion: this.#view?.version ?? -1,
       endpoints,
     })
-    for (const control of this.#controls) control.send({ type: 'telemetry', telemetry })
   }
 
   // --- ending ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ interface ServiceTotals {
   retried: number
   parkedTotal: number
   shed: number
+  lateSends: number
   requestBytes: number
   responseBytes: number
   readonly duration: Histogram
@@ -25,6 +26,7 @@ const newServiceTotals = (): ServiceTotals => ({
   retried: 0,
   parkedTotal: 0,
   shed: 0,
+  lateSends: 0,
   requestBytes: 0,
   responseBytes: 0,
   duration: new Histogram(),
@@ -62,6 +64,7 @@ export class TelemetrySums {
       totals.retried += service.retried
       totals.parkedTotal += service.parkedTotal
       totals.shed += service.shed
+      totals.lateSends += service.lateSends
       totals.requestBytes += service.requestBytes
       totals.responseBytes += service.responseBytes
       totals.duration.add(service.duration)

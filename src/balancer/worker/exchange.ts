@@ -425,10 +425,11 @@ export class Exchange implements UpstreamUser, Parked {
   }
 
   /** This attempt is over without an answer. */
-  #attemptFailed(failure: Failure, code: string | undefined): void {
+  #attemptFailed(seen: Failure, code: string | undefined): void {
     const service = this.#service!
     const endpoint = this.#endpoint!
     const { worker, facts } = this.#client
+    const failure: Failure = this.#sentAfterExit(seen, endpoint) ? { kind: 'notReceived' } : seen
     this.#partial = undefined
     this.#leaveEndpoint()
     this.#dropUpstream()
@@ -465,6 +466,11 @@ export class Exchange implements UpstreamUser, Parked {
     this.#attempt()
   }
 
+  /** Sent after the process had exited: nobody can have carried it out. */
+  #sentAfterExit(failure: Failure, endpoint: EndpointPool): boolean {
+    return (failure.kind === 'died' || failure.kind === 'staleConnection') && this.#sentAt > endpoint.exitedAt
+  }
+
   #beginRetrying(): void {
     if (this.#retrying) return
     this.#retrying = true
@@ -475,7 +481,12 @@ export class Exchange implements UpstreamUser, Parked {
   #awaitNews(endpoint: EndpointPool): void {
     this.#phase = 'awaitingNews'
     this.#client.worker.whenGone(endpoint, deathNewsMs, () => {
-      if (this.#phase === 'awaitingNews') this.#answerFailure()
+      if (this.#phase !== 'awaitingNews') return
+      if (this.#sentAfterExit(this.#lastFailure!.failure, endpoint) && this.#replay !== undefined) {
+        this.#fresh = true
+        this.#service!.counters.retried++
+        this.#attempt()
+      } else this.#answerFailure()
     })
   }
 

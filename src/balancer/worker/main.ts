@@ -49,7 +49,7 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
       worker?.drain(message.id, message.endpoint, message.deadlineMs)
       return
     case 'shutdown':
-      void worker?.shutdown(message.deadlineMs).then(() => process.exit(0))
+      void worker?.shutdown(message.deadlineMs, false).then(() => process.exit(0))
       return
   }
 }

@@ -44,7 +44,7 @@ export class Orphan {
       this.#startHeir()
       if (await this.#primaryServes(heirTimeoutMs)) break
     }
-    await this.#worker.shutdown(drainMs)
+    await this.#worker.shutdown(drainMs, true)
     process.exit(0)
   }
 

@@ -13,6 +13,7 @@ export class ServiceCounters {
   retried = 0
   parked = 0
   shed = 0
+  lateSends = 0
   requestBytes = 0
   responseBytes = 0
   readonly duration = new Histogram()
@@ -116,6 +117,11 @@ export class ServiceRuntime {
       return
     }
     for (const parked of this.lot.open()) parked.unpark()
+  }
+
+  /** A request was sent after its endpoint had exited. */
+  lateSent(): void {
+    this.counters.lateSends++
   }
 
   sweep(now: number): void {

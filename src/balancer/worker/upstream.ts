@@ -138,8 +138,10 @@ export class Upstream {
 export class EndpointPool extends Endpoint {
   readonly #idle: Upstream[] = []
   readonly #all = new Set<Upstream>()
-  /** When a request was last sent to it, in milliseconds of the machine's monotonic clock. */
+  /** When a request was last sent to it, on this worker's clock. */
   lastSentAt = 0
+  /** When its process exited, as the control process saw it, on this worker's clock; Infinity: it has not. */
+  exitedAt = Infinity
 
   constructor(view: EndpointView, service: string, joinedAt: number) {
     super(view, service, joinedAt)

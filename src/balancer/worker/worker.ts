@@ -30,6 +30,12 @@ const suspectMs = 100
 /** While an endpoint drains, its tunnels are asked to close spread over this long. */
 const tunnelDrainMs = 5_000
 
+/** A request sent later than this after the exit of its endpoint counts as late. */
+const lateSendMs = 1
+
+/** What must be added to `performance.now()` for the machine's monotonic clock, which all processes share. */
+const machineMsOffset = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now()
+
 /** Connections that wait to be accepted; the kernel's own limit (`somaxconn`) is usually 4,096. */
 const backlog = 4_096
 
@@ -78,7 +84,6 @@ export class Worker {
   readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
   readonly #lots = new Set<ServiceRuntime>()
   readonly #suspectedAt = new Map<string, number>()
-  readonly #exitedAt = new Map<EndpointPool, number>()
   #drains: Drain[] = []
   #turnMarked = false
   #accepted = 0
@@ -161,8 +166,8 @@ export class Worker {
     if (!entry) return
     this.#listeners.delete(name)
     entry.listener.closed = true
+    // Connections that are open get one more answer, which says `Connection: close`: closing an idle one now could meet a request on its way.
     entry.server.close()
-    for (const client of this.#clients) if (client.listener === entry.listener) client.closeIfIdle()
   }
 
   /** The descriptors of the listening sockets, for whoever carries on after us. */
@@ -246,7 +251,9 @@ export class Worker {
     const endpoint = this.#endpoints.get(id)
     if (!endpoint || endpoint.gone !== undefined) return
     endpoint.gone = reason
-    this.#exitedAt.set(endpoint, exitedAtMachineMs)
+    endpoint.exitedAt = exitedAtMachineMs - machineMsOffset()
+    // What was sent between the exit and these news met a closed socket, not a process; how often that happens is measured.
+    if (endpoint.lastSentAt > endpoint.exitedAt + lateSendMs) this.#services.get(endpoint.service)?.lateSent()
     endpoint.closeIdle()
     const waiting = this.#waitingForNews.get(endpoint)
     this.#waitingForNews.delete(endpoint)
@@ -299,12 +306,10 @@ export class Worker {
       return
     }
     this.#drains.push({ id, endpoint, deadline: this.now + deadlineMs })
-    const tunnels = [...this.#tunnels].filter((tunnel) => tunnel.endpoint === endpoint)
-    const window = Math.min(tunnelDrainMs, deadlineMs / 2)
-    // Spread out, so that the clients do not all come back in the same instant.
-    tunnels.forEach((tunnel, index) => {
-      tunnel.closeAt = this.now + (tunnels.length > 1 ? (index / (tunnels.length - 1)) * window : 0)
-    })
+    this.#closeTunnels(
+      [...this.#tunnels].filter((tunnel) => tunnel.endpoint === endpoint),
+      deadlineMs,
+    )
     this.maybeDrained(endpoint)
   }
 
@@ -322,6 +327,14 @@ export class Worker {
       for (const tunnel of [...this.#tunnels]) if (tunnel.endpoint === drain.endpoint) tunnel.cut()
     }
     this.#drains = this.#drains.filter((drain) => this.now < drain.deadline)
+  }
+
+  /** Spread out, so that the clients do not all come back in the same instant. */
+  #closeTunnels(tunnels: readonly Tunnel[], deadlineMs: number): void {
+    const window = Math.min(tunnelDrainMs, deadlineMs / 2)
+    tunnels.forEach((tunnel, index) => {
+      tunnel.closeAt = this.now + (tunnels.length > 1 ? (index / (tunnels.length - 1)) * window : 0)
+    })
   }
 
   openTunnel(tunnel: Tunnel): void {
@@ -364,17 +377,17 @@ export class Worker {
 
   #onEmpty: (() => void) | undefined
 
-  /** Stops accepting, lets what runs finish until the deadline, then cuts. Resolves when nothing is left. */
-  async shutdown(deadlineMs: number): Promise<void> {
+  /**
+   * Stops accepting, lets what runs finish until the deadline, then cuts. Resolves when nothing is left.
+   * `succeeded`: somebody else serves from now on. Then idle connections wait for one more request, whose answer closes
+   * them, and tunnels end one after the other; otherwise there is nothing to come back to and both end at once.
+   */
+  async shutdown(deadlineMs: number, succeeded: boolean): Promise<void> {
     this.draining = true
     for (const name of [...this.#listeners.keys()]) this.closeListener(name)
-    for (const client of this.#clients) client.closeIfIdle()
-    const window = Math.min(tunnelDrainMs, deadlineMs / 2)
     this.tick()
-    const tunnels = [...this.#tunnels]
-    tunnels.forEach((tunnel, index) => {
-      tunnel.closeAt = this.now + (tunnels.length > 1 ? (index / (tunnels.length - 1)) * window : 0)
-    })
+    if (!succeeded) for (const client of this.#clients) client.closeIfIdle()
+    this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)
     if (this.#clients.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, deadlineMs)
@@ -396,20 +409,16 @@ export class Worker {
     const services: Record<string, ServiceDelta> = {}
     for (const service of this.#services.values()) services[service.name] = serviceDelta(service)
     const endpoints: Record<string, EndpointDelta> = {}
-    const machineOffset = Number(process.hrtime.bigint()) / 1e6 - performance.now()
     for (const endpoint of this.#endpoints.values()) {
-      const exitedAt = this.#exitedAt.get(endpoint)
       endpoints[endpoint.id] = {
         active: endpoint.active + endpoint.tunnels,
         requests: endpoint.requests,
         errors: endpoint.errors,
         ewmaMs: endpoint.ewmaMs,
-        sentAfterExitMs: exitedAt === undefined ? undefined : endpoint.lastSentAt + machineOffset - exitedAt,
       }
       endpoint.requests = 0
       endpoint.errors = 0
     }
-    for (const endpoint of this.#exitedAt.keys()) if (this.#endpoints.get(endpoint.id) !== endpoint) this.#exitedAt.delete(endpoint)
     for (const id of this.#suspectedAt.keys()) if (!this.#endpoints.has(id)) this.#suspectedAt.delete(id)
     const delta: WorkerDelta = {
       connections: this.#clients.size,
@@ -435,6 +444,7 @@ function serviceDelta(service: ServiceRuntime): ServiceDelta {
     parked: service.lot.size,
     parkedTotal: counters.parked,
     shed: counters.shed,
+    lateSends: counters.lateSends,
     tunnels: service.tunnels,
     requestBytes: counters.requestBytes,
     responseBytes: counters.responseBytes,
@@ -444,6 +454,7 @@ function serviceDelta(service: ServiceRuntime): ServiceDelta {
   counters.retried = 0
   counters.parked = 0
   counters.shed = 0
+  counters.lateSends = 0
   counters.requestBytes = 0
   counters.responseBytes = 0
   counters.duration.reset()
