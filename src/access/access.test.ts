@@ -250,10 +250,13 @@ describe('API keys', () => {
   })
 
   it('a record in the store that is none is reported and lets nobody in', async () => {
-    await store.commit({ writes: [{ put: 'apikeys/abcdefghjk', value: { role: 'admin' } }] })
+    const made = await create()
+    const writes = ['abcdefghjk', made.keyId].map((keyId) => ({ put: `apikeys/${keyId}`, value: { role: 'admin' } }))
+    await store.commit({ writes })
     await new Promise((resolve) => setImmediate(resolve))
-    expect(unawaited.splice(0)).toMatchObject([{ code: 'apikey_unreadable' }])
+    expect(unawaited.splice(0)).toMatchObject([{ code: 'apikey_unreadable' }, { code: 'apikey_unreadable' }])
     expect(access.apiKeys()).toEqual([])
+    expect((await access.authenticate(made.key, here)).kind).toBe('refused')
   })
 
   it('there is a limit to them', async () => {

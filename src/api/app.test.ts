@@ -1,4 +1,5 @@
 /** What holds for every route: credentials, envelope, limits, headers, trail. */
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -284,6 +285,16 @@ describe('headers', () => {
     for (const url of ['/', '/api/docs']) {
       const { headers } = await request({ url })
       expect(String(headers['content-security-policy'])).not.toMatch(/https?:|\*|unsafe-eval/)
+    }
+  })
+
+  it('the page at / runs exactly the style and the script that its policy names', async () => {
+    const { body, headers } = await request({ url: '/' })
+    for (const tag of ['style', 'script']) {
+      const [, text = ''] = new RegExp(`<${tag}>([^]*)</${tag}>`).exec(String(body.data)) ?? []
+      const hash = createHash('sha256').update(text).digest('base64')
+      expect(text.length).toBeGreaterThan(50)
+      expect(headers['content-security-policy']).toContain(`${tag}-src 'sha256-${hash}'`)
     }
   })
 
