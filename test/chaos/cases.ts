@@ -1,19 +1,24 @@
 /** How Holdfast is hurt, or used, under load. Each disturbance goes on until the time is over. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Overview } from '../../src/app/operations.ts'
-import type { Load } from './load.ts'
-import type { Disturbance, Promises } from './promises.ts'
+import type { Promises } from './promises.ts'
 import type { HoldfastSystem } from './systems/holdfast.ts'
 import type { System } from './systems/system.ts'
 import { until } from './wait.ts'
 
 export interface Run<S extends System = HoldfastSystem> {
   readonly system: S
-  readonly load: Load
   /** False once the time of the case is over. */
   readonly goesOn: () => boolean
-  /** What was done so far. */
-  readonly done: { -readonly [K in keyof Disturbance]: Disturbance[K] }
+  /** What was done so far; filled by the case. */
+  readonly done: Done
+}
+
+export interface Done {
+  actions: number
+  /** On the monotonic clock, in milliseconds. */
+  readonly killedAt: number[]
+  workerConnections: number
 }
 
 interface CaseOf<S extends System> extends Promises {
@@ -42,9 +47,8 @@ async function every(periodMs: number, run: Run<System>, action: (turn: number) 
   }
 }
 
-/** kill -9, having noted what was in flight at that moment. */
-function kill(run: Run<System>, pid: number): void {
-  run.done.postsInFlight += run.load.inFlight('POST')
+function kill({ done }: Run<System>, pid: number): void {
+  done.killedAt.push(performance.now())
   process.kill(pid, 'SIGKILL')
 }
 

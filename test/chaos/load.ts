@@ -40,7 +40,6 @@ export class Load {
   readonly #options: LoadOptions
   readonly #random: Prng
   readonly #exchanges: Exchange[] = []
-  readonly #inFlight: Record<Method, number> = { GET: 0, POST: 0 }
   #sequence = 0
   #stopping = false
   #lanes: Promise<void>[] = []
@@ -54,11 +53,6 @@ export class Load {
     const { connections, requestsPerSecond } = this.#options
     const beatMs = (connections / requestsPerSecond) * 1000
     this.#lanes = Array.from({ length: connections }, (_, lane) => this.#run((lane / connections) * beatMs, beatMs))
-  }
-
-  /** Requests that wait for their answer at this moment. */
-  inFlight(method: Method): number {
-    return this.#inFlight[method]
   }
 
   /** Lets every connection finish its request; resolves with all that happened. */
@@ -83,9 +77,7 @@ export class Load {
   async #exchange(agent: Agent, method: Method): Promise<void> {
     const id = `${this.#options.seed}-${++this.#sequence}`
     const startedAt = performance.now()
-    this.#inFlight[method]++
     const outcome = await this.#send(agent, method, id)
-    this.#inFlight[method]--
     this.#exchanges.push({ method, id, startedAt, endedAt: performance.now(), outcome })
   }
 

@@ -1,10 +1,10 @@
 /** One case on one system: start, load, disturb, stop, count. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Run } from './cases.ts'
+import type { Done, Run } from './cases.ts'
 import { Load } from './load.ts'
 import { brokenPromises, type Disturbance, type Promises } from './promises.ts'
 import { counterFileOf, readExecuted, type System } from './systems/system.ts'
-import { tally, type Tally } from './tally.ts'
+import { postsInFlightAt, tally, type Tally } from './tally.ts'
 
 export interface CaseResult {
   readonly system: string
@@ -35,7 +35,7 @@ export async function runCase<S extends System>(
   system: S,
   { seconds, connections, requestsPerSecond, seed, directory }: RunSettings,
 ): Promise<CaseResult> {
-  const done = { actions: 0, postsInFlight: 0, workerConnections: 0 }
+  const done: Done = { actions: 0, killedAt: [], workerConnections: 0 }
   const problems: string[] = []
   let exchanges: Awaited<ReturnType<Load['stop']>> = []
   let counters: Awaited<ReturnType<System['counters']>>
@@ -46,7 +46,7 @@ export async function runCase<S extends System>(
     try {
       await sleep(settleMs)
       const endsAt = performance.now() + seconds * 1000
-      await chaosCase.disturb({ system, load, goesOn: () => performance.now() < endsAt, done })
+      await chaosCase.disturb({ system, goesOn: () => performance.now() < endsAt, done })
       await sleep(settleMs)
     } finally {
       exchanges = await load.stop()
@@ -57,15 +57,20 @@ export async function runCase<S extends System>(
   } finally {
     problems.push(...(await system.stop()))
   }
+  const disturbance = {
+    actions: done.actions,
+    postsInFlight: postsInFlightAt(done.killedAt, exchanges),
+    workerConnections: done.workerConnections,
+  }
   const counted = tally(exchanges, readExecuted(counterFileOf(directory)))
   return {
     system: system.name,
     case: chaosCase.name,
     tally: counted,
-    disturbance: done,
+    disturbance,
     retried: counters?.retried,
     parked: counters?.parked,
-    broken: brokenPromises(chaosCase, counted, done),
+    broken: brokenPromises(chaosCase, counted, disturbance),
     problems,
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Exchange, Method, Outcome } from './load.ts'
 import { brokenPromises } from './promises.ts'
-import { tally } from './tally.ts'
+import { postsInFlightAt, tally } from './tally.ts'
 
 const exchange = (method: Method, id: string, outcome: Outcome, startedAt = 0, endedAt = startedAt + 10): Exchange => ({
   method,
@@ -45,6 +45,22 @@ describe('tally', () => {
   it('finds the longest time without a successful answer, in order of the answers', () => {
     const counted = tally([exchange('GET', 'c', ok, 900, 1000), exchange('GET', 'a', ok, 0, 100), exchange('GET', 'b', reset, 100, 500)], [])
     expect(counted.longestGapMs).toBe(900)
+  })
+})
+
+describe('what a kill may cost', () => {
+  it('is every POST that was on its way while something died, each once, and no GET', () => {
+    const exchanges = [
+      exchange('POST', 'over before', ok, 0, 90),
+      exchange('POST', 'caught', reset, 90, 110),
+      exchange('POST', 'sent while it died', reset, 115, 130),
+      exchange('POST', 'sent after', ok, 150, 160),
+      exchange('POST', 'through both kills', ok, 50, 500),
+      exchange('GET', 'g', reset, 90, 110),
+    ]
+    expect(postsInFlightAt([100], exchanges)).toBe(3)
+    expect(postsInFlightAt([100, 105], exchanges)).toBe(3)
+    expect(postsInFlightAt([], exchanges)).toBe(0)
   })
 })
 

@@ -49,6 +49,17 @@ export function tally(exchanges: readonly Exchange[], executed: readonly string[
   }
 }
 
+/** From SIGKILL until the kernel has closed the sockets of a process: it may first have to get a core. Until then requests still reach it. */
+const dyingMs = 20
+
+/** POSTs that were on their way while something died: what a kill may cost at most. */
+export function postsInFlightAt(killedAt: readonly number[], exchanges: readonly Exchange[]): number {
+  const caught = exchanges.filter(
+    ({ method, startedAt, endedAt }) => method === 'POST' && killedAt.some((at) => startedAt <= at + dyingMs && endedAt >= at),
+  )
+  return caught.length
+}
+
 function isExplained({ outcome }: Exchange): boolean {
   return outcome.type === 'status' && outcome.status === 502 && outcome.reason?.includes('error=') === true
 }
