@@ -258,7 +258,7 @@ describe('streams over the API', () => {
     await turn()
     await app.close()
     const { statusCode, headers, payload } = await answer
-    expect([statusCode, headers['content-type'], headers['cache-control']]).toEqual([200, 'text/event-stream', 'no-store'])
+    expect([statusCode, headers]).toMatchObject([200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }])
     expect(messagesIn(payload)).toEqual(['m3', 'm4', 'm5', 'm6'])
   })
 

@@ -135,7 +135,11 @@ function addRoute(app: FastifyInstance, one: Route): void {
     handler: async (request, reply) => {
       const { params, query, body, caller } = request
       const answer = await one.handle({ params, query, body, actor: caller.actor, principal: caller.principal, request, reply })
-      if (answer instanceof RawAnswer) return reply.type(answer.contentType).send(answer.body)
+      if (answer instanceof RawAnswer) {
+        // nginx would otherwise hold a stream back until its buffer is full.
+        if (typeof answer.body !== 'string') reply.header('x-accel-buffering', 'no')
+        return reply.type(answer.contentType).send(answer.body)
+      }
       return reply.code(one.status ?? reply.statusCode).send({ success: true, data: answer })
     },
   })
