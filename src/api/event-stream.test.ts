@@ -258,7 +258,10 @@ describe('streams over the API', () => {
     await turn()
     await app.close()
     const { statusCode, headers, payload } = await answer
-    expect([statusCode, headers]).toMatchObject([200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }])
+    expect([statusCode, headers]).toMatchObject([
+      200,
+      { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
+    ])
     expect(messagesIn(payload)).toEqual(['m3', 'm4', 'm5', 'm6'])
   })
 
