@@ -255,7 +255,7 @@ describe('whatever the text holds', () => {
   })
 
   it('collects problems without end but tells a hundred', () => {
-    const text = `services: {${Array.from({ length: 5_000 }, (_, i) => ` s${i}: { comand: x }`).join(',')} }`
+    const text = `services: {${Array.from({ length: 1_000 }, (_, i) => ` s${i}: { comand: x }`).join(',')} }`
     expect(problems(text)).toHaveLength(100)
   })
 })

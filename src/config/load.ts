@@ -2,7 +2,7 @@
  * From a file, a text and the environment to the complete configuration: read, lay the environment over it, interpret,
  * check, build, freeze. Nothing is kept and nothing waits, so a bad file changes nothing.
  */
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path'
 import { assert, codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
@@ -57,7 +57,7 @@ export const defaultConfigFiles = ['holdfast.yml', 'config/high_availability.yml
 
 /** Absolute path of the configuration of a directory. Throws `config_not_found` when there is none. */
 export function defaultConfigFile(cwd: string): string {
-  const found = defaultConfigFiles.map((file) => resolve(cwd, file)).find((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
+  const found = defaultConfigFiles.map((file) => resolve(cwd, file)).find((file) => existsSync(file))
   if (found !== undefined) return found
   throw new HoldfastError('config_not_found', `looked for ${defaultConfigFiles.join(' and ')} in ${cwd}, found neither`, {
     hint: 'create holdfast.yml, or name another file with --config',
@@ -140,7 +140,7 @@ function secretFile(name: string, path: string): Resolved {
     if (bytes === undefined) return { problem: `the file ${name} is larger than ${secretFileBytesMax} bytes` }
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes).trim(), secret: true }
   } catch (error) {
-    return { problem: `the file ${name} cannot be read: ${codeOf(error) ?? messageOf(error)}`, hint: `looked for ${path}` }
+    return { problem: `the file ${name} cannot be read: ${reasonOf(error)}`, hint: `looked for ${path}` }
   }
 }
 
@@ -152,7 +152,7 @@ function readConfigFile(path: string): string {
     bytes = readUpTo(path, yamlLimits.textBytesMax)
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') throw new HoldfastError('config_not_found', `looked for the configuration ${path}, found no such file`, { cause, hint: 'check the path given by --config' })
-    throw new HoldfastError('config_unreadable', `cannot read the configuration ${path}: ${codeOf(cause) ?? 'unknown error'}`, { cause, hint: 'check its permissions' })
+    throw new HoldfastError('config_unreadable', `cannot read the configuration ${path}: ${reasonOf(cause)}`, { cause, hint: 'check what it is and who may read it' })
   }
   if (bytes === undefined) throw configInvalid(label, [problemAt(start, '', { message: `is larger than ${yamlLimits.textBytesMax} bytes` })])
   try {
@@ -163,11 +163,16 @@ function readConfigFile(path: string): string {
   }
 }
 
-/** undefined: there is more. Never reads further, so that a device without end is no trap. */
+function reasonOf(error: unknown): string {
+  return error instanceof HoldfastError ? error.message : (codeOf(error) ?? messageOf(error))
+}
+
+/** undefined: there is more. A pipe or a device could keep us waiting, or never end, so only regular files are read. */
 function readUpTo(path: string, bytesMax: number): Uint8Array | undefined {
   const buffer = Buffer.alloc(bytesMax + 1)
-  const fd = openSync(path, 'r')
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
+    if (!fstatSync(fd).isFile()) throw new HoldfastError('not_a_file', 'not a regular file')
     let length = 0
     for (let read = -1; read !== 0 && length < buffer.length; length += read) read = readSync(fd, buffer, length, buffer.length - length, null)
     return length > bytesMax ? undefined : buffer.subarray(0, length)

@@ -90,7 +90,7 @@ describe('showing', () => {
         const { config } = parse(JSON.stringify(given))
         expect(parse(showConfigText({ config })).config).toEqual(config)
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     )
   })
 })

@@ -22,6 +22,8 @@ export const yamlLimits = {
   nodesMax: 50_000,
   /** Broken syntax breaks what follows it, too; more would only confuse. */
   syntaxProblemsMax: 3,
+  /** What is broken more often is not YAML at all; the rest is not read. */
+  syntaxErrorsMax: 100,
 } as const
 
 /** A map, a list and a key are up to three entries on the parser's stack. */
@@ -78,8 +80,12 @@ function compose(masked: string, lines: LineCounter): Document.Parsed {
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, prettyErrors: false, logLevel: 'silent', lineCounter: lines })
   function* tokens(): ReturnType<Parser['end']> {
     let count = 0
+    let errors = 0
     for (const lexeme of new Lexer().lex(masked)) {
-      yield* parser.next(lexeme)
+      for (const token of parser.next(lexeme)) {
+        yield token
+        if (token.type === 'error' && ++errors === yamlLimits.syntaxErrorsMax) return
+      }
       if (parser.stack.length > parserStackMax) {
         throw new Refusal(parser.offset, parser.offset + 1, { message: `is nested deeper than ${yamlLimits.depthMax} levels` })
       }

@@ -24,6 +24,12 @@ function write(name: string, content: string | Uint8Array): string {
   return file
 }
 
+function pipe(name: string): string {
+  const file = path.join(directory, name)
+  execFileSync('sh', ['-c', 'mkfifo "$0"', file])
+  return file
+}
+
 function thrown(action: () => unknown): unknown {
   try {
     action()
@@ -63,7 +69,8 @@ describe('what cannot be read', () => {
     ['a missing file', 'config_not_found', () => 'missing.yml'],
     ['a directory', 'config_unreadable', () => '.'],
     ['a file that is too large', 'config_invalid', () => write('large.yml', `#${'x'.repeat(1_048_576)}`)],
-    ['a device without end', 'config_invalid', () => '/dev/zero'],
+    ['a device without end', 'config_unreadable', () => '/dev/zero'],
+    ['a pipe that nobody writes to', 'config_unreadable', () => pipe('pipe.yml')],
     ['a file in another encoding', 'config_invalid', () => write('latin.yml', Uint8Array.of(0x6e, 0x3a, 0x20, 0xe4, 0x0a))],
     ['an empty file', 'config_invalid', () => write('empty.yml', '')],
   ])('%s is %s', (_, code, file) => {
@@ -97,7 +104,7 @@ describe('secret files', () => {
     expect(problem('missing')).toContain('the file keys/missing cannot be read: ENOENT')
     expect(problem('loop')).toContain('the file keys/loop cannot be read: ELOOP')
     expect(problem('binary')).toContain('the file keys/binary cannot be read')
-    expect(problem('')).toContain('cannot be read: EISDIR')
+    expect(problem('')).toContain('cannot be read: not a regular file')
   })
 })
 

@@ -52,8 +52,9 @@ function checkStatic(path: string, service: Service, report: Report): void {
   }
   const seen = new Set<string>()
   service.endpoints?.forEach((endpoint, index) => {
-    if (endpoint?.address === undefined) return
-    const text = addressText(endpoint.address)
+    const address = whole(endpoint?.address)
+    if (address === undefined) return
+    const text = addressText(address)
     if (seen.has(text)) report.problem(`${path}.endpoints[${index}]`, { message: `${text} is given twice`, hint: 'use a weight to give it more traffic' })
     seen.add(text)
   })
@@ -185,8 +186,8 @@ function checkSockets(settings: NonNullable<Draft<Settings>>, services: Services
   })
   for (const [name, service] of Object.entries(services)) {
     service?.endpoints?.forEach((endpoint, index) => {
-      const address = endpoint?.address
-      const listener = address?.host === undefined || address.port === undefined ? undefined : listeners.find((one) => loops(one, address as Address))
+      const address = whole(endpoint?.address)
+      const listener = address && listeners.find((one) => loops(one, address))
       if (listener !== undefined) {
         const path = `services.${name}.endpoints[${index}]`
         report.problem(path, { message: `would send requests back to ${listener.path.replace(/\.port$/, '')}`, hint: 'give the address of the server itself' })
@@ -211,8 +212,12 @@ function plainHost(host: string): string {
   return host === 'localhost' ? '127.0.0.1' : host
 }
 
-function addressText({ host, port }: { readonly host?: string | undefined; readonly port?: number | undefined }): string {
-  return `${host?.includes(':') === true ? `[${host}]` : (host ?? '')}:${port ?? ''}`
+function addressText({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function whole(address: Draft<Address>): Address | undefined {
+  return address?.host === undefined || address.port === undefined ? undefined : { host: address.host, port: address.port }
 }
 
 function unknownName(what: string, name: string, known: readonly string[]): Complaint {

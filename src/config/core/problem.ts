@@ -62,7 +62,7 @@ export function problemLine({ place, path, message, hint }: Problem): string {
 
 /** The one error of this room for a configuration that cannot be used: code `config_invalid`, details `{ problems }`. */
 export function configInvalid(label: string, found: readonly Problem[]): HoldfastError {
-  const problems = found.slice(0, problemsMax).toSorted(byPlace)
+  const problems = found.toSorted(byPlace).slice(0, problemsMax)
   const [first] = problems
   const rest = found.length - 1
   const message = `cannot use the configuration: ${first === undefined ? `${label} is not valid` : problemLine(first)}${rest > 0 ? ` (and ${count(rest, 'more problem')})` : ''}`
