@@ -413,7 +413,7 @@ export class Supervisor implements Component {
         return
       case 'exited':
         // Before anything else: from this tick on nobody may send a request there.
-        this.#gone(id)
+        this.#gone(id, event.how)
         this.#tell(id, { type: 'exited', exit: event.examine() })
         return
       case 'groupGone':
@@ -431,8 +431,8 @@ export class Supervisor implements Component {
     this.#tell(id, { type: 'spawned' })
   }
 
-  #gone(id: string): void {
-    if (this.#routed.delete(id)) this.#deps.router.gone(this.#instances.routed(id), 'its process has exited')
+  #gone(id: string, how: string): void {
+    if (this.#routed.delete(id)) this.#deps.router.gone(this.#instances.routed(id), how)
   }
 
   // --- what the fleet says
@@ -483,7 +483,7 @@ export class Supervisor implements Component {
         this.#runtime.kill(id)
         return
       case 'gone':
-        this.#gone(id)
+        this.#gone(id, 'exit')
         return
       case 'awaitGroup':
         this.#runtime.awaitGroup(id)

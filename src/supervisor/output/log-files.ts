@@ -95,8 +95,9 @@ export class LogFiles implements Output {
     }
   }
 
+  /** undefined: it has not been written. */
   stat(service: string, id: string, stream: LogStream): Stats | undefined {
-    return statSync(this.path(service, id, stream), { throwIfNoEntry: false })
+    return statIfThere(this.path(service, id, stream))
   }
 
   stderrTail(service: string, id: string, lines: number): readonly string[] {
@@ -144,7 +145,7 @@ export class LogFiles implements Output {
     for (const name of listNames(this.folder(service))) {
       const id = /^(.+)\.(?:stdout|stderr)\.log$/.exec(name)?.[1]
       if (id === undefined) continue
-      const at = statSync(join(this.folder(service), name), { throwIfNoEntry: false })?.mtimeMs ?? 0
+      const at = statIfThere(join(this.folder(service), name))?.mtimeMs ?? 0
       writtenAt.set(decodeURIComponent(id), Math.max(at, writtenAt.get(decodeURIComponent(id)) ?? 0))
     }
     return [...writtenAt].map(([id, at]) => ({ id, writtenAt: at })).sort((a, b) => b.writtenAt - a.writtenAt)
@@ -167,6 +168,15 @@ export class LogFiles implements Output {
   }
 }
 
+export function statIfThere(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch {
+    // A folder on the way is missing, closed or no folder: then there is no such file either.
+    return undefined
+  }
+}
+
 function listNames(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -178,7 +188,7 @@ function listNames(folder: string): string[] {
 
 /** The last lines of a file, oldest first; none when there is no such file. */
 function tailOf(path: string): string[] {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const size = statIfThere(path)?.size ?? 0
   const text = readRange(path, Math.max(0, size - tailBytesMax), tailBytesMax).toString('utf8')
   const lines = text.split('\n').map((line) => line.replace(/\r$/, '').slice(0, tailLineCharsMax))
   if (lines.at(-1) === '') lines.pop()

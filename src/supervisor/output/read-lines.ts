@@ -1,6 +1,5 @@
 /** Reads the lines of one raw file backwards from its end, so that the last hundred of a large file cost little. */
-import { statSync } from 'node:fs'
-import { readRange } from './log-files.ts'
+import { readRange, statIfThere } from './log-files.ts'
 import { readMarks, timeOf } from './time-index.ts'
 
 export interface TimedLine {
@@ -15,7 +14,7 @@ export const lineBytesMax = 64 * 1024
 
 /** Newest first; the caller stops when it has enough. */
 export function* linesFromEnd(path: string, timesPath: string): Generator<TimedLine> {
-  const stat = statSync(path, { throwIfNoEntry: false })
+  const stat = statIfThere(path)
   if (!stat) return
   const marks = readMarks(timesPath)
   for (const { bytes, end } of piecesFromEnd(path, stat.size)) {

@@ -38,7 +38,13 @@ export type RuntimeEvent =
   | { readonly type: 'probePassed'; readonly id: string; readonly host: string }
   | { readonly type: 'diagnosed'; readonly id: string; readonly reason: string }
   /** `examine` gathers the evidence: it comes after the routing has been told, for it takes time. */
-  | { readonly type: 'exited'; readonly id: string; readonly examine: () => ProcessExit }
+  | {
+      readonly type: 'exited'
+      readonly id: string
+      /** `exit signal=SIGKILL`: for answers to clients. */
+      readonly how: string
+      readonly examine: () => ProcessExit
+    }
   | { readonly type: 'groupGone'; readonly id: string }
 
 export interface Runtime {

@@ -258,7 +258,8 @@ export class ProcessRuntime implements Runtime {
     if (!watched || watched.ended) return
     watched.ended = true
     watched.probe?.[Symbol.dispose]()
-    this.onEvent({ type: 'exited', id, examine: () => this.#examine(watched, code, signal, lost) })
+    const how = lost ? 'exit' : signal === undefined ? `exit code=${code ?? '?'}` : `exit signal=${signal}`
+    this.onEvent({ type: 'exited', id, how, examine: () => this.#examine(watched, code, signal, lost) })
   }
 
   #examine({ instance, ready }: Watched, code: number | undefined, signal: string | undefined, lost: boolean): ProcessExit {
