@@ -13,12 +13,16 @@ export interface ErrorAnswer {
 const statusByCode: Readonly<Record<string, number>> = {
   invalid_input: 400,
   config_invalid: 400,
+  config_not_found: 400,
+  config_unreadable: 400,
   credential_in_query: 400,
   unauthorized: 401,
   forbidden: 403,
   host_not_allowed: 403,
   not_found: 404,
   conflict: 409,
+  store_conflict: 409,
+  store_limit: 409,
   stale: 412,
   precondition_failed: 412,
   rate_limited: 429,
@@ -27,6 +31,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   not_ready: 503,
   too_many_streams: 503,
   store_unavailable: 503,
+  proxy_unreachable: 503,
+  log_unwritable: 503,
   disk_full: 503,
 }
 

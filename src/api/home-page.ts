@@ -1,6 +1,6 @@
 /**
- * The page at `/`: says where things are, and takes the one-time login code that `up` prints out of the address (after the #,
- * so that it never travels in a request line) and exchanges it for a token to use in the documentation.
+ * The page at `/`: says where things are, takes the one-time login code that `up` prints out of the address (`#login=`, which
+ * never travels in a request line, or `?login=`), and exchanges it for a token to use in the documentation.
  */
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
@@ -15,7 +15,7 @@ const style = `
 `
 
 const script = `
-  const code = new URLSearchParams(location.hash.slice(1)).get('login')
+  const code = new URLSearchParams(location.hash.slice(1) || location.search).get('login')
   const said = document.getElementById('login')
   if (code) {
     history.replaceState(null, '', location.pathname)
