@@ -14,8 +14,9 @@ export type UpProgress =
 /** Everything that can take traffic does. */
 export interface Serving {
   readonly kind: 'serving'
-  /** With a login code that works once. */
+  /** With a login code that works once (`?login=…`), or without one. */
   readonly dashboardUrl: string
+  /** Without a path: `http://127.0.0.1:3006`. */
   readonly apiUrl: string
   readonly listeners: readonly { readonly name: string; readonly url: string }[]
   /** An address that a service answers a GET at; undefined when no service has a route. */

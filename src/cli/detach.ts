@@ -116,7 +116,7 @@ function describe({ out }: CommandContext, { url, overview }: ServingNow, logFil
   const serving = {
     kind: 'serving',
     dashboardUrl: url,
-    apiUrl: `${url}/api/docs`,
+    apiUrl: url,
     listeners: overview.listeners,
     exampleUrl: undefined,
     adopted: 0,

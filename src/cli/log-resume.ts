@@ -1,19 +1,20 @@
 /**
  * Where to go on after a lost connection without a gap and without saying a line twice: from the millisecond of the last
- * line shown, leaving out the lines of that millisecond that were shown before.
+ * line shown, leaving out the lines of that millisecond that were shown before. (Times of lines may have fractions; the
+ * API is asked in whole milliseconds.)
  */
 import type { LogLine } from '../app/operations.ts'
 
 export class LogResume {
-  #newest: number | undefined
+  #newestMs: number | undefined
   /** Lines shown of the newest millisecond, and how many of each. */
   #shown = new Map<string, number>()
   /** Those of them that may come again. */
   #expected = new Map<string, number>()
 
-  /** Wall time in milliseconds to ask from; undefined before the first line. */
+  /** Wall time in whole milliseconds to ask from; undefined before the first line. */
   get since(): number | undefined {
-    return this.#newest
+    return this.#newestMs
   }
 
   /** A new connection begins at `since`. */
@@ -25,11 +26,12 @@ export class LogResume {
   isNew(line: LogLine): boolean {
     const key = JSON.stringify([line.time, line.instance, line.stream, line.text])
     if (takeOne(this.#expected, key)) return false
-    if (this.#newest === undefined || line.time > this.#newest) {
-      this.#newest = line.time
+    const at = Math.floor(line.time)
+    if (this.#newestMs === undefined || at > this.#newestMs) {
+      this.#newestMs = at
       this.#shown = new Map()
     }
-    if (line.time === this.#newest) this.#shown.set(key, (this.#shown.get(key) ?? 0) + 1)
+    if (at === this.#newestMs) this.#shown.set(key, (this.#shown.get(key) ?? 0) + 1)
     return true
   }
 }

@@ -115,8 +115,8 @@ export function renderServing(
 ): string {
   const rows: (readonly [string, string])[] = [
     ...serving.listeners.map(({ name, url }) => [serving.listeners.length > 1 ? `balancer ${name}` : 'balancer', url] as const),
-    ['dashboard', `${serving.dashboardUrl}  ${paint('dim', '(works once)')}`],
-    ['API', serving.apiUrl],
+    ['dashboard', `${serving.dashboardUrl}${serving.dashboardUrl.includes('login=') ? `  ${paint('dim', '(works once)')}` : ''}`],
+    ['API', `${serving.apiUrl}/api/docs`],
     ...(serving.exampleUrl === undefined ? [] : [['try it', `curl ${serving.exampleUrl}`] as const]),
     ['stop it', stop],
   ]

@@ -84,7 +84,7 @@ const whole: readonly UpProgress[] = [
   {
     kind: 'serving',
     dashboardUrl: 'http://127.0.0.1:3006/?login=abc',
-    apiUrl: 'http://127.0.0.1:3006/api/docs',
+    apiUrl: 'http://127.0.0.1:3006',
     listeners: [{ name: 'web', url: 'http://127.0.0.1:8080' }],
     exampleUrl: 'http://127.0.0.1:8080/',
     adopted: 0,
