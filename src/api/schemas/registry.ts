@@ -109,6 +109,7 @@ export const proxySchema = z
         parkedTotal: z.number(),
         shed: z.number(),
         tunnels: z.number(),
+        lateSends: z.number().describe('Endpoints to which something was sent later than 1 ms after the exit of their process.'),
         requestBytes: z.number(),
         responseBytes: z.number(),
         duration: histogramSchema.describe('Microseconds; log-linear buckets, [index, count].'),
