@@ -32,17 +32,17 @@ export class ParkingLot<R> {
     return this.#bytes
   }
 
-  /** Takes the request in, or says no because a limit is reached. A request that was released and must wait again keeps its deadline and goes to the front. */
+  /** Takes the request in, or says no because a limit is reached. A request that was released and must wait again keeps its deadline, and with it its place. */
   park(request: R, bytes: number, now: number, limits: ParkingLimits, earlierDeadline?: number): { readonly deadline: number } | undefined {
     if (this.#waiting.size >= limits.requests || this.#bytes + bytes > limits.bytes) return undefined
     const deadline = earlierDeadline ?? now + limits.timeoutMs
     if (deadline <= now) return undefined
-    if (earlierDeadline === undefined) this.#waiting.set(request, { bytes, deadline })
-    else {
-      const others = [...this.#waiting]
-      this.#waiting.clear()
-      this.#waiting.set(request, { bytes, deadline })
-      for (const [other, entry] of others) this.#waiting.set(other, entry)
+    const behind = earlierDeadline === undefined ? [] : [...this.#waiting].filter(([, entry]) => entry.deadline > deadline)
+    this.#waiting.set(request, { bytes, deadline })
+    // Those who came later go behind again, in their order.
+    for (const [other, entry] of behind) {
+      this.#waiting.delete(other)
+      this.#waiting.set(other, entry)
     }
     this.#bytes += bytes
     return { deadline }

@@ -37,8 +37,10 @@ export const rescuesMax = 2
 export function mayResend(failure: Failure, attempted: Attempted): boolean {
   switch (failure.kind) {
     case 'notConnected':
-    case 'notReceived':
       return attempted.replayable
+    case 'notReceived':
+      // An endpoint that takes connections and drops them at once would otherwise be asked without end.
+      return attempted.replayable && attempted.resent < rescuesMax
     case 'staleConnection':
     case 'died': {
       if (!attempted.idempotent || !attempted.replayable || attempted.attemptsMax === 0) return false

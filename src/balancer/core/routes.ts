@@ -11,8 +11,13 @@ export interface Route<S> {
   readonly stripPath: boolean
 }
 
+/** Routes exist for the host and path, but only for other methods: these. */
+export interface MethodNotAllowed {
+  readonly allowed: readonly string[]
+}
+
 /** What a look-up found: a route, or why there is none. */
-export type RouteMatch<S> = Route<S> | 'noRoute' | 'methodNotAllowed'
+export type RouteMatch<S> = Route<S> | MethodNotAllowed | 'noRoute'
 
 interface Candidate<S> extends Route<S> {
   readonly methods: ReadonlySet<string> | undefined
@@ -59,15 +64,16 @@ export class ListenerRoutes<S> {
 
   /** `host`: lower case without port; `path`: normalised, without query. */
   find(host: string, path: string, method: string): RouteMatch<S> {
-    let refused = false
+    let allowed: Set<string> | undefined
     for (const table of this.#tables(host)) {
       for (const candidate of table.candidates) {
         if (!matchesPrefix(path, candidate.path)) continue
         if (candidate.methods === undefined || candidate.methods.has(method)) return candidate
-        refused = true
+        allowed ??= new Set()
+        for (const each of candidate.methods) allowed.add(each)
       }
     }
-    return refused ? 'methodNotAllowed' : 'noRoute'
+    return allowed === undefined ? 'noRoute' : { allowed: [...allowed] }
   }
 
   *#tables(host: string): Iterable<HostTable<S>> {
@@ -109,12 +115,16 @@ export function routingPath(target: string): string {
   return `/${segments.join('/')}${directory && segments.length > 0 ? '/' : ''}`
 }
 
-/** The target without the prefix of its route; a target that spells the prefix differently is forwarded in normal form. */
+/** A path that names another place than its letters say: dot segments (also percent-encoded) or doubled slashes. */
+const indirect = /\/\/|\/(?:\.|%2e){1,2}(?:\/|$)/i
+
+/** The target without the prefix of its route. A target that spells the prefix differently, or leaves it and comes back, is forwarded in normal form. */
 export function strippedTarget(target: string, prefix: string): string {
   if (prefix === '/') return target
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)
-  const rest = (path.startsWith(prefix) ? path : routingPath(target)).slice(prefix.endsWith('/') ? prefix.length - 1 : prefix.length)
+  const literal = matchesPrefix(path, prefix) && !indirect.test(path)
+  const rest = (literal ? path : routingPath(target)).slice(prefix.endsWith('/') ? prefix.length - 1 : prefix.length)
   return `${rest.startsWith('/') ? '' : '/'}${rest}${query < 0 ? '' : target.slice(query)}`
 }
 

@@ -6,7 +6,7 @@
  * Canonical bytes pass as they came, as one run per read. What is not canonical is mended on the way: chunk
  * extensions are dropped, leading zeros too; forbidden trailer fields are left out. Anything malformed ends in `failed`.
  */
-import { CR, HTAB, hexDigit, latin1, LF, SP, text } from './bytes.ts'
+import { CR, HTAB, hexDigit, latin1, LF, text } from './bytes.ts'
 import { Field, isHopByHop } from './fields.ts'
 import { fieldKind, fieldStride, Head, nameEnd, nameStart, parseFields, valueEnd, valueStart } from './head.ts'
 
@@ -93,7 +93,7 @@ export class ChunkedBody {
           if (this.#digits === 0) return this.#fail(i)
           const byte = buffer[i]
           if (byte === CR) this.#state = 'sizeEnd'
-          else if (byte === 59 || byte === SP || byte === HTAB) this.#state = 'extension'
+          else if (byte === 59) this.#state = 'extension'
           else return this.#fail(i)
           i++
           break
@@ -166,6 +166,8 @@ export class ChunkedBody {
     }
     const before = this.#trailers?.length ?? 0
     const all = this.#trailers ? Buffer.concat([this.#trailers, buffer.subarray(start, end)]) : Buffer.from(buffer.subarray(start, end))
+    // One object serves every body of the process: nothing of the trailers before may be left in it.
+    trailerHead.reset()
     const stop = parseFields(all, 0, 0, all.length, trailerBytesMax, trailerHead)
     if (stop < 0 || trailerHead.contentLength >= 0 || trailerHead.chunked) return this.#fail(start)
     if (stop === 0) {
