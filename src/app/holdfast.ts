@@ -13,10 +13,9 @@ import { ApiServer, MetricsServer } from '../api/index.ts'
 import { ProxyClient, type ProxyIdentity, type ProxySignal } from '../balancer/index.ts'
 import { loadConfig, parseConfig, problemsOf, type Config, type LoadedConfig } from '../config/index.ts'
 import { diffConfig, type ConfigDifference } from '../config/index.ts'
-import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
+import { codeOf, messageOf } from '../kernel/errors.ts'
 import { makePrivateDirectory, writeFileAtomic } from '../kernel/files.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
-import { ms } from '../kernel/time.ts'
 import { PrometheusMetrics } from '../metrics/index.ts'
 import type { ServiceStatus } from '../registry/types.ts'
 import { SqliteEventLog, SqliteStore, StateFile, type SetAside } from '../store/index.ts'
@@ -114,7 +113,14 @@ export class Holdfast {
     })
     this.operations = new LiveOperations(this, metrics, options.version)
     const log = this.#log.logger
-    this.#api = new ApiServer({ operations: this.operations, access: this.access, events: { sink: this.events }, config, log, version: options.version })
+    this.#api = new ApiServer({
+      operations: this.operations,
+      access: this.access,
+      events: { sink: this.events },
+      config,
+      log,
+      version: options.version,
+    })
     this.#metricsServer = new MetricsServer({ operations: this.operations, config, log })
   }
 
@@ -146,7 +152,8 @@ export class Holdfast {
     try {
       await this.#start()
     } catch (error) {
-      for (const undo of this.#undo.splice(0).reverse()) await Promise.resolve(undo()).catch((cause: unknown) => this.#log.logger.error({ err: cause }, 'undoing a failed start'))
+      for (const undo of this.#undo.splice(0).reverse())
+        await Promise.resolve(undo()).catch((cause: unknown) => this.#log.logger.error({ err: cause }, 'undoing a failed start'))
       await this.#log.close()
       throw error
     }
@@ -163,7 +170,11 @@ export class Holdfast {
     await this.#eventLog.start()
     this.#undo.push(() => this.#eventLog.stop(stopSoon()))
     for (const { file, reason } of this.#setAside) {
-      this.events.emit('store.setAside', { message: `the state store was damaged and has been set aside as ${file}: ${reason}`, level: 'critical', data: { file, reason } })
+      this.events.emit('store.setAside', {
+        message: `the state store was damaged and has been set aside as ${file}: ${reason}`,
+        level: 'critical',
+        data: { file, reason },
+      })
       this.#options.onWarning(`the state store was damaged (${reason}); it was set aside as ${file} and a new one begun`)
     }
     await this.access.start()
@@ -296,7 +307,7 @@ export class Holdfast {
   }
 
   #refused(error: unknown, actor: Actor): void {
-    const problems = problemsOf(error)?.map((problem) => problem.message) ?? [messageOf(error)]
+    const problems = codeOf(error) === 'config_invalid' ? problemsOf(error).map((problem) => problem.message) : [messageOf(error)]
     this.events.emit('config.refused', {
       message: `a changed configuration was refused and nothing changed: ${problems[0] ?? ''}`,
       level: 'error',
@@ -329,12 +340,20 @@ export class Holdfast {
         this.events.emit('proxy.workerExited', {
           message: `a proxy worker (pid ${signal.pid}) ended ${signal.signal === undefined ? `with code ${signal.code ?? '?'}` : `by ${signal.signal}`}; another takes its place`,
           level: 'error',
-          data: { pid: signal.pid, ...(signal.code !== undefined && { code: signal.code }), ...(signal.signal !== undefined && { signal: signal.signal }) },
+          data: {
+            pid: signal.pid,
+            ...(signal.code !== undefined && { code: signal.code }),
+            ...(signal.signal !== undefined && { signal: signal.signal }),
+          },
         })
         return
       case 'disconnected':
         if (this.#stopping) return
-        this.events.emit('proxy.disconnected', { message: `the connection to the balancer broke: ${signal.reason}`, level: 'error', data: { reason: signal.reason } })
+        this.events.emit('proxy.disconnected', {
+          message: `the connection to the balancer broke: ${signal.reason}`,
+          level: 'error',
+          data: { reason: signal.reason },
+        })
         return
       case 'connected':
         this.events.emit(signal.adopted ? 'proxy.adopted' : 'proxy.started', {
@@ -354,7 +373,12 @@ export class Holdfast {
     }
     const address = endpoint
     if (signal.type === 'endpointUnhealthy') {
-      this.events.emit('endpoint.unhealthy', { message: `${address} of ${service} is unhealthy: ${signal.reason}`, level: 'warning', service, data: { address, reason: signal.reason } })
+      this.events.emit('endpoint.unhealthy', {
+        message: `${address} of ${service} is unhealthy: ${signal.reason}`,
+        level: 'warning',
+        service,
+        data: { address, reason: signal.reason },
+      })
     } else this.events.emit('endpoint.recovered', { message: `${address} of ${service} is healthy again`, service, data: { address } })
   }
 
@@ -443,4 +467,3 @@ function withoutRestartKeys(before: Config, next: Config): Config {
   const cluster = { ...next.cluster, workers: before.cluster.workers }
   return { ...next, api, data, log, metrics, region, name, cluster, access: before.access }
 }
-

@@ -41,7 +41,16 @@ export class LeftoverStopper {
     const events = new EventBus({ log: new MemoryEventLog(), clock, region, newId, onListenerError: keep, onLogError: keep })
     await store.start()
     const logDirectory = join(data, 'logs', 'services')
-    const supervisor = new Supervisor({ clock, random: systemRandom, store, events, router: noRouting, directory: data, logDirectory, onProblem: keep })
+    const supervisor = new Supervisor({
+      clock,
+      random: systemRandom,
+      store,
+      events,
+      router: noRouting,
+      directory: data,
+      logDirectory,
+      onProblem: keep,
+    })
     await supervisor.start()
     stopped += supervisor.apply([]).adopted
     const longest = Math.max(10_000, ...Object.values(services).map(({ stop }) => stop.timeout))

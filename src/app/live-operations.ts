@@ -63,7 +63,9 @@ export class LiveOperations implements Operations {
 
   applyConfig({ text, actor, ifMatch }: { text?: string; actor: Actor; ifMatch?: string }): Promise<readonly ConfigChange[]> {
     if (ifMatch !== undefined && ifMatch !== this.configTag()) {
-      return Promise.reject(new HoldfastError('stale', 'the configuration has changed since it was read', { hint: 'read it again, and apply your change to that' }))
+      return Promise.reject(
+        new HoldfastError('stale', 'the configuration has changed since it was read', { hint: 'read it again, and apply your change to that' }),
+      )
     }
     return this.#holdfast.applyConfig(text, actor)
   }
@@ -110,7 +112,9 @@ export class LiveOperations implements Operations {
     const service = this.config().services[name]
     if (service) return service
     const known = Object.keys(this.config().services).join(', ')
-    throw new HoldfastError('unknown_service', `looked for service ${name}, found no such service`, { hint: known === '' ? 'there are none' : `there are: ${known}` })
+    throw new HoldfastError('unknown_service', `looked for service ${name}, found no such service`, {
+      hint: known === '' ? 'there are none' : `there are: ${known}`,
+    })
   }
 
   #status(service: ServiceConfig): ServiceStatus {
@@ -132,7 +136,13 @@ export class LiveOperations implements Operations {
 
   #endpointStatus(view: EndpointView, service: string): EndpointStatus {
     const { traffic, routing } = this.#holdfast
-    return endpointStatus(view, service, traffic.latest?.endpoints[view.id], traffic.endpoint(view.id), routing.isAdmitted(view.id) ? view.id : undefined)
+    return endpointStatus(
+      view,
+      service,
+      traffic.latest?.endpoints[view.id],
+      traffic.endpoint(view.id),
+      routing.isAdmitted(view.id) ? view.id : undefined,
+    )
   }
 
   // --- actions ----------------------------------------------------------------------------------------------------
@@ -148,7 +158,12 @@ export class LiveOperations implements Operations {
       cause: actor.cause,
       data: { from, to: instances, trigger: 'manual', reason, actor: actor.name },
     })
-    return scalingRecord({ id, service: name, time: this.#holdfast.clock.wallTime(), data: { from, to: instances, trigger: 'manual', reason, actor: actor.name } })
+    return scalingRecord({
+      id,
+      service: name,
+      time: this.#holdfast.clock.wallTime(),
+      data: { from, to: instances, trigger: 'manual', reason, actor: actor.name },
+    })
   }
 
   scalingEvents(limit: number): readonly ScalingRecord[] {
@@ -204,7 +219,12 @@ export class LiveOperations implements Operations {
     const names = target === 'all' ? Object.keys(this.config().services) : [this.#serviceConfig(target.service).name]
     await this.#switch((switches) => ({ ...switches, maintenanceServices: toggled(switches.maintenanceServices, names, enabled) }))
     for (const service of names) {
-      events.emit('service.maintenanceChanged', { message: `${actor.name}: ${service} ${word}`, service, cause: actor.cause, data: { enabled, actor: actor.name } })
+      events.emit('service.maintenanceChanged', {
+        message: `${actor.name}: ${service} ${word}`,
+        service,
+        cause: actor.cause,
+        data: { enabled, actor: actor.name },
+      })
     }
   }
 
@@ -215,7 +235,8 @@ export class LiveOperations implements Operations {
       if (this.endpoints().some((endpoint) => staticEndpointId(endpoint.host, endpoint.port) === id)) {
         throw new HoldfastError('conflict', `tried to add ${id} to ${target.name}: it is an endpoint already`)
       }
-      if (switches.added.length >= addedEndpointsMax) throw new HoldfastError('conflict', `tried to add ${id}: there are ${addedEndpointsMax} added endpoints already`)
+      if (switches.added.length >= addedEndpointsMax)
+        throw new HoldfastError('conflict', `tried to add ${id}: there are ${addedEndpointsMax} added endpoints already`)
       const configured = target.source.kind === 'static' && target.source.endpoints.some((each) => staticEndpointId(each.host, each.port) === id)
       if (configured) return { ...switches, removed: switches.removed.filter((each) => each !== id) }
       return { ...switches, added: [...switches.added, { id, service: target.name, host, port, weight }] }
@@ -234,7 +255,10 @@ export class LiveOperations implements Operations {
     const services = Object.values(this.config().services)
     const [only, ...more] = services.filter(({ source }) => source.kind === 'static')
     const service = only !== undefined && more.length === 0 ? only : services[0]
-    if (!service) throw new HoldfastError('invalid_input', 'tried to add a server: there is no service to add it to', { hint: 'add a service to the configuration first' })
+    if (!service)
+      throw new HoldfastError('invalid_input', 'tried to add a server: there is no service to add it to', {
+        hint: 'add a service to the configuration first',
+      })
     return service
   }
 
@@ -310,8 +334,7 @@ export class LiveOperations implements Operations {
     return this.#metrics.text()
   }
 
-  down({ actor }: { actor: Actor }): Promise<void> {
-    void actor
+  down(): Promise<void> {
     this.#holdfast.orderDown()
     return Promise.resolve()
   }

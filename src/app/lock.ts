@@ -75,7 +75,11 @@ function readOwner(path: string): Owner | undefined {
 }
 
 function alreadyRunning(dataDir: string, pid: number | undefined): HoldfastError {
-  return new HoldfastError('already_running', `the data directory ${dataDir} is in use by ${pid === undefined ? 'another control process' : `pid ${pid}`}`, {
-    hint: 'use its "holdfast" commands, stop it with "holdfast down", or give this one another directory under data',
-  })
+  return new HoldfastError(
+    'already_running',
+    `the data directory ${dataDir} is in use by ${pid === undefined ? 'another control process' : `pid ${pid}`}`,
+    {
+      hint: 'use its "holdfast" commands, stop it with "holdfast down", or give this one another directory under data',
+    },
+  )
 }

@@ -4,6 +4,7 @@ import { pino, type Logger } from 'pino'
 import { createStream, type RotatingFileStream } from 'rotating-file-stream'
 import type { LogConfig } from '../config/types.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
+import { systemClock } from '../kernel/system.ts'
 
 /** A day's file is cut before it grows beyond this. */
 const fileSizeMax = '64M'
@@ -17,7 +18,7 @@ export interface Log {
 const twoDigits = (n: number): string => String(n).padStart(2, '0')
 
 function fileName(time: number | Date | null, index?: number): string {
-  const date = time === null ? new Date() : new Date(time)
+  const date = new Date(time ?? systemClock.wallTime())
   const day = `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`
   return index === undefined || index <= 1 ? `combined-${day}.log` : `combined-${day}.${index}.log`
 }
@@ -45,7 +46,10 @@ export function openLog({ level, directory }: LogConfig, onError: (error: Error)
   stream.on('error', onError)
   stream.on('warning', onError)
   return {
-    logger: pino({ level, base: { pid: process.pid }, redact: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie'] }, stream),
+    logger: pino(
+      { level, base: { pid: process.pid }, redact: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie'] },
+      stream,
+    ),
     close: () =>
       new Promise((resolve) => {
         stream.end(() => {

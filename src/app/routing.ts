@@ -198,7 +198,11 @@ export class Routing implements Router {
       timeoutMs: resilience.timeout,
       connectTimeoutMs: resilience.connectTimeout,
       retries: resilience.retries,
-      parking: resilience.parking && { timeoutMs: resilience.parking.timeout, requests: resilience.parking.requests, bytes: resilience.parking.bytes },
+      parking: resilience.parking && {
+        timeoutMs: resilience.parking.timeout,
+        requests: resilience.parking.requests,
+        bytes: resilience.parking.bytes,
+      },
       // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
       managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,
       coming: supervised && (expected?.coming ?? true),
@@ -232,11 +236,14 @@ export class Routing implements Router {
       }
     }
     for (const { instance, draining } of this.#admitted.values()) {
-      if (instance.service === name) views.push({ id: instance.id, host: instance.host, port: instance.port, weight: 1, state: draining ? 'draining' : 'active' })
+      if (instance.service === name)
+        views.push({ id: instance.id, host: instance.host, port: instance.port, weight: 1, state: draining ? 'draining' : 'active' })
     }
     for (const { id, service, host, port, weight } of this.#switches.added) {
       if (service === name) views.push({ id, host, port, weight, state: 'active' })
     }
-    return views.map((view) => (view.state === 'active' && this.#switches.maintenanceEndpoints.includes(view.id) ? { ...view, state: 'maintenance' } : view))
+    return views.map((view) =>
+      view.state === 'active' && this.#switches.maintenanceEndpoints.includes(view.id) ? { ...view, state: 'maintenance' } : view,
+    )
   }
 }

@@ -7,7 +7,7 @@ import { startTicksOf } from '../kernel/process-identity.ts'
 import { controlFilePath, type ControlFile } from './control-file.ts'
 import { Holdfast } from './holdfast.ts'
 import { lockDataDirectory } from './lock.ts'
-import type { LeftoverOptions, RunOptions, Serving, UpProgress } from './progress.ts'
+import type { LeftoverOptions, RunOptions, Serving } from './progress.ts'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 

@@ -17,7 +17,9 @@ export async function saveSwitches(store: StateStore, switches: Switches): Promi
 export function pruneSwitches(switches: Switches, config: Config): Switches {
   const services = new Set(Object.keys(config.services))
   const configured = new Set(
-    Object.values(config.services).flatMap(({ source }) => (source.kind === 'static' ? source.endpoints.map(({ host, port }) => staticEndpointId(host, port)) : [])),
+    Object.values(config.services).flatMap(({ source }) =>
+      source.kind === 'static' ? source.endpoints.map(({ host, port }) => staticEndpointId(host, port)) : [],
+    ),
   )
   const added = switches.added.filter(({ service }) => services.has(service))
   const addedIds = new Set(added.map(({ id }) => id))
@@ -26,6 +28,8 @@ export function pruneSwitches(switches: Switches, config: Config): Switches {
     removed: switches.removed.filter((id) => configured.has(id)),
     maintenanceServices: switches.maintenanceServices.filter((name) => services.has(name)),
     // An instance's id is not in the configuration; one that no longer exists simply never matches again.
-    maintenanceEndpoints: switches.maintenanceEndpoints.filter((id) => configured.has(id) || addedIds.has(id) || [...services].some((name) => id.startsWith(`${name}-`))),
+    maintenanceEndpoints: switches.maintenanceEndpoints.filter(
+      (id) => configured.has(id) || addedIds.has(id) || [...services].some((name) => id.startsWith(`${name}-`)),
+    ),
   }
 }

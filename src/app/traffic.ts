@@ -23,10 +23,10 @@ export class Traffic {
 
   service(name: string): ServiceTraffic {
     const now = this.latest?.services[name]
-    if (!now || !this.latest) return emptyServiceTraffic
     const first = this.#readings.first()
-    const before = first?.services[name]
-    const seconds = first ? (this.latest.at - first.at) / 1_000 : 0
+    if (!now || !first) return emptyServiceTraffic
+    const before = first.services[name]
+    const seconds = (this.latest.at - first.at) / 1_000
     const recent = seconds > 0 ? difference(now.duration, before?.duration ?? emptyHistogram) : emptyHistogram
     const requests = now.requests - (before?.requests ?? 0)
     const errors = errorsOf(now) - (before ? errorsOf(before) : 0)

@@ -12,6 +12,7 @@ import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HoldfastError } from '../kernel/errors.ts'
+import { machineNow } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Channel } from './channel.ts'
 import type { RoutingView } from './core/routing-view.ts'
@@ -77,7 +78,7 @@ export class ProxyClient implements Proxy {
   }
 
   gone(endpoint: string, reason: string): void {
-    this.#channel?.send({ type: 'gone', endpoint, reason, exitedAt: Number(process.hrtime.bigint()) / 1e6 })
+    this.#channel?.send({ type: 'gone', endpoint, reason, exitedAt: machineNow() })
   }
 
   async drained(endpoint: string, deadlineMs: number): Promise<{ readonly remaining: number }> {
@@ -132,9 +133,13 @@ export class ProxyClient implements Proxy {
           if (message.protocol !== protocolVersion) {
             channel.close()
             reject(
-              new HoldfastError('proxy_incompatible', `joining the running proxy (pid ${message.pid}) failed: it speaks protocol ${message.protocol}, this is ${protocolVersion}`, {
-                hint: 'run "holdfast down" with the version that started it, then "holdfast up"',
-              }),
+              new HoldfastError(
+                'proxy_incompatible',
+                `joining the running proxy (pid ${message.pid}) failed: it speaks protocol ${message.protocol}, this is ${protocolVersion}`,
+                {
+                  hint: 'run "holdfast down" with the version that started it, then "holdfast up"',
+                },
+              ),
             )
             return
           }
@@ -228,7 +233,8 @@ export class ProxyClient implements Proxy {
 
   #lost(reason: string): void {
     this.#channel = undefined
-    for (const id of [...this.#orders.keys()]) this.#settle(id)?.reject(new HoldfastError('proxy_unreachable', `the connection to the proxy broke: ${reason}`))
+    for (const id of [...this.#orders.keys()])
+      this.#settle(id)?.reject(new HoldfastError('proxy_unreachable', `the connection to the proxy broke: ${reason}`))
     this.#onClosed?.()
     if (this.#closed) return
     for (const listener of this.#signalListeners) listener({ type: 'disconnected', reason })
@@ -242,7 +248,8 @@ export class ProxyClient implements Proxy {
     while (!this.#closed) {
       const identity = await this.join().catch(() => undefined)
       if (identity) {
-        for (const listener of this.#signalListeners) listener({ type: 'connected', ...identity, adopted: identity.adopted && identity.pid === before })
+        for (const listener of this.#signalListeners)
+          listener({ type: 'connected', ...identity, adopted: identity.adopted && identity.pid === before })
         if (this.#view) await this.apply(this.#view).catch(() => undefined)
         return
       }

@@ -14,7 +14,14 @@ export type ControlToPrimary =
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
 
 export type PrimaryToControl =
-  | { readonly type: 'welcome'; readonly protocol: number; readonly pid: number; readonly workers: number; readonly viewVersion: number; readonly startedAt: number }
+  | {
+      readonly type: 'welcome'
+      readonly protocol: number
+      readonly pid: number
+      readonly workers: number
+      readonly viewVersion: number
+      readonly startedAt: number
+    }
   | { readonly type: 'done'; readonly id: number; readonly remaining?: number }
   | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly message: string; readonly hint?: string | undefined }
   | { readonly type: 'signal'; readonly signal: ProxySignal }

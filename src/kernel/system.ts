@@ -48,3 +48,6 @@ export function newId(): string {
   }
   return id
 }
+
+/** Milliseconds on the machine's own monotonic clock: the same for all processes, so that their instants can be compared. */
+export const machineNow = (): number => Number(process.hrtime.bigint()) / 1e6

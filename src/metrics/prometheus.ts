@@ -39,37 +39,101 @@ export class PrometheusMetrics {
     }
     const perEndpoint = (read: (endpoint: ProxyTelemetry['endpoints'][string]) => number): (() => Sample[]) => {
       return () =>
-        telemetry((now) => Object.entries(now.endpoints).map(([endpoint, counts]) => [{ service: counts.service, endpoint }, read(counts)] as const), [])
+        telemetry(
+          (now) => Object.entries(now.endpoints).map(([endpoint, counts]) => [{ service: counts.service, endpoint }, read(counts)] as const),
+          [],
+        )
     }
     this.#gauge('holdfast_build_info', 'Always 1; the version is a label.', ['version'], () => [[{ version: source.version }, 1]])
-    this.#counter('holdfast_requests_total', 'Requests that finished, by status class; aborted: cut, or left by the client.', ['service', 'code'], () =>
-      telemetry(
-        (now) =>
-          Object.entries(now.services).flatMap(([service, { responses }]) => Object.entries(responses).map(([code, count]) => [{ service, code }, count] as const)),
-        [],
-      ),
+    this.#counter(
+      'holdfast_requests_total',
+      'Requests that finished, by status class; aborted: cut, or left by the client.',
+      ['service', 'code'],
+      () =>
+        telemetry(
+          (now) =>
+            Object.entries(now.services).flatMap(([service, { responses }]) =>
+              Object.entries(responses).map(([code, count]) => [{ service, code }, count] as const),
+            ),
+          [],
+        ),
     )
     this.#durations(source)
-    this.#gauge('holdfast_requests_in_flight', 'Requests that have begun and not finished, tunnels included.', ['service'], perService(({ active }) => active))
-    this.#counter('holdfast_request_retries_total', 'Requests sent again after an endpoint failed.', ['service'], perService(({ retried }) => retried))
-    this.#gauge('holdfast_requests_parked', 'Requests that wait for an endpoint now.', ['service'], perService(({ parked }) => parked))
-    this.#counter('holdfast_requests_parked_total', 'Requests that had to wait for an endpoint.', ['service'], perService(({ parkedTotal }) => parkedTotal))
-    this.#counter('holdfast_requests_shed_total', 'Requests refused because too many waited, or one too long.', ['service'], perService(({ shed }) => shed))
+    this.#gauge(
+      'holdfast_requests_in_flight',
+      'Requests that have begun and not finished, tunnels included.',
+      ['service'],
+      perService(({ active }) => active),
+    )
+    this.#counter(
+      'holdfast_request_retries_total',
+      'Requests sent again after an endpoint failed.',
+      ['service'],
+      perService(({ retried }) => retried),
+    )
+    this.#gauge(
+      'holdfast_requests_parked',
+      'Requests that wait for an endpoint now.',
+      ['service'],
+      perService(({ parked }) => parked),
+    )
+    this.#counter(
+      'holdfast_requests_parked_total',
+      'Requests that had to wait for an endpoint.',
+      ['service'],
+      perService(({ parkedTotal }) => parkedTotal),
+    )
+    this.#counter(
+      'holdfast_requests_shed_total',
+      'Requests refused because too many waited, or one too long.',
+      ['service'],
+      perService(({ shed }) => shed),
+    )
     this.#counter(
       'holdfast_endpoint_late_sends_total',
       'Endpoints to which something was sent later than 1 ms after the exit of their process.',
       ['service'],
       perService(({ lateSends }) => lateSends),
     )
-    this.#gauge('holdfast_tunnels', 'Open WebSockets and other upgraded connections.', ['service'], perService(({ tunnels }) => tunnels))
-    this.#counter('holdfast_request_body_bytes_total', 'Body bytes from clients.', ['service'], perService(({ requestBytes }) => requestBytes))
-    this.#counter('holdfast_response_body_bytes_total', 'Body bytes to clients.', ['service'], perService(({ responseBytes }) => responseBytes))
+    this.#gauge(
+      'holdfast_tunnels',
+      'Open WebSockets and other upgraded connections.',
+      ['service'],
+      perService(({ tunnels }) => tunnels),
+    )
+    this.#counter(
+      'holdfast_request_body_bytes_total',
+      'Body bytes from clients.',
+      ['service'],
+      perService(({ requestBytes }) => requestBytes),
+    )
+    this.#counter(
+      'holdfast_response_body_bytes_total',
+      'Body bytes to clients.',
+      ['service'],
+      perService(({ responseBytes }) => responseBytes),
+    )
     this.#counter('holdfast_requests_refused_total', 'Requests refused before they had a service, by reason.', ['reason'], () =>
       telemetry((now) => Object.entries(now.refused).map(([reason, count]) => [{ reason }, count] as const), []),
     )
-    this.#counter('holdfast_endpoint_requests_total', 'Requests sent to the endpoint.', ['service', 'endpoint'], perEndpoint(({ requests }) => requests))
-    this.#counter('holdfast_endpoint_errors_total', 'Answers 5xx and attempts without an answer.', ['service', 'endpoint'], perEndpoint(({ errors }) => errors))
-    this.#gauge('holdfast_endpoint_up', '1 unless the probes say it is unhealthy.', ['service', 'endpoint'], perEndpoint(({ health }) => (health === 'unhealthy' ? 0 : 1)))
+    this.#counter(
+      'holdfast_endpoint_requests_total',
+      'Requests sent to the endpoint.',
+      ['service', 'endpoint'],
+      perEndpoint(({ requests }) => requests),
+    )
+    this.#counter(
+      'holdfast_endpoint_errors_total',
+      'Answers 5xx and attempts without an answer.',
+      ['service', 'endpoint'],
+      perEndpoint(({ errors }) => errors),
+    )
+    this.#gauge(
+      'holdfast_endpoint_up',
+      '1 unless the probes say it is unhealthy.',
+      ['service', 'endpoint'],
+      perEndpoint(({ health }) => (health === 'unhealthy' ? 0 : 1)),
+    )
     this.#gauge('holdfast_proxy_connections', 'Open client connections.', [], () => telemetry((now) => [[{}, now.connections.active] as const], []))
     this.#counter('holdfast_proxy_connections_accepted_total', 'Client connections accepted.', [], () =>
       telemetry((now) => [[{}, now.connections.accepted] as const], []),
@@ -81,24 +145,36 @@ export class PrometheusMetrics {
   }
 
   #instances(source: MetricsSource): void {
-    this.#gauge('holdfast_service_instances_desired', 'Instances that should run.', ['service'], () => source.services().map(({ name, desired }) => [{ service: name }, desired]))
+    this.#gauge('holdfast_service_instances_desired', 'Instances that should run.', ['service'], () =>
+      source.services().map(({ name, desired }) => [{ service: name }, desired]),
+    )
     this.#gauge('holdfast_service_instances', 'Instances by phase.', ['service', 'phase'], () =>
-      source.services().flatMap(({ name, instances }) =>
-        instancePhases.map((phase) => [{ service: name, phase }, instances.filter((instance) => instance.phase === phase).length] as const),
-      ),
+      source
+        .services()
+        .flatMap(({ name, instances }) =>
+          instancePhases.map((phase) => [{ service: name, phase }, instances.filter((instance) => instance.phase === phase).length] as const),
+        ),
     )
     this.#counter('holdfast_instance_restarts_total', 'Restarts after an exit nobody ordered.', ['service'], () =>
       source.services().map(({ name, instances }) => [{ service: name }, instances.reduce((sum, { restarts }) => sum + restarts, 0)]),
     )
     this.#gauge('holdfast_instance_memory_bytes', 'Resident memory of the instance and its children.', ['service', 'instance'], () =>
-      source.services().flatMap(({ name, instances }) =>
-        instances.flatMap(({ id, resources }) => (resources ? [[{ service: name, instance: id }, resources.memoryBytes] as const] : [])),
-      ),
+      source
+        .services()
+        .flatMap(({ name, instances }) =>
+          instances.flatMap(({ id, resources }) => (resources ? [[{ service: name, instance: id }, resources.memoryBytes] as const] : [])),
+        ),
     )
-    this.#gauge('holdfast_instance_cpu_percent', 'Share of one core that the instance and its children use, in percent.', ['service', 'instance'], () =>
-      source.services().flatMap(({ name, instances }) =>
-        instances.flatMap(({ id, resources }) => (resources ? [[{ service: name, instance: id }, resources.cpuPercent] as const] : [])),
-      ),
+    this.#gauge(
+      'holdfast_instance_cpu_percent',
+      'Share of one core that the instance and its children use, in percent.',
+      ['service', 'instance'],
+      () =>
+        source
+          .services()
+          .flatMap(({ name, instances }) =>
+            instances.flatMap(({ id, resources }) => (resources ? [[{ service: name, instance: id }, resources.cpuPercent] as const] : [])),
+          ),
     )
   }
 

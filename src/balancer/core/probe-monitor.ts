@@ -61,7 +61,8 @@ export class ProbeMonitor {
 
   /** How long to wait before the next probe, jittered by 10 % so that many probes do not fall together. */
   waitMs(intervalMs: number, random: Random): number {
-    const base = this.#streak > 0 ? Math.min(transitionIntervalMs, intervalMs) : this.#healthy ? intervalMs : Math.min(intervalMs * 2.5, downIntervalMsMax)
+    const base =
+      this.#streak > 0 ? Math.min(transitionIntervalMs, intervalMs) : this.#healthy ? intervalMs : Math.min(intervalMs * 2.5, downIntervalMsMax)
     return jitter(random, base, 0.1)
   }
 }

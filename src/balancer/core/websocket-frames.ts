@@ -8,7 +8,7 @@ export class FrameBoundary {
   #headerSeen = 0
   #lengthBytes = 0
   #payloadLeft = 0
-  #masked = false
+  #pending = 0
 
   /** The last byte seen was the last of a frame (or none has been seen). */
   get atBoundary(): boolean {
@@ -22,13 +22,9 @@ export class FrameBoundary {
 
   /** Feeds only up to the first boundary; its offset, or undefined (and everything fed) when there is none. 0: at one already. */
   firstBoundary(buffer: Buffer, length: number): number | undefined {
-    if (this.atBoundary) return 0
     let i = 0
-    while (i < length) {
-      i = this.#advance(buffer, i, length)
-      if (this.atBoundary) return i
-    }
-    return undefined
+    while (!this.atBoundary && i < length) i = this.#advance(buffer, i, length)
+    return this.atBoundary ? i : undefined
   }
 
   #advance(buffer: Buffer, at: number, end: number): number {
@@ -52,13 +48,11 @@ export class FrameBoundary {
     return at + 1
   }
 
-  #pending = 0
-
   #readLengthByte(byte: number): void {
-    this.#masked = (byte & 0x80) !== 0
+    const masked = (byte & 0x80) !== 0
     const length = byte & 0x7f
     this.#lengthBytes = length === 126 ? 2 : length === 127 ? 8 : 0
     if (this.#lengthBytes === 0) this.#pending = length
-    this.#headerLeft += this.#lengthBytes + (this.#masked ? 4 : 0)
+    this.#headerLeft += this.#lengthBytes + (masked ? 4 : 0)
   }
 }

@@ -371,7 +371,10 @@ function isChunked(buffer: Buffer, start: number, end: number): boolean {
 
 /** 501 for one unknown coding with `chunked` last (RFC 9112 §6.1), 400 for all else (§6.3). */
 function codingError(buffer: Buffer, start: number, end: number): number {
-  const codings = text(buffer, start, end).toLowerCase().split(',').map((coding) => coding.trim())
+  const codings = text(buffer, start, end)
+    .toLowerCase()
+    .split(',')
+    .map((coding) => coding.trim())
   const sane = codings.every((coding) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(coding))
   return sane && codings.length > 1 && codings.at(-1) === chunkedWord && codings.filter((coding) => coding === chunkedWord).length === 1
     ? HeadError.unknownCoding

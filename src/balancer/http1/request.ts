@@ -106,7 +106,9 @@ export function hostOf(authority: string): string | undefined {
   const port = colon < 0 ? '' : authority.slice(colon + 1)
   if (colon >= 0 && !(/^\d{0,5}$/.test(port) && Number(port) <= 65535)) return undefined
   if (host.startsWith('[')) return host.endsWith(']') && isIPv6(host.slice(1, -1)) ? host.toLowerCase() : undefined
-  return registeredName.test(host) ? host.toLowerCase() : undefined
+  if (!registeredName.test(host)) return undefined
+  // `example.com.` is the same name, said with its root.
+  return (host.length > 1 && host.endsWith('.') ? host.slice(0, -1) : host).toLowerCase()
 }
 
 function readTarget(head: Head, buffer: Buffer, facts: RequestFacts): number {
@@ -114,13 +116,14 @@ function readTarget(head: Head, buffer: Buffer, facts: RequestFacts): number {
   if (first === 47) return 0
   const target = text(buffer, head.targetStart, head.targetEnd)
   if (target === '*') return head.method === 'OPTIONS' ? 0 : HeadError.target
+  if (head.method === 'CONNECT') return hostOf(target) === undefined ? HeadError.target : 0
   const absolute = /^https?:\/\/([^/?]*)([/?].*)?$/i.exec(target)
   const authority = absolute?.[1]
   if (authority === undefined) return HeadError.target
   const host = hostOf(authority)
   if (host === undefined) return HeadError.target
   // RFC 9112 §3.2.2: the target's authority replaces the Host field, which had to be there and valid all the same.
-  const path = absolute?.[2] ?? '/'
+  const path = absolute?.[2] ?? (head.method === 'OPTIONS' ? '*' : '/')
   facts.target = path.startsWith('?') ? `/${path}` : path
   facts.host = host
   facts.hostValue = authority
@@ -172,39 +175,38 @@ export function connectionTokens(head: Head, buffer: Buffer): string[] {
   return tokens
 }
 
-/** Names that a CGI-like origin would read as a field of ours, or as one that decides about framing. */
-const imitated: ReadonlySet<string> = new Set([
-  'content-length',
-  'transfer-encoding',
-  'host',
-  'connection',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-real-ip',
-  'x-request-id',
+/** Names that a CGI-like origin would read as a field of ours, or as one that decides about framing; letters only. */
+const imitated: ReadonlyMap<string, 'drop' | 'refuse'> = new Map([
+  ['contentlength', 'refuse'],
+  ['transferencoding', 'refuse'],
+  ['host', 'refuse'],
+  ['connection', 'drop'],
+  ['forwarded', 'drop'],
+  ['xforwardedfor', 'drop'],
+  ['xforwardedproto', 'drop'],
+  ['xforwardedhost', 'drop'],
+  ['xforwardedport', 'drop'],
+  ['xrealip', 'drop'],
+  ['xrequestid', 'drop'],
 ])
-const imitationsRefused: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'host'])
+
+/** 1 for the token bytes that are neither letter nor digit nor `-`: servers fold `_` and `.` into `-`, and the others have been used for the same trick. */
+const oddNameByte = new Uint8Array(256)
+for (const char of "!#$%&'*+.^_`|~") oddNameByte[char.charCodeAt(0)] = 1
+const hyphen = 45
 
 /** `forward`: an ordinary field; `drop`: imitates a field of ours; `refuse`: imitates framing. */
 function imitation(buffer: Buffer, start: number, end: number): 'forward' | 'drop' | 'refuse' {
-  let odd = false
-  for (let i = start; i < end; i++) {
+  let odd = buffer[end - 1] === hyphen
+  let before = hyphen
+  for (let i = start; i < end && !odd; i++) {
     const byte = buffer[i]!
-    // `_` and `.` are what CGI-like servers fold into `-`; the rest of the odd token bytes have been used for the same trick.
-    if (byte === 95 || byte === 46 || byte === 43 || byte === 126 || byte === 33 || byte === 124 || byte === 96 || byte === 94 || byte === 42 || byte === 39) {
-      odd = true
-      break
-    }
+    odd = oddNameByte[byte] === 1 || (byte === hyphen && before === hyphen)
+    before = byte
   }
   if (!odd) return 'forward'
-  const name = text(buffer, start, end)
-    .toLowerCase()
-    .replace(/[_.+~!|`^*']/g, '-')
-    .replace(/^-+|-+$/g, '')
-  if (!imitated.has(name)) return 'forward'
-  return imitationsRefused.has(name) ? 'refuse' : 'drop'
+  const letters = text(buffer, start, end).toLowerCase().replace(/[^a-z0-9]/g, '')
+  return imitated.get(letters) ?? 'forward'
 }
 
 const http11 = latin1(' HTTP/1.1\r\n')
@@ -256,9 +258,9 @@ export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Bu
     if (kind === Field.other) {
       const verdict = imitation(buffer, name, stop)
       if (verdict === 'refuse') return HeadError.lookAlike
-      keep = verdict === 'forward' && (facts.dropped === undefined || !facts.dropped.has(text(buffer, name, stop).toLowerCase()))
+      keep = verdict === 'forward' && !facts.dropped?.has(text(buffer, name, stop).toLowerCase())
     } else if (kind === Field.host) keep = keepHost
-    else keep = isHopByHop[kind] === 0 && isOursInRequests[kind] === 0
+    else keep = isHopByHop[kind] === 0 && isOursInRequests[kind] === 0 && facts.dropped?.has(text(buffer, name, stop).toLowerCase()) !== true
     const next = i + 1 < count ? fields[base + fieldStride + nameStart]! : head.end - 2
     if (!keep) {
       if (run < name) to = copyBytes(buffer, run, name, out, to)
@@ -294,7 +296,14 @@ export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Bu
 }
 
 /** The fields by which an origin learns who asked (RFC 7239 and its de-facto elders) and that we stood between (RFC 9110 §7.6.3). */
-export function forwardedBlock(options: { address: string; port: number; scheme: 'http' | 'https'; host: string; pseudonym: string; minor: number }): Buffer {
+export function forwardedBlock(options: {
+  address: string
+  port: number
+  scheme: 'http' | 'https'
+  host: string
+  pseudonym: string
+  minor: number
+}): Buffer {
   const { address, host } = options
   const node = address.includes(':') ? `"[${address}]"` : address
   const lines = [`X-Forwarded-For: ${address}`, `X-Forwarded-Proto: ${options.scheme}`]

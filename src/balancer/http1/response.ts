@@ -19,6 +19,8 @@ export function responseFraming(head: Head, requestMethod: string): BodyFraming 
 
 /** Whether the connection to the origin can carry another request after this answer. */
 export function originKeepsAlive(head: Head, buffer: Buffer): boolean {
+  // A body announced where none may be: it may follow all the same, and must not be read as the next answer.
+  if (head.status === 204 && (head.chunked || head.contentLength > 0)) return false
   if (head.connection < 0) return head.minor === 1
   if (head.connection !== several) {
     const base = head.connection * fieldStride
@@ -80,8 +82,10 @@ export function writeResponseHead(out: Buffer, at: number, head: Head, buffer: B
     const stop = fields[base + nameEnd]!
     const keep =
       kind === Field.other
-        ? dropped === undefined || !dropped.has(text(buffer, name, stop).toLowerCase())
-        : isHopByHop[kind] === 0 && kind !== Field.xRequestId && !(options.dropLength && kind === Field.contentLength)
+        ? !dropped?.has(text(buffer, name, stop).toLowerCase())
+        : isHopByHop[kind] === 0 &&
+          kind !== Field.xRequestId &&
+          (kind === Field.contentLength ? !options.dropLength : dropped?.has(text(buffer, name, stop).toLowerCase()) !== true)
     const next = i + 1 < count ? fields[base + fieldStride + nameStart]! : head.end - 2
     if (!keep) {
       if (run < name) to = copyBytes(buffer, run, name, out, to)

@@ -184,7 +184,8 @@ export class Primary {
         )
         return
       case 'gone':
-        for (const worker of this.#workers) worker.send({ type: 'gone', endpoint: message.endpoint, reason: message.reason, exitedAt: message.exitedAt })
+        for (const worker of this.#workers)
+          worker.send({ type: 'gone', endpoint: message.endpoint, reason: message.reason, exitedAt: message.exitedAt })
         return
       case 'drain':
         this.#drain(message.endpoint, message.deadlineMs, (remaining) => {
@@ -203,7 +204,11 @@ export class Primary {
 
   /** Every worker that should run routes by the view. */
   #serving(): boolean {
-    return this.#view !== undefined && this.#workers.size >= this.#workerCount && [...this.#workers].every((worker) => worker.viewVersion === this.#view?.version)
+    return (
+      this.#view !== undefined &&
+      this.#workers.size >= this.#workerCount &&
+      [...this.#workers].every((worker) => worker.viewVersion === this.#view?.version)
+    )
   }
 
   // --- views ----------------------------------------------------------------------------------------------------
@@ -221,7 +226,7 @@ export class Primary {
     const opened: OpenListener[] = []
     const moved = [...this.#listeners.values()].filter(({ name, host, port }) => {
       const next = wanted.get(name)
-      return next === undefined || next.host !== host || next.port !== port
+      return next?.host !== host || next.port !== port
     })
     const missing = view.listeners.filter((listener) => {
       const open = this.#listeners.get(listener.name)
@@ -240,7 +245,10 @@ export class Primary {
       if (this.#listeners.get(listener.name) === listener) this.#close(listener)
       else listener.handle.close()
     }
-    this.#sums.retain(new Set(view.services.map(({ name }) => name)), new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))))
+    this.#sums.retain(
+      new Set(view.services.map(({ name }) => name)),
+      new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))),
+    )
     await this.#saveState()
   }
 
@@ -355,9 +363,12 @@ export class Primary {
         if (this.#stopping) return
         this.#signal({ type: 'workerExited', pid: exited.pid, code: code ?? undefined, signal: signal ?? undefined })
         this.#deaths = systemClock.now() - startedAt > settledMs ? 0 : this.#deaths + 1
-        setTimeout(() => {
-          if (!this.#stopping && this.#workers.size < this.#workerCount) this.#startWorker()
-        }, Math.min(respawnMsMax, (this.#deaths > 1 ? this.#deaths - 1 : 0) * respawnStepMs))
+        setTimeout(
+          () => {
+            if (!this.#stopping && this.#workers.size < this.#workerCount) this.#startWorker()
+          },
+          Math.min(respawnMsMax, (this.#deaths > 1 ? this.#deaths - 1 : 0) * respawnStepMs),
+        )
       },
     })
     this.#workers.add(worker)
@@ -419,7 +430,9 @@ export class Primary {
 
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
     for (const worker of this.#workers) worker.send({ type: 'health', endpoint, healthy })
-    this.#signal(healthy ? { type: 'endpointRecovered', endpoint, service } : { type: 'endpointUnhealthy', endpoint, service, reason: reason ?? 'probe failed' })
+    this.#signal(
+      healthy ? { type: 'endpointRecovered', endpoint, service } : { type: 'endpointUnhealthy', endpoint, service, reason: reason ?? 'probe failed' },
+    )
   }
 
   #publishTelemetry(): void {

@@ -123,7 +123,8 @@ export function probeOnce(endpoint: { readonly host: string; readonly port: numb
         let bytes = 0
         const finish = (): void => {
           answer.destroy()
-          if (status < probe.statusMin || status > probe.statusMax) resolve(`GET ${probe.path} answered ${status}, expected ${probe.statusMin}-${probe.statusMax}`)
+          if (status < probe.statusMin || status > probe.statusMax)
+            resolve(`GET ${probe.path} answered ${status}, expected ${probe.statusMin}-${probe.statusMax}`)
           else if (probe.body !== undefined && !Buffer.concat(pieces).toString().includes(probe.body)) {
             resolve(`GET ${probe.path} answered without ${JSON.stringify(probe.body)} in its body`)
           } else resolve(undefined)
@@ -145,7 +146,9 @@ export function probeOnce(endpoint: { readonly host: string; readonly port: numb
     )
     started.on('error', (error) => {
       const timedOut = error.name === 'TimeoutError' || error.name === 'AbortError'
-      resolve(timedOut ? `GET ${probe.path} did not answer within ${probe.timeoutMs} ms` : `GET ${probe.path} failed: ${codeOf(error) ?? error.message}`)
+      resolve(
+        timedOut ? `GET ${probe.path} did not answer within ${probe.timeoutMs} ms` : `GET ${probe.path} failed: ${codeOf(error) ?? error.message}`,
+      )
     })
     started.end()
   })

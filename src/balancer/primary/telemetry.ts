@@ -1,6 +1,6 @@
 /** Adds up what the workers count. Counters outlive the workers; gauges are the sum over those that live. */
 import { Histogram } from '../../kernel/histogram.ts'
-import type { EndpointDelta, ServiceDelta, WorkerDelta } from '../messages.ts'
+import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
 
 interface ServiceTotals {
@@ -42,7 +42,10 @@ export interface SnapshotContext {
   readonly pid: number
   readonly startedAt: number
   readonly viewVersion: number
-  readonly endpoints: ReadonlyMap<string, { readonly service: string; readonly address: string; readonly healthy: boolean; readonly reason: string | undefined }>
+  readonly endpoints: ReadonlyMap<
+    string,
+    { readonly service: string; readonly address: string; readonly healthy: boolean; readonly reason: string | undefined }
+  >
 }
 
 export class TelemetrySums {
@@ -92,7 +95,7 @@ export class TelemetrySums {
     const latest = [...this.#latest]
     const services: Record<string, ServiceTelemetry> = {}
     for (const [name, totals] of this.#services) {
-      const gauge = (key: 'active' | 'parked' | 'tunnels'): number => sum(latest, ([, delta]) => (delta.services[name] as ServiceDelta | undefined)?.[key] ?? 0)
+      const gauge = (key: 'active' | 'parked' | 'tunnels'): number => sum(latest, ([, delta]) => delta.services[name]?.[key] ?? 0)
       services[name] = {
         ...totals,
         responses: { ...totals.responses },
@@ -104,7 +107,7 @@ export class TelemetrySums {
     }
     const endpoints: Record<string, EndpointTelemetry> = {}
     for (const [id, { service, address, healthy, reason }] of context.endpoints) {
-      const readings = latest.flatMap(([, delta]) => (delta.endpoints[id] as EndpointDelta | undefined) ?? [])
+      const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
       endpoints[id] = {

@@ -56,7 +56,14 @@ function htmlPage(answer: Answer, requestId: string): string {
 /** The whole message, head and body. */
 export function renderAnswer(
   answer: Answer,
-  request: { readonly method: string; readonly accept: string; readonly requestId: string; readonly close: boolean; readonly name: string },
+  request: {
+    readonly method: string
+    readonly accept: string
+    readonly requestId: string
+    readonly close: boolean
+    readonly name: string
+    readonly date: string
+  },
 ): Buffer {
   const html = prefersHtml(request.accept)
   const body = html
@@ -69,7 +76,7 @@ export function renderAnswer(
     'Cache-Control: no-store',
     `Proxy-Status: ${request.name}; error=${answer.error}${answer.details === undefined ? '' : `; details=${quoted(answer.details)}`}`,
     `X-Request-Id: ${request.requestId}`,
-    `Date: ${new Date().toUTCString()}`,
+    `Date: ${request.date}`,
   ]
   if (answer.retryAfterSeconds !== undefined) lines.push(`Retry-After: ${answer.retryAfterSeconds}`)
   if (answer.allow !== undefined) lines.push(`Allow: ${answer.allow}`)

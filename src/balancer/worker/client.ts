@@ -203,7 +203,12 @@ export class Client {
     const requestId = this.#requestId(head, input)
     this.exchange.open(requestId, head.accept >= 0 ? fieldText(head, input, head.accept) : '', head.minor)
     if (head.method === 'CONNECT' || head.method === 'TRACE') {
-      this.exchange.answer({ status: 405, error: 'http_request_denied', message: `${head.method} is not served here`, allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' })
+      this.exchange.answer({
+        status: 405,
+        error: 'http_request_denied',
+        message: `${head.method} is not served here`,
+        allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
+      })
       return
     }
     if (hasVia(head, input, this.worker.pseudonym)) {
@@ -220,7 +225,7 @@ export class Client {
   #requestId(head: Head, input: Buffer): string {
     if (head.requestId >= 0 && head.requestId !== several) {
       const given = fieldText(head, input, head.requestId)
-      if (/^[A-Za-z0-9._:+=\/-]{1,128}$/.test(given)) return given
+      if (/^[A-Za-z0-9._:+=/-]{1,128}$/.test(given)) return given
     }
     return this.worker.newRequestId()
   }
@@ -326,14 +331,29 @@ export class Client {
   #refuse(code: number): void {
     this.worker.countRefused('malformed')
     const tooLarge = code === HeadError.tooLarge || code === HeadError.tooManyFields
-    const status = tooLarge ? 431 : code === HeadError.unknownCoding ? 501 : code === HeadError.expectation ? 417 : code === HeadError.version ? 505 : 400
+    const status = tooLarge
+      ? 431
+      : code === HeadError.unknownCoding
+        ? 501
+        : code === HeadError.expectation
+          ? 417
+          : code === HeadError.version
+            ? 505
+            : 400
     this.refuse({ status, error: 'http_request_error', message: headErrorSentence(code) })
   }
 
   /** Answers a request that could not be read, and closes: what follows it cannot be trusted. */
   refuse(answer: Answer): void {
     this.socket.write(
-      renderAnswer(answer, { method: 'GET', accept: '', requestId: this.worker.newRequestId(), close: true, name: this.worker.pseudonym }),
+      renderAnswer(answer, {
+        method: 'GET',
+        accept: '',
+        requestId: this.worker.newRequestId(),
+        close: true,
+        name: this.worker.pseudonym,
+        date: this.worker.httpDate(),
+      }),
     )
     this.#close()
   }

@@ -20,14 +20,21 @@ import { addressKey } from '../core/picker.ts'
 import { mayResend, type Failure } from '../core/resend.ts'
 import { routingPath } from '../core/routes.ts'
 import { ChunkedBody } from '../http1/chunked.ts'
-import { findField, Head, headErrorSentence, parseRequestHead, parseResponseHead } from '../http1/head.ts'
+import { findField, type Head, headErrorSentence, parseRequestHead, parseResponseHead } from '../http1/head.ts'
 import { latin1, text } from '../http1/bytes.ts'
 import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
-import { acceptsUpgrade, keepAliveHint, originKeepsAlive, responseFraming, responseHeadGrowthMax, writeResponseHead, type BodyFraming } from '../http1/response.ts'
+import {
+  acceptsUpgrade,
+  keepAliveHint,
+  originKeepsAlive,
+  responseFraming,
+  responseHeadGrowthMax,
+  writeResponseHead,
+  type BodyFraming,
+} from '../http1/response.ts'
 
 /** Sent body bytes kept for a second sending, per request; a longer body can be sent once only. */
 export const replayBytesMax = 1024 * 1024
-
 
 /** Between two pieces of an answer. */
 const answerIdleMs = 60_000
@@ -102,7 +109,6 @@ export class Exchange implements UpstreamUser, Parked {
 
   /** It has a service: find it an endpoint. `source` holds its head from `start`. */
   begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined): void {
-    const { worker } = this.#client
     this.#service = service
     this.#source = source
     this.#sourceStart = start
@@ -117,7 +123,13 @@ export class Exchange implements UpstreamUser, Parked {
     service.active++
     service.counters.requests++
     if (service.view.maintenance) {
-      this.answer({ status: 503, error: 'destination_unavailable', message: 'this service is under maintenance', details: 'maintenance', retryAfterSeconds: 60 })
+      this.answer({
+        status: 503,
+        error: 'destination_unavailable',
+        message: 'this service is under maintenance',
+        details: 'maintenance',
+        retryAfterSeconds: 60,
+      })
       return
     }
     // Whoever waits was here first.
@@ -132,7 +144,8 @@ export class Exchange implements UpstreamUser, Parked {
     const { worker, facts } = this.#client
     this.#phase = 'choosing'
     const endpoint =
-      service.pick({ now: worker.now, tried: this.#tried, key: () => this.#hashKey() }) ?? (service.mayPark ? undefined : service.leastBad(this.#tried))
+      service.pick({ now: worker.now, tried: this.#tried, key: () => this.#hashKey() }) ??
+      (service.mayPark ? undefined : service.leastBad(this.#tried))
     if (endpoint === undefined) {
       this.#nothingToPick()
       return
@@ -267,9 +280,11 @@ export class Exchange implements UpstreamUser, Parked {
     const source = this.#source!
     this.#upstream = upstream
     upstream.user = this
-    const head = this.#resent === 0 && this.#reused && this.#tried.length === 0 && this.#parkDeadline === undefined ? worker.requestHead : this.#reparse()
+    const head =
+      this.#resent === 0 && this.#reused && this.#tried.length === 0 && this.#parkDeadline === undefined ? worker.requestHead : this.#reparse()
     const { slab } = worker
-    const headRoom = head.end - head.begin + requestHeadGrowthMax + client.forwardedFields(head.minor).length + (this.#target?.length ?? 0) + facts.hostValue.length
+    const headRoom =
+      head.end - head.begin + requestHeadGrowthMax + client.forwardedFields(head.minor).length + (this.#target?.length ?? 0) + facts.hostValue.length
     const joined = Math.min(client.bodyWaiting, joinBytesMax)
     slab.reserve(headRoom + joined + 64)
     const end = writeRequestHead(slab.buffer, slab.at, head, source, facts, {
@@ -310,27 +325,25 @@ export class Exchange implements UpstreamUser, Parked {
   /** Head, then the body sent before (if this is another attempt), then what has come since; in one write when it is small. */
   #sendWithBody(upstream: Upstream, headEnd: number): boolean {
     const { slab } = this.#client.worker
-    const again = this.#replay ?? []
-    let end = headEnd
-    let open = true
-    let more = true
+    const out = { end: headEnd, joining: true, more: true }
     const append = (buffer: Buffer, start: number, stop: number): void => {
-      if (open && end + stop - start <= slab.buffer.length && end - headEnd + stop - start <= joinBytesMax) {
-        end += buffer.copy(slab.buffer, end, start, stop)
+      const bytes = stop - start
+      if (out.joining && out.end + bytes <= slab.buffer.length && out.end - headEnd + bytes <= joinBytesMax) {
+        out.end += buffer.copy(slab.buffer, out.end, start, stop)
         return
       }
-      if (open) this.#write(upstream, end)
-      open = false
-      more = upstream.write(buffer.subarray(start, stop))
+      if (out.joining) this.#write(upstream, out.end)
+      out.joining = false
+      out.more = upstream.write(buffer.subarray(start, stop))
     }
-    for (const piece of again) append(piece, 0, piece.length)
+    for (const piece of this.#replay ?? []) append(piece, 0, piece.length)
     const sane = this.#client.takeBody((buffer, start, stop) => {
       this.#keepForReplay(buffer, start, stop)
       append(buffer, start, stop)
     })
-    if (open) more = this.#write(upstream, end)
+    if (out.joining) out.more = this.#write(upstream, out.end)
     if (!sane) this.#badBody()
-    return more
+    return out.more
   }
 
   #keepForReplay(buffer: Buffer, start: number, end: number): void {
@@ -351,13 +364,13 @@ export class Exchange implements UpstreamUser, Parked {
     }
     const upstream = this.#upstream
     if (upstream === undefined) return
-    let more = true
+    const out = { more: true }
     const sane = this.#client.takeBody((buffer, start, end) => {
       this.#keepForReplay(buffer, start, end)
-      more = upstream.write(buffer.subarray(start, end))
+      out.more = upstream.write(buffer.subarray(start, end))
     })
     if (!sane) this.#badBody()
-    else if (!more && !this.#client.bodyDone) this.#client.pauseInput()
+    else if (!out.more && !this.#client.bodyDone) this.#client.pauseInput()
     // The service has its whole time for the answer from the last byte of the request.
     if (this.#phase === 'sent') this.#deadline = this.#client.worker.now + this.#service!.view.timeoutMs
   }
@@ -519,7 +532,14 @@ export class Exchange implements UpstreamUser, Parked {
     const keep = client.facts.keepAlive && client.bodyDone && !close && this.#clientMinor === 1
     this.#status = answer.status
     client.socket.write(
-      renderAnswer(answer, { method: client.facts.method, accept: this.#accept, requestId: this.#requestId, close: !keep, name: client.worker.pseudonym }),
+      renderAnswer(answer, {
+        method: client.facts.method,
+        accept: this.#accept,
+        requestId: this.#requestId,
+        close: !keep,
+        name: client.worker.pseudonym,
+        date: client.worker.httpDate(),
+      }),
     )
     this.#dropUpstream()
     this.#finish(keep)
@@ -664,7 +684,11 @@ export class Exchange implements UpstreamUser, Parked {
   }
 
   /** Writes a head on its own. */
-  #writeHead(head: Head, buffer: Buffer, how: { connection: 'none' | 'close' | 'keepAlive'; chunked: boolean; dropLength: boolean; upgrade: string | undefined }): void {
+  #writeHead(
+    head: Head,
+    buffer: Buffer,
+    how: { connection: 'none' | 'close' | 'keepAlive'; chunked: boolean; dropLength: boolean; upgrade: string | undefined },
+  ): void {
     const { worker, socket } = this.#client
     const { slab } = worker
     slab.reserve(head.end - head.begin + responseHeadGrowthMax)

@@ -59,7 +59,7 @@ export class ServiceRuntime {
     const before = new Map(this.endpoints.map((endpoint) => [endpoint.id, endpoint]))
     this.endpoints = view.endpoints.map((endpointView) => {
       const known = before.get(endpointView.id)
-      if (known === undefined || known.view.host !== endpointView.host || known.view.port !== endpointView.port) {
+      if (known?.view.host !== endpointView.host || known.view.port !== endpointView.port) {
         return new EndpointPool(endpointView, view.name, first ? -Infinity : now)
       }
       before.delete(endpointView.id)

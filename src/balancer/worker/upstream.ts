@@ -10,7 +10,6 @@
 import { connect, type Socket } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
-import type { EndpointView } from '../core/routing-view.ts'
 
 /** Small while heads are exchanged; large once a read has filled it. */
 const readBytesInitial = 16 * 1024
@@ -142,10 +141,6 @@ export class EndpointPool extends Endpoint {
   lastSentAt = 0
   /** When its process exited, as the control process saw it, on this worker's clock; Infinity: it has not. */
   exitedAt = Infinity
-
-  constructor(view: EndpointView, service: string, joinedAt: number) {
-    super(view, service, joinedAt)
-  }
 
   get connections(): number {
     return this.#all.size

@@ -5,7 +5,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { randomBytes } from 'node:crypto'
-import { systemRandom } from '../../kernel/system.ts'
+import { machineNow, systemClock, systemRandom } from '../../kernel/system.ts'
 import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { Head, requestHeadBytesMax } from '../http1/head.ts'
@@ -34,7 +34,7 @@ const tunnelDrainMs = 5_000
 const lateSendMs = 1
 
 /** What must be added to `performance.now()` for the machine's monotonic clock, which all processes share. */
-const machineMsOffset = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now()
+const machineMsOffset = (): number => machineNow() - performance.now()
 
 /** Connections that wait to be accepted; the kernel's own limit (`somaxconn`) is usually 4,096. */
 const backlog = 4_096
@@ -128,6 +128,11 @@ export class Worker {
       })
     }
     return this.turn
+  }
+
+  /** For the `Date` field of our own answers. */
+  httpDate(): string {
+    return new Date(systemClock.wallTime()).toUTCString()
   }
 
   newRequestId(): string {
