@@ -12,7 +12,7 @@ import { overlay, type Environment, type EnvironmentNote } from './core/environm
 import { interpret, secretName, type Interpretation, type Origin } from './core/interpret.ts'
 import type { Resolve, Resolved } from './core/interpolate.ts'
 import { configType, type Settings } from './core/keys.ts'
-import { configInvalid, problemAt, type Problem } from './core/problem.ts'
+import { configInvalid, problemAt, withoutLines, type Problem } from './core/problem.ts'
 import { parentPath, type Place, type SourceNode } from './core/source.ts'
 import type { Config } from './types.ts'
 import { readYaml, yamlLimits } from './yaml.ts'
@@ -93,7 +93,7 @@ export function parseConfig(text: string, options: ParseOptions = {}): LoadedCon
       problems.push(problemAt(nearest(origins, path).keyPlace, path, complaint))
     },
   })
-  if (problems.length > 0) throw configInvalid(label, problems)
+  if (problems.length > 0) throw configInvalid(label, withoutLines(problems, secretLines(origins)))
   const around = { file: file === undefined ? undefined : resolve(file), directory, cores: options.cores ?? availableParallelism(), resolve }
   return { config: toConfig(draft as Settings, around), text, origins, notes: overlaid.notes }
 }
@@ -102,11 +102,24 @@ function readSource(text: string, label: string): SourceNode {
   const start: Place = { kind: 'file', file: label, line: 1, column: 1, width: 1 }
   if (Buffer.byteLength(text) > yamlLimits.textBytesMax) throw configInvalid(label, [problemAt(start, '', { message: `is larger than ${yamlLimits.textBytesMax} bytes` })])
   const read = readYaml(text, label)
-  if ('problems' in read) throw configInvalid(label, read.problems)
+  if ('problems' in read) throw configInvalid(label, withoutLines(read.problems, secretLookingLines(text)))
   const { root } = read
   if (root.kind === 'map') return root
   const found = root.kind === 'list' ? 'a list' : root.text.trim() === '' ? 'nothing' : 'a text'
   throw configInvalid(label, [problemAt(start, '', { message: `expected a map with services, found ${found}`, hint: 'begin with "services:" on the first line' })])
+}
+
+/** What stands beside a secret on its line is not shown with that line. */
+function secretLines(origins: ReadonlyMap<string, Origin>): ReadonlySet<number> {
+  const lines = new Set<number>()
+  for (const { secret, place } of origins.values()) if (secret && place.kind === 'file') lines.add(place.line)
+  return lines
+}
+
+/** Without syntax there are no keys, so a secret is known by the words beside it. */
+function secretLookingLines(text: string): ReadonlySet<number> {
+  const lines = text.split(/\r\n|\r|\n/)
+  return new Set(lines.flatMap((line, index) => (secretName.test(line) ? [index + 1] : [])))
 }
 
 /** Of what was given for the path or, failing that, for what is around it. The whole file was given in any case. */
@@ -124,7 +137,7 @@ function references(env: Environment, directory: string): Resolve {
       const { name, fallback } = reference
       const value = env[name]
       if (value !== undefined) return { text: value, secret: secretName.test(name) }
-      if (fallback !== undefined) return { text: '', secret: false }
+      if (fallback !== undefined) return { text: '', secret: secretName.test(name) }
       return { problem: `the environment variable ${name} is not set`, hint: `set it, or give a default: \${${name}:-…}` }
     }
     const path = resolve(directory, reference.path)

@@ -10,7 +10,7 @@ const withSecrets = `access: { jwtSecret: ${secret} }
 services:
   web:
     command: run --db postgres://app:hunter2@db/shop
-    env: { API_KEY: hunter2, DbPassword: hunter2, session_token: hunter2, PLAIN: visible, HIDDEN: "x\${A_TOKEN}" }
+    env: { API_KEY: hunter2, DbPassword: hunter2, session_token: hunter2, PLAIN: visible, HIDDEN: "x\${A_TOKEN}", FALLBACK: "\${NO_PASSWORD:-hunter2}" }
 `
 
 const web = ({ config }: LoadedConfig): NonNullable<LoadedConfig['config']['services'][string]> => {
@@ -67,7 +67,7 @@ describe('showing', () => {
   })
 
   it('hides by name even when nothing is known about where a value came from', () => {
-    const { config } = parse(withSecrets, { A_TOKEN: 'visible' })
+    const { config } = parse(withSecrets, { A_TOKEN: 'visible', NO_PASSWORD: 'visible' })
     expect(JSON.stringify(showConfig({ config }))).not.toContain('hunter2')
   })
 

@@ -118,7 +118,8 @@ function syntaxProblems(document: Document.Parsed, place: Placer): Problem[] {
   const problems: Problem[] = []
   for (const { pos, code, message } of [...document.errors, ...document.warnings]) {
     const [from, to] = pos
-    const clause = plainLine(unmask(message))
+    // Some messages quote the text, which may be a secret.
+    const clause = plainLine(message.replace(/: ".*$/s, ''))
     const problem = problemAt(place(from, to), '', { message: `not valid YAML: ${clause.charAt(0).toLowerCase()}${clause.slice(1)}`, hint: syntaxHints[code] })
     if (!problems.some(({ line }) => line === problem.line)) problems.push(problem)
     if (problems.length === yamlLimits.syntaxProblemsMax) break

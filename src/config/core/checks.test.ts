@@ -143,6 +143,20 @@ describe('for a terminal', () => {
     expect(text).not.toContain('hunter2')
   })
 
+  it('nor is what stands beside a secret, even when the syntax is broken', () => {
+    for (const text of [
+      'access: { jwtSecret: hunter2hunter2hunter2hunter2hunter2, rateLimit: bad }\nservices: {}',
+      'services: { a: { command: x, env: { API_KEY: hunter2 }, wibble: 1 } }',
+      'access:\n  jwtSecret: "hunter2" hunter2\n',
+      'services: { a: { endpoints: ["http://app:hunter2@db:80"] } }',
+      'services: { a: { env: { TOKEN: } hunter2 } }',
+      'access: { jwtSecret: hunter2 ] }',
+    ]) {
+      expect(shown(text)).toMatch(/^holdfast\.yml:\d+:\d+ /)
+      expect(shown(text)).not.toContain('hunter2')
+    }
+  })
+
   it('what is far to the right is brought into view, and nothing can steer the terminal', () => {
     const text = shown(`services: { a: { command: "${'x'.repeat(500)}\\u001b", wibble\u001b[31m: 1 } }`)
     expect(text.split('\n').every((line) => line.length < 200)).toBe(true)

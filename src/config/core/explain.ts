@@ -49,6 +49,8 @@ function meansNothing(path: string, name: string, values: Readonly<Record<string
 function source(path: string, origins: Origins): Pick<Explanation, 'source' | 'where'> {
   const origin = origins.get(path)
   if (origin === undefined) return { source: 'default', where: 'default' }
-  const references = origin.references.length === 0 ? '' : ` (${origin.references.join(', ')})`
+  // A default of a secret is as secret as the secret.
+  const shown = origin.references.map((reference) => (origin.secret ? reference.replace(/:-.*\}$/s, ':-…}') : reference))
+  const references = shown.length === 0 ? '' : ` (${shown.join(', ')})`
   return { source: origin.place.kind, where: `${placeText(origin.place)}${references}` }
 }

@@ -120,7 +120,9 @@ function resolveOne(written: string, resolve: Resolve, lengthMax: number, nestin
   if (variable !== undefined) {
     const resolved = resolve({ kind: 'variable', name: variable, fallback })
     if ('problem' in resolved || fallback === undefined || resolved.text !== '') return resolved
-    return expand(fallback, resolve, lengthMax, nesting + 1)
+    const expanded = expand(fallback, resolve, lengthMax, nesting + 1)
+    // The default of a secret is as secret as the secret.
+    return 'problem' in expanded ? expanded : { text: expanded.text, secret: expanded.secret || resolved.secret }
   }
   if (path === undefined) return { problem: `${plainLine(written, 60)} is not a reference`, hint: 'write ${NAME}, ${NAME:-default} or ${file:PATH}, or "$${" for a plain "${"' }
   const expanded = expand(path, resolve, lengthMax, nesting + 1)

@@ -4,7 +4,7 @@
  */
 import { HoldfastError } from '../../kernel/errors.ts'
 import { placeText, type Place } from './source.ts'
-import { count, quote } from './words.ts'
+import { count, quote, withoutPasswords } from './words.ts'
 
 export interface Problem {
   /** `services.web.port`; '' when it is about the whole file. */
@@ -60,6 +60,11 @@ export function problemLine({ place, path, message, hint }: Problem): string {
   return `${place} ${path === '' ? '' : `${path}: `}${message}${hint === undefined ? '' : `; ${hint}`}`
 }
 
+/** The same problems, those on these lines without an excerpt. */
+export function withoutLines(problems: readonly Problem[], hidden: ReadonlySet<number>): readonly Problem[] {
+  return problems.map((problem) => (problem.line !== undefined && hidden.has(problem.line) ? { ...problem, width: 0 } : problem))
+}
+
 /** The one error of this room for a configuration that cannot be used: code `config_invalid`, details `{ problems }`. */
 export function configInvalid(label: string, found: readonly Problem[]): HoldfastError {
   const problems = found.toSorted(byPlace).slice(0, problemsMax)
@@ -90,7 +95,7 @@ export function formatProblems(problems: readonly Problem[], text = ''): string 
 
 function excerpt({ line, column, width }: Problem, lines: readonly string[]): string[] {
   const source = line === undefined || column === undefined || width === 0 ? undefined : lines[line - 1]
-  if (source === undefined || line === undefined || column === undefined) return []
+  if (source === undefined || line === undefined || column === undefined || withoutPasswords(source) !== source) return []
   // What is far to the right is brought into view; what could steer a terminal or shift the carets becomes one dot.
   const from = column > excerptColumns - 20 ? column - 20 : 0
   const shown = source.slice(from, from + excerptColumns).replace(/[^\x20-\x7e\u00a1-\u02ff\u0370-\u1fff]/g, (c) => (c === '\t' ? ' ' : '·'))

@@ -4,9 +4,18 @@ const quotedMax = 60
 /** Longer words are not misspellings of ours; comparing them would only cost time. */
 const comparedMax = 64
 
-/** As a JSON string, cut to a readable length: nothing in it can break a line or steer a terminal. */
+/** What stands in place of a secret. */
+export const starred = '***'
+
+/** `postgres://app:hunter2@db` → `postgres://app:***@db`, wherever it stands in the text. */
+export function withoutPasswords(text: string): string {
+  return text.replace(/(:\/\/[^\s/:@]{0,256}:)[^\s/@]{1,1024}@/g, `$1${starred}@`)
+}
+
+/** As a JSON string without passwords, cut to a readable length: nothing in it can break a line or steer a terminal. */
 export function quote(text: string): string {
-  const short = text.length > quotedMax ? `${text.slice(0, quotedMax)}…` : text
+  const open = withoutPasswords(text)
+  const short = open.length > quotedMax ? `${open.slice(0, quotedMax)}…` : open
   return JSON.stringify(short).replace(/\p{Cc}|\p{Bidi_Control}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

@@ -1,15 +1,13 @@
 /** Settings as the file would hold them: durations with units, short forms, secrets starred out. The way back from `interpret`. */
-import { interpretLimits, secretName, type Origin } from './interpret.ts'
+import { secretName, type Origin } from './interpret.ts'
 import type { Key, Keys, ObjectType, Plain, Type } from './schema.ts'
 import { joinIndex, joinKey } from './source.ts'
+import { starred, withoutPasswords } from './words.ts'
 
 export type Written = Plain | readonly Written[] | WrittenMap | undefined
 export interface WrittenMap {
   readonly [name: string]: Written
 }
-
-/** What is never shown. */
-export const starred = '***'
 
 /** Which values are secret: by their key, by the name of their variable, or by where they came from. */
 export type Origins = ReadonlyMap<string, Origin>
@@ -25,7 +23,7 @@ export function write(type: Type, value: unknown, path: string, options: WriteOp
   const isSecret = secret || options.origins?.get(path)?.secret === true
   switch (type.kind) {
     case 'scalar':
-      return options.bare ? type.write(value) : isSecret ? starred : withoutPasswords(type.write(value))
+      return options.bare ? type.write(value) : isSecret ? starred : plainly(type.write(value))
     case 'list':
       return (value as unknown[]).map((item, index) => write(type.item, item, joinIndex(path, index), options, isSecret))
     case 'map':
@@ -33,6 +31,10 @@ export function write(type: Type, value: unknown, path: string, options: WriteOp
     case 'object':
       return value === 'off' ? 'off' : writeObject(type, value as Readonly<Record<string, unknown>>, path, options, isSecret)
   }
+}
+
+function plainly(value: Plain): Plain {
+  return typeof value === 'string' ? withoutPasswords(value) : value
 }
 
 /** Whether the name of an entry tells that its value is secret. */
@@ -57,12 +59,6 @@ function record(entries: readonly (readonly [string, Written])[]): WrittenMap {
   const made = Object.create(null) as Record<string, Written>
   for (const [name, value] of entries) if (value !== undefined) made[name] = value
   return made
-}
-
-/** `postgres://app:hunter2@db` → `postgres://app:***@db`, wherever it stands in the text. */
-export function withoutPasswords(value: Plain): Plain {
-  if (typeof value !== 'string' || value.length > interpretLimits.valueMax) return value
-  return value.replace(/(:\/\/[^\s/:@]{0,256}:)[^\s/@]{1,1024}@/g, `$1${starred}@`)
 }
 
 /** The same text for the same value, whatever the order of its keys. */
