@@ -5,7 +5,7 @@
 import { Agent, errors, request } from 'undici'
 import type { ConfigChange, LogLine, Overview, RestartReport, ScalingRecord } from '../app/operations.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
-import type { AnyEvent } from '../kernel/events.ts'
+import type { AnyEvent, EventLevel } from '../kernel/events.ts'
 import { seconds, type Duration } from '../kernel/time.ts'
 import type { ServiceStatus } from '../registry/types.ts'
 import { ApiError } from './errors.ts'
@@ -14,6 +14,8 @@ import { readServerSentEvents } from './sse.ts'
 export interface EventFilter {
   readonly service?: string | undefined
   readonly type?: string | undefined
+  /** This level and the graver ones. */
+  readonly level?: EventLevel | undefined
   readonly limit?: number | undefined
 }
 
@@ -154,14 +156,14 @@ export class ApiClient implements Api {
     await this.#data('/maintenance', { method: 'PUT', body: { ...target, enabled } })
   }
 
-  async events({ service, type, limit }: EventFilter): Promise<readonly AnyEvent[]> {
-    const events = await this.#data<readonly AnyEvent[]>('/events', { query: { service, type, limit } })
+  async events({ service, type, level, limit }: EventFilter): Promise<readonly AnyEvent[]> {
+    const events = await this.#data<readonly AnyEvent[]>('/events', { query: { service, type, level, limit } })
     return events.toSorted((a, b) => a.seq - b.seq)
   }
 
-  followEvents({ service, type }: EventFilter, { afterSeq, onGap, signal }: FollowEvents): Promise<AsyncIterable<AnyEvent>> {
+  followEvents({ service, type, level }: EventFilter, { afterSeq, onGap, signal }: FollowEvents): Promise<AsyncIterable<AnyEvent>> {
     const headers: Record<string, string> = afterSeq === undefined ? {} : { 'last-event-id': String(afterSeq) }
-    return this.#stream('/events/stream', { query: { service, type }, headers, signal }, onGap)
+    return this.#stream('/events/stream', { query: { service, type, level }, headers, signal }, onGap)
   }
 
   logs(service: string, filter: LogFilter): Promise<readonly LogLine[]> {

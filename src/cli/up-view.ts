@@ -76,6 +76,8 @@ export class UpView {
   }
 
   #showStopping(text: string): void {
+    // What is shown of services from here on is what is told from here on.
+    if (this.#phase !== 'stopping') this.#services.clear()
     this.#phase = 'stopping'
     this.#step = text
     this.#draw()

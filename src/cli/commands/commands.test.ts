@@ -159,7 +159,7 @@ describe('events', () => {
       return Promise.resolve([anEvent(1), anEvent(2, { level: 'error', message: 'bad\nnews' })])
     }
     const { stdout } = await runCli(['events', '--service', 'shop', '--type', 'instance', '-n', '2'], { api: { events } })
-    expect(asked).toEqual([{ service: 'shop', type: 'instance', limit: 2 }])
+    expect(asked).toEqual([{ service: 'shop', type: 'instance', level: 'info', limit: 2 }])
     expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d info {5}instance\.recovered event 1\n.* error {4}instance\.recovered badnews\n$/)
   })
 

@@ -3,7 +3,8 @@ import { defineCommand, flag, optional, text, withDefault } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { follow as followStream } from '../follow.ts'
 import { formatDateTime, toneOfLevel } from '../format.ts'
-import { integer } from '../readers.ts'
+import { integer, oneOf } from '../readers.ts'
+import { eventLevels } from '../../store/core/select-events.ts'
 import { printable } from '../style.ts'
 
 export const events = defineCommand({
@@ -13,13 +14,19 @@ export const events = defineCommand({
     follow: flag('-f, --follow', 'go on with new events, until Ctrl-C'),
     service: optional('--service <name>', 'only events of this service', text),
     type: optional('--type <type>', 'only this type (instance.exited), or all of one noun (instance)', text),
+    level: withDefault(
+      '--level <level>',
+      'only this level and the graver ones: debug, info, warning, error, critical',
+      oneOf(...eventLevels),
+      'info',
+    ),
     lines: withDefault('-n, --lines <count>', 'at most so many of the newest', integer(0, 1_000), 50),
   },
   examples: ['holdfast events', 'holdfast events -f --service shop', 'holdfast events --type instance.exited -n 10'],
-  async run(context, { follow, service, type, lines }) {
+  async run(context, { follow, service, type, level, lines }) {
     const api = await context.connect()
     // With -n 0 one event is still asked for: its number says where the stream is to begin.
-    const known = await api.events({ service, type, limit: Math.max(1, lines) })
+    const known = await api.events({ service, type, level, limit: Math.max(1, lines) })
     const shown = lines === 0 ? [] : known
     if (!follow) return { data: shown, text: shown.map((event) => renderEvent(event, context)).join('\n') }
 
@@ -29,7 +36,7 @@ export const events = defineCommand({
       context,
       (found) =>
         found.followEvents(
-          { service, type },
+          { service, type, level },
           {
             afterSeq: lastSeq,
             signal: context.interrupted,
@@ -41,17 +48,12 @@ export const events = defineCommand({
       (event) => {
         if (lastSeq !== undefined && event.seq <= lastSeq) return
         lastSeq = event.seq
-        if (matches(event, service, type)) context.out.item(event, renderEvent(event, context))
+        context.out.item(event, renderEvent(event, context))
       },
     )
     return undefined
   },
 })
-
-function matches(event: AnyEvent, service: string | undefined, type: string | undefined): boolean {
-  if (service !== undefined && event.service !== service) return false
-  return type === undefined || event.type === type || event.type.startsWith(`${type}.`)
-}
 
 /** `2026-11-21 08:12:03 warning instance.exited shop-3f2a9c: exited with code 1`. */
 export function renderEvent(event: AnyEvent, { out }: Pick<CommandContext, 'out'>): string {
