@@ -6,7 +6,7 @@ import type { HealthProbeConfig, ServiceConfig } from '../../src/config/types.ts
 import type { EventData, EventInput, EventSink, EventType } from '../../src/kernel/events.ts'
 import { systemClock, systemRandom } from '../../src/kernel/system.ts'
 import { ms, seconds } from '../../src/kernel/time.ts'
-import { MemoryStore, type StateStore } from '../../src/store/index.ts'
+import { MemoryStore, SqliteStore, StateFile, type StateStore } from '../../src/store/index.ts'
 import { Supervisor, type RoutedInstance, type Router, type SupervisorDeps } from '../../src/supervisor/index.ts'
 
 export const fixture = join(import.meta.dirname, '..', 'fixtures', 'supervised.mjs')
@@ -85,9 +85,8 @@ export async function harness(overrides: Partial<SupervisorDeps> = {}): Promise<
   const directory = overrides.directory ?? temporaryFolder()
   const router = new NotingRouter()
   const events = new ToldEvents()
-  const store = overrides.store ?? new MemoryStore()
+  const store = overrides.store ?? (await openStore())
   const problems: string[] = []
-  await store.start()
   const supervisor = new Supervisor({
     clock: systemClock,
     random: systemRandom,
@@ -100,6 +99,16 @@ export async function harness(overrides: Partial<SupervisorDeps> = {}): Promise<
   })
   await supervisor.start()
   return { supervisor, router, events, directory, store, problems }
+}
+
+/** In memory, or in a folder. */
+export async function openStore(directory?: string): Promise<StateStore> {
+  const store =
+    directory === undefined
+      ? new MemoryStore()
+      : new SqliteStore({ file: new StateFile({ directory, clock: systemClock, onSetAside: () => undefined }) })
+  await store.start()
+  return store
 }
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'holdfast-supervisor-'))

@@ -17,7 +17,7 @@ import type { InstanceInput } from './instance-machine.ts'
 import { restartLimits } from './restart-policy.ts'
 import { fleetLimits, serviceConfig } from '../testing/fleet-kit.ts'
 
-const seeds = process.env['SEED'] === undefined ? Array.from({ length: 500 }, (_, i) => i + 1) : [Number(process.env['SEED'])]
+const seeds = process.env.SEED === undefined ? Array.from({ length: 500 }, (_, i) => i + 1) : [Number(process.env.SEED)]
 const stepsPerSeed = 2_000
 
 interface Process {
