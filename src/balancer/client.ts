@@ -10,14 +10,13 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { HoldfastError } from '../kernel/errors.ts'
 import { machineNow } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Channel } from './channel.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import { protocolVersion, type ControlToPrimary, type PrimaryToControl } from './messages.ts'
-import { proxyLogFile, socketPath } from './paths.ts'
+import { processArguments, proxyLogFile, socketPath } from './paths.ts'
 import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
 import type { PrimaryOptions } from './primary/primary.ts'
 
@@ -176,11 +175,12 @@ export class ProxyClient implements Proxy {
 
   #start(): void {
     const { directory, workers, nodeArguments = [] } = this.#options
+    const primary = processArguments('primary')
     const log = proxyLogFile(directory)
     mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
     const descriptor = openSync(log, 'a', 0o600)
     const options: PrimaryOptions = { directory, workers, inherited: [] }
-    const child = spawn(process.execPath, [...nodeArguments, fileURLToPath(new URL('./primary/main.js', import.meta.url))], {
+    const child = spawn(process.execPath, [...primary.node, ...nodeArguments, primary.module], {
       detached: true,
       stdio: ['ignore', descriptor, descriptor],
       cwd: '/',

@@ -39,11 +39,20 @@ export interface ListenerMessage {
   readonly port: number
 }
 
+export interface OpenMessage {
+  readonly type: 'open'
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  /** An inherited descriptor that listens there already. */
+  readonly fd?: number | undefined
+}
+
 export type PrimaryToWorker =
   | { readonly type: 'start'; readonly index: number; readonly directory: string; readonly pseudonym: string }
-  | { readonly type: 'open'; readonly name: string; readonly host: string; readonly port: number; readonly fd?: number | undefined }
+  | OpenMessage
   | ListenerMessage
-  | { readonly type: 'closeListener'; readonly name: string }
+  | { readonly type: 'closeListener'; readonly name: string; readonly host: string; readonly port: number }
   | { readonly type: 'view'; readonly view: RoutingView; readonly unhealthy: readonly string[] }
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
   | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean }

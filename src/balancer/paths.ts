@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** `sun_path` holds 108 bytes with its final zero on Linux, 104 on macOS. */
 const socketPathBytesMax = 103
@@ -12,6 +13,16 @@ export function socketPath(directory: string, name: string): string {
   if (Buffer.byteLength(path) <= socketPathBytesMax) return path
   const hash = createHash('sha256').update(directory).digest('hex').slice(0, 16)
   return join(tmpdir(), `holdfast-${userInfo().uid}-${hash}-${name}.sock`)
+}
+
+/** How a process of the data plane is started: node's arguments and the module, which has the ending that this file itself runs with. */
+export function processArguments(module: 'primary' | 'worker'): { readonly node: readonly string[]; readonly module: string } {
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return {
+    // A debugger of the parent's listens on one port only.
+    node: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+    module: fileURLToPath(new URL(`./${module}/main.${ending}`, import.meta.url)),
+  }
 }
 
 export const viewFile = (directory: string): string => join(directory, 'run', 'proxy-view.json')

@@ -4,7 +4,8 @@
  *   flowing ──no endpoint──▶ parked ──an endpoint is ready──▶ releasing ──empty──▶ flowing
  *
  * First in, first out. Release is paced: a first burst, then two for each request that finishes, so that the load on
- * a newborn instance doubles per round trip instead of arriving at once.
+ * a newborn instance doubles per round trip instead of arriving at once. Should all that was released be lost, so that
+ * nothing is left that could finish, another burst goes.
  */
 
 /** Requests let go at once when the first endpoint is ready. */
@@ -22,7 +23,8 @@ export class ParkingLot<R> {
   /** By request, with its bytes; a Map keeps the order of arrival and removes in O(1). */
   readonly #waiting = new Map<R, { readonly bytes: number; readonly deadline: number }>()
   #bytes = 0
-  #credit = 0
+  /** Requests that may go now; undefined: not releasing. */
+  #credit: number | undefined
 
   get size(): number {
     return this.#waiting.size
@@ -56,25 +58,22 @@ export class ParkingLot<R> {
     this.#bytes -= entry.bytes
   }
 
-  /** An endpoint is ready: the requests to let go now. */
-  open(): R[] {
-    this.#credit = Math.max(this.#credit, releaseBurst)
+  /** An endpoint is ready: the requests to let go now. May be said again at any time; `inFlight`: requests that are under way. */
+  open(inFlight: number): R[] {
+    if (this.#credit === undefined || inFlight === 0) this.#credit = releaseBurst
     return this.#take()
   }
 
   /** A request of the service has finished: the requests to let go now. */
   finished(): R[] {
-    if (this.#waiting.size === 0) {
-      this.#credit = 0
-      return []
-    }
+    if (this.#credit === undefined) return []
     this.#credit += releasePerFinished
     return this.#take()
   }
 
   /** No endpoint is ready any more: what is left waits on. */
   close(): void {
-    this.#credit = 0
+    this.#credit = undefined
   }
 
   /** Those whose time is up, removed. */
@@ -87,12 +86,14 @@ export class ParkingLot<R> {
 
   #take(): R[] {
     const released: R[] = []
+    let credit = this.#credit ?? 0
     for (const request of this.#waiting.keys()) {
-      if (this.#credit <= 0) break
-      this.#credit--
+      if (credit <= 0) break
+      credit--
       released.push(request)
     }
     for (const request of released) this.leave(request)
+    this.#credit = this.#waiting.size === 0 ? undefined : credit
     return released
   }
 }

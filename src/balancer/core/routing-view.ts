@@ -18,6 +18,9 @@ export interface ListenerView {
   readonly port: number
 }
 
+/** What makes a listener the same: a listener of the same name on another address is another one, and both may be open while one replaces the other. */
+export const listenerKey = ({ name, host, port }: ListenerView): string => `${name} ${host} ${port}`
+
 export interface RouteView {
   readonly listener: string
   /** Lower case, without port; `*.example.com` for any name below; undefined: any. */

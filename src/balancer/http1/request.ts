@@ -205,7 +205,9 @@ function imitation(buffer: Buffer, start: number, end: number): 'forward' | 'dro
     before = byte
   }
   if (!odd) return 'forward'
-  const letters = text(buffer, start, end).toLowerCase().replace(/[^a-z0-9]/g, '')
+  const letters = text(buffer, start, end)
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '')
   return imitated.get(letters) ?? 'forward'
 }
 

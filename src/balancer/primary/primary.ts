@@ -5,7 +5,7 @@
  *
  *   starting ──first view──▶ serving ──shutdown──▶ draining ──▶ ended
  */
-import { openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -14,8 +14,8 @@ import { HoldfastError, codeOf, messageOf } from '../../kernel/errors.ts'
 import { writeFileAtomic } from '../../kernel/files.ts'
 import { systemClock, systemRandom } from '../../kernel/system.ts'
 import { Channel } from '../channel.ts'
-import type { RoutingView } from '../core/routing-view.ts'
-import { protocolVersion, type ControlToPrimary, type PrimaryToControl, type WorkerToPrimary } from '../messages.ts'
+import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
+import { protocolVersion, type ControlToPrimary, type OpenMessage, type PrimaryToControl, type WorkerToPrimary } from '../messages.ts'
 import { proxyLogFile, socketPath, viewFile } from '../paths.ts'
 import type { ProxySignal, ProxyTelemetry } from '../port.ts'
 import { Prober } from './prober.ts'
@@ -222,29 +222,21 @@ export class Primary {
 
   /** Opens what is new, lets every worker route by the view, then closes what is old. Nothing changes when a listener cannot be opened. */
   async #applyView(view: RoutingView): Promise<void> {
-    const wanted = new Map(view.listeners.map((listener) => [listener.name, listener]))
-    const opened: OpenListener[] = []
-    const moved = [...this.#listeners.values()].filter(({ name, host, port }) => {
-      const next = wanted.get(name)
-      return next?.host !== host || next.port !== port
-    })
-    const missing = view.listeners.filter((listener) => {
-      const open = this.#listeners.get(listener.name)
-      return open === undefined || moved.includes(open)
-    })
+    const wanted = new Set(view.listeners.map(listenerKey))
+    const missing = view.listeners.filter((listener) => !this.#listeners.has(listenerKey(listener)))
+    const unwanted = [...this.#listeners.values()].filter((listener) => !wanted.has(listenerKey(listener)))
     const before = this.#view
     await this.#routeBy(view)
+    const opened: OpenListener[] = []
     try {
-      for (const { name, host, port } of missing) opened.push(await this.#open(name, host, port))
+      for (const listener of missing) opened.push(await this.#open(listener))
     } catch (error) {
       for (const listener of opened) this.#close(listener)
       if (before) await this.#routeBy(before)
       throw error
     }
-    for (const listener of moved) {
-      if (this.#listeners.get(listener.name) === listener) this.#close(listener)
-      else listener.handle.close()
-    }
+    for (const listener of unwanted) this.#close(listener)
+    this.#releaseInherited()
     this.#sums.retain(
       new Set(view.services.map(({ name }) => name)),
       new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))),
@@ -295,41 +287,50 @@ export class Primary {
   // --- listeners ------------------------------------------------------------------------------------------------
 
   /** One worker opens the socket and hands it up; the others get it from us. */
-  async #open(name: string, host: string, port: number): Promise<OpenListener> {
-    const [opener] = [...this.#workers].filter((worker) => worker.ready)
-    if (!opener) throw new HoldfastError('listen_failed', `opening ${host}:${port} failed: no proxy worker is running`)
-    const inherited = this.#inherited.findIndex((each) => each.host === host && each.port === port)
-    const before = this.#listeners.get(name)
-    if (before) for (const worker of this.#workers) worker.send({ type: 'closeListener', name })
-    const handle = await new Promise<OpenListener['handle']>((resolve, reject) => {
-      const listen = (worker: WorkerHandle, message: WorkerToPrimary, received: unknown): void => {
-        if (worker !== opener) return
-        if (message.type === 'opened' && message.name === name) {
-          this.#onWorkerMessage.delete(listen)
-          resolve(received as OpenListener['handle'])
-        }
-        if (message.type === 'openFailed' && message.name === name) {
-          this.#onWorkerMessage.delete(listen)
-          reject(listenError(host, port, message.code, message.message))
-        }
-      }
-      this.#onWorkerMessage.add(listen)
-      opener.process.once('exit', () => {
-        this.#onWorkerMessage.delete(listen)
-        reject(new HoldfastError('listen_failed', `opening ${host}:${port} failed: the proxy worker that tried has exited`))
-      })
-      opener.send({ type: 'open', name, host, port, fd: inherited >= 0 ? firstInheritedDescriptor + inherited : undefined })
-    })
+  async #open({ name, host, port }: ListenerView): Promise<OpenListener> {
+    const here = (each: ListenerView): boolean => each.host === host && each.port === port
+    // Another listener on the same address that is about to go (it was renamed): its socket serves on.
+    const twin = [...this.#listeners.values()].find(here)
+    const inherited = this.#inherited.findIndex(here)
+    const ready = [...this.#workers].filter((worker) => worker.ready)
+    const opener = twin ? undefined : inherited < 0 ? ready[0] : ready.find((worker) => worker.inherits)
+    if (!twin && !opener) throw new HoldfastError('listen_failed', `listening on ${host}:${port} failed: no proxy worker is running`)
+    const handle =
+      twin?.handle ??
+      (await this.#openIn(opener!, { type: 'open', name, host, port, fd: inherited < 0 ? undefined : firstInheritedDescriptor + inherited }))
     const listener: OpenListener = { name, host, port, handle }
-    this.#listeners.set(name, listener)
+    this.#listeners.set(listenerKey(listener), listener)
     for (const worker of this.#workers) if (worker !== opener && worker.ready) worker.send({ type: 'listener', name, host, port }, handle)
     return listener
   }
 
+  #openIn(opener: WorkerHandle, order: OpenMessage): Promise<OpenListener['handle']> {
+    const { name, host, port } = order
+    return new Promise((resolve, reject) => {
+      const listen = (worker: WorkerHandle, message: WorkerToPrimary, received: unknown): void => {
+        if (worker !== opener) return
+        if (message.type === 'opened' && message.name === name) resolve(received as OpenListener['handle'])
+        else if (message.type === 'openFailed' && message.name === name) reject(listenError(host, port, message.code, message.message))
+        else if (this.#workers.has(opener)) return
+        else reject(new HoldfastError('listen_failed', `listening on ${host}:${port} failed: the proxy worker that tried has exited`))
+        this.#onWorkerMessage.delete(listen)
+      }
+      this.#onWorkerMessage.add(listen)
+      opener.send(order)
+    })
+  }
+
   #close(listener: OpenListener): void {
-    this.#listeners.delete(listener.name)
-    for (const worker of this.#workers) worker.send({ type: 'closeListener', name: listener.name })
-    listener.handle.close()
+    const { name, host, port, handle } = listener
+    this.#listeners.delete(listenerKey(listener))
+    for (const worker of this.#workers) worker.send({ type: 'closeListener', name, host, port })
+    if (![...this.#listeners.values()].some((other) => other.handle === handle)) handle.close()
+  }
+
+  /** What we inherited is open under handles of our own now: the bare descriptors would keep a listener alive that has been closed. */
+  #releaseInherited(): void {
+    for (const { fd } of this.#inherited) closeSync(fd)
+    this.#inherited = []
   }
 
   // --- workers --------------------------------------------------------------------------------------------------
@@ -350,7 +351,8 @@ export class Primary {
     const startedAt = systemClock.now()
     const worker = new WorkerHandle({
       index,
-      inherited: this.#inherited.map(({ fd }) => fd),
+      // One worker opens what we inherited; a second copy of a descriptor would outlive the listener.
+      inherited: [...this.#workers].some((worker) => worker.inherits) ? [] : this.#inherited.map(({ fd }) => fd),
       logDescriptor: this.#log,
       onMessage: (from, message, handle) => {
         this.#onMessage(from, message, handle)

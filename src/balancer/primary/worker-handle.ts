@@ -1,9 +1,7 @@
 /** One worker as the primary sees it: its process, what it has been told, and what it answers. */
 import { fork, type ChildProcess } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { processArguments } from '../paths.ts'
 import type { PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
-
-const workerModule = fileURLToPath(new URL('../worker/main.js', import.meta.url))
 
 export interface WorkerHandleOptions {
   readonly index: number
@@ -20,16 +18,20 @@ export const firstInheritedDescriptor = 4
 export class WorkerHandle {
   readonly index: number
   readonly process: ChildProcess
+  /** It holds the descriptors that the primary inherited. */
+  readonly inherits: boolean
   ready = false
   /** The last view it said it routes by. */
   viewVersion = -1
 
   constructor(options: WorkerHandleOptions) {
     this.index = options.index
-    this.process = fork(workerModule, [], {
+    this.inherits = options.inherited.length > 0
+    const worker = processArguments('worker')
+    this.process = fork(worker.module, [], {
       stdio: ['ignore', options.logDescriptor, options.logDescriptor, 'ipc', ...options.inherited],
       // A worker's heap is young garbage and little else: larger semi-spaces only cost memory.
-      execArgv: [...process.execArgv, '--max-semi-space-size=8'],
+      execArgv: [...worker.node, '--max-semi-space-size=8'],
     })
     this.process.on('message', (message: WorkerToPrimary, handle: unknown) => {
       options.onMessage(this, message, handle)

@@ -26,6 +26,8 @@ const bodyTimeoutMs = 30_000
 /** Reading goes on this long after the last answer, so that the client gets it before a reset can reach it. */
 const lingerMs = 2_000
 const lingerBytesMax = 256 * 1024
+/** How long a client may leave what was written for it unread. */
+export const readerStallMs = 60_000
 /** Input that waits behind the current request before reading stops. */
 const waitingInputMax = 64 * 1024
 
@@ -99,7 +101,8 @@ export class Client {
         return
       case 'lingering':
         this.#lingered += chunk.length
-        if (this.#lingered > lingerBytesMax) this.destroy()
+        // Not read on, but not reset either: a reset would take the answer from the client's own buffer.
+        if (this.#lingered > lingerBytesMax) this.pauseInput()
         return
       case 'closed':
         return
@@ -110,13 +113,15 @@ export class Client {
     if (this.#input === undefined || this.#inputStart === this.#input.length) {
       this.#input = chunk
       this.#inputStart = 0
+      this.#headSearched = 0
     } else {
       this.#input = Buffer.concat([this.#input.subarray(this.#inputStart), chunk])
+      this.#headSearched = Math.max(0, this.#headSearched - this.#inputStart)
       this.#inputStart = 0
     }
     if (this.phase === 'exchange') {
       if (!this.#bodyDone) {
-        this.#deadline = this.worker.now + bodyTimeoutMs
+        this.runBodyDeadline()
         this.exchange.bodyAvailable()
       } else this.#limitInput()
       return
@@ -127,6 +132,11 @@ export class Client {
   /** Stops reading while more waits than is wanted; `resumeInput` starts it again. */
   #limitInput(): void {
     if (this.#input !== undefined && this.#input.length - this.#inputStart > waitingInputMax) this.pauseInput()
+  }
+
+  /** The client is not read from at the moment. */
+  get inputPaused(): boolean {
+    return this.#paused
   }
 
   pauseInput(): void {
@@ -146,9 +156,23 @@ export class Client {
     if (this.#parsing) return
     this.#parsing = true
     while (this.phase === 'idle' || this.phase === 'head') {
+      // A client that sends requests and does not read the answers is not asked for more of them.
+      if (this.socket.writableNeedDrain) {
+        this.#waitForReader()
+        break
+      }
       if (!this.#parseOne()) break
     }
     this.#parsing = false
+  }
+
+  #waitForReader(): void {
+    this.pauseInput()
+    this.onDrain = () => {
+      this.onDrain = undefined
+      this.resumeInput()
+      this.#parseRequests()
+    }
   }
 
   /** Returns false when more bytes are needed first. */
@@ -195,20 +219,23 @@ export class Client {
       this.#refuse(error)
       return
     }
-    this.#deadline = Infinity
     this.#bodyRemaining = Math.max(0, facts.bodyLength)
     this.#bodyDone = facts.bodyLength === 0
     this.#chunked = facts.bodyLength < 0 ? new ChunkedBody(true) : undefined
-    if (!this.#bodyDone) this.#deadline = this.worker.now + bodyTimeoutMs
+    this.runBodyDeadline()
     const requestId = this.#requestId(head, input)
     this.exchange.open(requestId, head.accept >= 0 ? fieldText(head, input, head.accept) : '', head.minor)
     if (head.method === 'CONNECT' || head.method === 'TRACE') {
-      this.exchange.answer({
-        status: 405,
-        error: 'http_request_denied',
-        message: `${head.method} is not served here`,
-        allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
-      })
+      // What follows a CONNECT is not HTTP to us: the connection ends here.
+      this.exchange.answer(
+        {
+          status: 405,
+          error: 'http_request_denied',
+          message: `${head.method} is not served here`,
+          allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
+        },
+        head.method === 'CONNECT',
+      )
       return
     }
     if (hasVia(head, input, this.worker.pseudonym)) {
@@ -240,9 +267,14 @@ export class Client {
       this.exchange.answer({ status: 404, error: 'destination_not_found', message: 'no service is routed here' })
       return undefined
     }
-    if (match === 'methodNotAllowed') {
+    if ('allowed' in match) {
       this.worker.countRefused('method_not_allowed')
-      this.exchange.answer({ status: 405, error: 'http_request_denied', message: `${head.method} is not routed here`, allow: '' })
+      this.exchange.answer({
+        status: 405,
+        error: 'http_request_denied',
+        message: `${head.method} is not routed here`,
+        allow: match.allowed.join(', '),
+      })
       return undefined
     }
     return match
@@ -300,6 +332,11 @@ export class Client {
   /** No deadline runs while we, not the client, are what the body waits for. */
   holdBodyDeadline(): void {
     this.#deadline = Infinity
+  }
+
+  /** It is the client's turn to send the next piece of the body. */
+  runBodyDeadline(): void {
+    this.#deadline = this.#bodyDone ? Infinity : this.worker.now + bodyTimeoutMs
   }
 
   /** The answer is out. `keep`: the connection may carry another request. */
@@ -363,10 +400,23 @@ export class Client {
     if (this.phase === 'closed' || this.phase === 'lingering') return
     this.phase = 'lingering'
     this.#input = undefined
-    this.#deadline = this.worker.now + lingerMs
-    this.socket.end()
+    this.onDrain = undefined
+    this.#deadline = this.worker.now + readerStallMs
+    // The short time begins when the last byte is out: a slow reader gets its whole answer.
+    this.socket.end(() => {
+      if (this.phase === 'lingering') this.#deadline = this.worker.now + lingerMs
+    })
     this.resumeInput()
-    if (this.#ended) this.#deadline = this.worker.now + lingerMs
+  }
+
+  /** The tunnel is over: what was written last should still arrive, then the connection ends. */
+  endTunnel(): void {
+    if (this.gone) return
+    this.phase = 'lingering'
+    this.#tunnelSink = undefined
+    this.onDrain = undefined
+    this.#deadline = this.worker.now + readerStallMs
+    this.socket.destroySoon()
   }
 
   /** Closes a connection that waits between requests. */

@@ -11,10 +11,11 @@
  */
 import type { Answer } from './answers.ts'
 import { renderAnswer } from './answers.ts'
-import type { Client } from './client.ts'
+import { readerStallMs, type Client } from './client.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import { joinBytesMax } from './outgoing.ts'
+import { Replay } from './replay.ts'
 import { Tunnel } from './tunnel.ts'
 import { addressKey } from '../core/picker.ts'
 import { mayResend, type Failure } from '../core/resend.ts'
@@ -33,11 +34,10 @@ import {
   type BodyFraming,
 } from '../http1/response.ts'
 
-/** Sent body bytes kept for a second sending, per request; a longer body can be sent once only. */
-export const replayBytesMax = 1024 * 1024
-
 /** Between two pieces of an answer. */
 const answerIdleMs = 60_000
+/** Interim answers (1xx) to one request; they are passed on without waiting for the client, so they need an end. */
+const interimAnswersMax = 32
 /** How long a failed non-idempotent request waits to learn how its instance ended, so that the answer can say so. */
 const deathNewsMs = 25
 
@@ -68,9 +68,11 @@ export class Exchange implements UpstreamUser, Parked {
   #sentTurn = -1
   #parkDeadline: number | undefined
   #lastFailure: { readonly failure: Failure; readonly code: string | undefined; readonly endpoint: EndpointPool } | undefined
-  // Body sent so far, for another sending; undefined: no longer whole
-  #replay: Buffer[] | undefined
-  #replayBytes = 0
+  // Body
+  readonly #replay = new Replay()
+  /** The client has been told to go on, or has gone on by itself. */
+  #continued = false
+  #interims = 0
   // Answer
   #startedAt = 0
   #status = 0
@@ -118,8 +120,9 @@ export class Exchange implements UpstreamUser, Parked {
     this.#fresh = false
     this.#parkDeadline = undefined
     this.#lastFailure = undefined
-    this.#replay = []
-    this.#replayBytes = 0
+    this.#replay.reset()
+    this.#continued = false
+    this.#interims = 0
     service.active++
     service.counters.requests++
     if (service.view.maintenance) {
@@ -165,7 +168,8 @@ export class Exchange implements UpstreamUser, Parked {
       this.#client.pauseInput()
       this.#client.holdBodyDeadline()
     }
-    this.#upstream = endpoint.open(this, worker.now + service.view.connectTimeoutMs)
+    this.#deadline = worker.now + service.view.connectTimeoutMs
+    this.#upstream = endpoint.open(this)
   }
 
   #hashKey(): string {
@@ -194,7 +198,7 @@ export class Exchange implements UpstreamUser, Parked {
     const service = this.#service!
     const { worker } = this.#client
     const limits = service.view.parking!
-    const bytes = this.#source!.length + this.#replayBytes
+    const bytes = this.#source!.length + this.#replay.bytes
     const parked = service.lot.park(this, bytes, worker.now, limits, this.#parkDeadline)
     if (parked === undefined) {
       const expired = this.#parkDeadline !== undefined && this.#parkDeadline <= worker.now
@@ -206,6 +210,7 @@ export class Exchange implements UpstreamUser, Parked {
     this.#parkDeadline = parked.deadline
     this.#tried.length = 0
     this.#phase = 'parked'
+    this.#deadline = Infinity
     if (this.#client.facts.bodyLength !== 0) {
       this.#client.pauseInput()
       this.#client.holdBodyDeadline()
@@ -285,8 +290,7 @@ export class Exchange implements UpstreamUser, Parked {
     const { slab } = worker
     const headRoom =
       head.end - head.begin + requestHeadGrowthMax + client.forwardedFields(head.minor).length + (this.#target?.length ?? 0) + facts.hostValue.length
-    const joined = Math.min(client.bodyWaiting, joinBytesMax)
-    slab.reserve(headRoom + joined + 64)
+    slab.reserve(headRoom + joinBytesMax)
     const end = writeRequestHead(slab.buffer, slab.at, head, source, facts, {
       target: this.#target,
       defaultHost: this.#endpoint!.view.host,
@@ -302,16 +306,17 @@ export class Exchange implements UpstreamUser, Parked {
     this.#phase = 'sent'
     this.#sentAt = worker.now
     this.#endpoint!.lastSentAt = worker.now
-    this.#deadline = worker.now + this.#service!.view.timeoutMs
-    if (!facts.idempotent && this.#reused) this.#sentTurn = worker.markTurn()
-    const more = this.#replayBytes > 0 || client.bodyWaiting > 0 ? this.#sendWithBody(upstream, end) : this.#write(upstream, end)
-    if (upstream.writeFailed) {
-      this.#attemptFailed({ kind: 'notReceived' }, 'EPIPE')
-      return
+    this.#sentTurn = !facts.idempotent && this.#reused ? worker.markTurn() : -1
+    if (facts.bodyLength === 0) {
+      this.#write(upstream, end)
+      this.#deadline = worker.now + this.#service!.view.timeoutMs
+    } else {
+      const out = worker.outgoing
+      out.begin(upstream.socket, end)
+      for (const piece of this.#replay.pieces()) out.add(piece, 0, piece.length)
+      this.#sendBody()
     }
-    if (facts.bodyLength === 0) return
-    if (more || client.bodyDone) client.resumeInput()
-    else client.pauseInput()
+    if (this.#phase === 'sent' && upstream.writeFailed) this.#attemptFailed({ kind: 'notReceived' }, 'EPIPE')
   }
 
   /** Sends what lies in the slab up to `end`; false when the socket wants a pause. */
@@ -322,57 +327,52 @@ export class Exchange implements UpstreamUser, Parked {
     return more
   }
 
-  /** Head, then the body sent before (if this is another attempt), then what has come since; in one write when it is small. */
-  #sendWithBody(upstream: Upstream, headEnd: number): boolean {
-    const { slab } = this.#client.worker
-    const out = { end: headEnd, joining: true, more: true }
-    const append = (buffer: Buffer, start: number, stop: number): void => {
-      const bytes = stop - start
-      if (out.joining && out.end + bytes <= slab.buffer.length && out.end - headEnd + bytes <= joinBytesMax) {
-        out.end += buffer.copy(slab.buffer, out.end, start, stop)
-        return
-      }
-      if (out.joining) this.#write(upstream, out.end)
-      out.joining = false
-      out.more = upstream.write(buffer.subarray(start, stop))
-    }
-    for (const piece of this.#replay ?? []) append(piece, 0, piece.length)
-    const sane = this.#client.takeBody((buffer, start, stop) => {
-      this.#keepForReplay(buffer, start, stop)
-      append(buffer, start, stop)
-    })
-    if (out.joining) out.more = this.#write(upstream, out.end)
-    if (!sane) this.#badBody()
-    return out.more
-  }
-
-  #keepForReplay(buffer: Buffer, start: number, end: number): void {
-    this.#service!.counters.requestBytes += end - start
-    if (this.#replay === undefined) return
-    this.#replayBytes += end - start
-    if (this.#replayBytes > replayBytesMax) {
-      this.#replay = undefined
-      this.#replayBytes = 0
-    } else this.#replay.push(buffer.subarray(start, end))
-  }
-
   /** More of the request body has come from the client. */
   bodyAvailable(): void {
     if (this.#phase !== 'sent' && this.#phase !== 'relaying') {
       this.#client.pauseInput()
+      this.#client.holdBodyDeadline()
       return
     }
-    const upstream = this.#upstream
-    if (upstream === undefined) return
-    const out = { more: true }
-    const sane = this.#client.takeBody((buffer, start, end) => {
-      this.#keepForReplay(buffer, start, end)
-      out.more = upstream.write(buffer.subarray(start, end))
+    if (this.#upstream === undefined) return
+    const { slab, outgoing } = this.#client.worker
+    slab.reserve(joinBytesMax)
+    outgoing.begin(this.#upstream.socket, slab.at)
+    this.#sendBody()
+  }
+
+  /** Passes on what has come of the body, behind what `outgoing` holds already. */
+  #sendBody(): void {
+    const client = this.#client
+    const out = client.worker.outgoing
+    const sane = client.takeBody((buffer, start, end) => {
+      this.#continued = true
+      this.#service!.counters.requestBytes += end - start
+      if (this.#phase === 'sent') this.#replay.add(buffer, start, end)
+      out.add(buffer, start, end)
     })
-    if (!sane) this.#badBody()
-    else if (!out.more && !this.#client.bodyDone) this.#client.pauseInput()
-    // The service has its whole time for the answer from the last byte of the request.
-    if (this.#phase === 'sent') this.#deadline = this.#client.worker.now + this.#service!.view.timeoutMs
+    const more = out.flush()
+    if (!sane) {
+      this.#badBody()
+      return
+    }
+    if (more || client.bodyDone) client.resumeInput()
+    else client.pauseInput()
+    this.#shareDeadline()
+  }
+
+  /**
+   * Whose turn it is while a request with a body is under way. The service's time runs when it has all of the request,
+   * does not take more of it, or was asked whether it wants it; else it is the client who is waited for.
+   */
+  #shareDeadline(): void {
+    const client = this.#client
+    const { now } = client.worker
+    const asked = client.facts.expectsContinue && !this.#continued
+    const clientsTurn = !client.bodyDone && !client.inputPaused && !asked
+    if (clientsTurn) client.runBodyDeadline()
+    else client.holdBodyDeadline()
+    if (this.#phase === 'sent') this.#deadline = clientsTurn ? Infinity : now + this.#service!.view.timeoutMs
   }
 
   #badBody(): void {
@@ -390,7 +390,10 @@ export class Exchange implements UpstreamUser, Parked {
 
   upstreamDrained(): void {
     if (this.#tunnel) this.#tunnel.upstreamDrained()
-    else if (!this.#client.bodyDone) this.#client.resumeInput()
+    else if (!this.#client.bodyDone) {
+      this.#client.resumeInput()
+      this.#shareDeadline()
+    }
   }
 
   // --- failing --------------------------------------------------------------------------------------------------
@@ -454,7 +457,7 @@ export class Exchange implements UpstreamUser, Parked {
     worker.reportSuspect(endpoint, failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer')
     const again = mayResend(failure, {
       idempotent: facts.idempotent,
-      replayable: this.#replay !== undefined,
+      replayable: this.#replay.whole,
       resent: this.#resent,
       attemptsMax: service.view.retries.attempts,
       caughtInDeath: quiet || this.#sentAt <= failingSince || endpoint.gone !== undefined,
@@ -475,7 +478,8 @@ export class Exchange implements UpstreamUser, Parked {
       this.#fresh = true
       if (failure.kind === 'died' && service.endpoints.length > 1) this.#tried.push(endpoint)
     }
-    if (service.view.managed && this.#tried.length > 0 && this.#tried.length >= service.endpoints.length) this.#tried.length = 0
+    // All of them refused: whoever can wait does so, and may then go to any of them again.
+    if (service.mayPark && this.#tried.length > 0 && this.#tried.length >= service.endpoints.length) this.#tried.length = 0
     this.#attempt()
   }
 
@@ -509,7 +513,7 @@ export class Exchange implements UpstreamUser, Parked {
     if (endpoint === undefined) return
     endpoint.active--
     this.#endpoint = undefined
-    if (endpoint.view.state !== 'active') this.#client.worker.maybeDrained(endpoint)
+    this.#client.worker.maybeDrained(endpoint)
   }
 
   #dropUpstream(): void {
@@ -580,8 +584,7 @@ export class Exchange implements UpstreamUser, Parked {
     this.#phase = 'closed'
     this.#deadline = Infinity
     this.#source = undefined
-    this.#replay = undefined
-    this.#replayBytes = 0
+    this.#replay.reset()
     this.#partial = undefined
     this.#chunkedIn = undefined
     this.#sentTurn = -1
@@ -602,7 +605,8 @@ export class Exchange implements UpstreamUser, Parked {
   sweep(now: number): void {
     if (now < this.#deadline) return
     this.#deadline = Infinity
-    if (this.#phase === 'sent') this.#attemptFailed({ kind: 'timedOut' }, 'ETIMEDOUT')
+    if (this.#phase === 'connecting') this.#attemptFailed({ kind: 'notConnected' }, 'ETIMEDOUT')
+    else if (this.#phase === 'sent') this.#attemptFailed({ kind: 'timedOut' }, 'ETIMEDOUT')
     else if (this.#phase === 'relaying') this.#cut()
   }
 
@@ -650,7 +654,15 @@ export class Exchange implements UpstreamUser, Parked {
         return true
       }
       // RFC 9110 §15.2: interim answers are passed on, to those who know them.
+      if (++this.#interims > interimAnswersMax) {
+        this.#badAnswer(`more than ${interimAnswersMax} interim answers`)
+        return true
+      }
       if (this.#clientMinor === 1) this.#writeHead(head, buffer, { connection: 'none', chunked: false, dropLength: true, upgrade: undefined })
+      if (head.status === 100 && !this.#continued) {
+        this.#continued = true
+        this.#shareDeadline()
+      }
       start = head.end
     }
     this.#status = head.status
@@ -666,8 +678,7 @@ export class Exchange implements UpstreamUser, Parked {
     this.#phase = 'relaying'
     this.#deadline = worker.now + answerIdleMs
     this.#source = undefined
-    this.#replay = undefined
-    this.#replayBytes = 0
+    this.#replay.reset()
     const dropLength = head.status === 204 || this.#framing === 'chunked'
     const connection = this.#keepClient ? (this.#clientMinor === 0 ? 'keepAlive' : 'none') : 'close'
     const { slab } = worker
@@ -709,7 +720,7 @@ export class Exchange implements UpstreamUser, Parked {
   #relay(upstream: Upstream, buffer: Buffer, start: number, length: number, end: number): boolean {
     const { worker, socket } = this.#client
     const out = worker.outgoing
-    out.begin(this.#client, upstream, end)
+    out.begin(socket, end, upstream)
     let complete = false
     let used = start
     switch (this.#framing) {
@@ -759,9 +770,10 @@ export class Exchange implements UpstreamUser, Parked {
     if (!more && !socket.destroyed) {
       this.#client.onDrain = () => {
         this.#client.onDrain = undefined
+        this.#deadline = worker.now + answerIdleMs
         upstream.resume()
       }
-      this.#deadline = Infinity
+      this.#deadline = worker.now + readerStallMs
       return false
     }
     return true
@@ -795,7 +807,7 @@ export class Exchange implements UpstreamUser, Parked {
     this.#phase = 'tunnelling'
     this.#deadline = Infinity
     this.#source = undefined
-    this.#replay = undefined
+    this.#replay.reset()
     this.#writeHead(head, buffer, { connection: 'none', chunked: false, dropLength: true, upgrade: facts.upgrade })
     service.tunnels++
     endpoint.tunnels++
@@ -827,6 +839,6 @@ export class Exchange implements UpstreamUser, Parked {
     this.#phase = 'closed'
     service.active--
     service.finished(101)
-    if (endpoint.view.state !== 'active') worker.maybeDrained(endpoint)
+    worker.maybeDrained(endpoint)
   }
 }

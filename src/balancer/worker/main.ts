@@ -34,7 +34,7 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
       void worker?.listen(message.name, message.host, message.port, handle as ListeningHandle)
       return
     case 'closeListener':
-      worker?.closeListener(message.name)
+      worker?.closeListener(message)
       return
     case 'view':
       worker?.applyView(message.view, new Set(message.unhealthy))

@@ -10,8 +10,7 @@
 import { spawn } from 'node:child_process'
 import { openSync, closeSync } from 'node:fs'
 import { connect } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { proxyLogFile, socketPath } from '../paths.ts'
+import { processArguments, proxyLogFile, socketPath } from '../paths.ts'
 import { Channel } from '../channel.ts'
 import { protocolVersion, type ControlToPrimary, type PrimaryToControl } from '../messages.ts'
 import type { Worker } from './worker.ts'
@@ -50,8 +49,9 @@ export class Orphan {
 
   #startHeir(): void {
     const listeners = this.#worker.listeningDescriptors()
+    const primary = processArguments('primary')
     const log = openSync(proxyLogFile(this.#directory), 'a', 0o600)
-    const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL('../primary/main.js', import.meta.url))], {
+    const child = spawn(process.execPath, [...primary.node, primary.module], {
       detached: true,
       stdio: ['ignore', log, log, ...listeners.map(({ fd }) => fd)],
       env: {

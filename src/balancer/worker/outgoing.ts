@@ -1,5 +1,5 @@
-/** Collects what one read gives the client: small pieces join the slab and leave in one write, large ones are written from where they lie. */
-import type { Client } from './client.ts'
+/** Collects what one read gives the other side: small pieces join the slab and leave in one write, large ones are written from where they lie. */
+import type { Socket } from 'node:net'
 import type { Slab } from './slab.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -8,8 +8,8 @@ export const joinBytesMax = 48 * 1024
 
 export class Outgoing {
   readonly #slab: Slab
-  #client: Client | undefined
-  #upstream: Upstream | undefined
+  #socket: Socket | undefined
+  #source: Upstream | undefined
   #end = 0
   #more = true
   readonly emit = (buffer: Buffer, start: number, end: number): void => {
@@ -20,29 +20,36 @@ export class Outgoing {
     this.#slab = slab
   }
 
-  /** What lies in the slab up to `end` goes first. */
-  begin(client: Client, upstream: Upstream, end: number): void {
-    this.#client = client
-    this.#upstream = upstream
+  /** What lies in the slab up to `end` goes first. `source`: whose read buffer the pieces lie in, when it is used again. */
+  begin(socket: Socket, end: number, source?: Upstream): void {
+    this.#socket = socket
+    this.#source = source
     this.#end = end
     this.#more = true
   }
 
   add(buffer: Buffer, start: number, end: number): void {
-    if (end - start <= joinBytesMax && this.#end + end - start <= this.#slab.buffer.length) {
-      this.#end += buffer.copy(this.#slab.buffer, this.#end, start, end)
+    const slab = this.#slab
+    const bytes = end - start
+    if (bytes <= joinBytesMax && this.#end + bytes > slab.buffer.length) {
+      this.flush()
+      slab.reserve(joinBytesMax)
+      this.#end = slab.at
+    }
+    if (bytes <= joinBytesMax) {
+      this.#end += buffer.copy(slab.buffer, this.#end, start, end)
       return
     }
     this.flush()
-    const { socket } = this.#client!
+    const socket = this.#socket!
     if (socket.destroyed) return
     this.#more = socket.write(buffer.subarray(start, end))
-    if (socket.writableLength > 0) this.#upstream!.keepBuffer()
+    if (socket.writableLength > 0) this.#source?.keepBuffer()
   }
 
-  /** Writes what has been collected; false when the client should be given time. */
+  /** Writes what has been collected; false when the receiver should be given time. */
   flush(): boolean {
-    const { socket } = this.#client!
+    const socket = this.#socket!
     const slab = this.#slab
     if (this.#end > slab.at && !socket.destroyed) {
       this.#more = socket.write(slab.view(this.#end))

@@ -116,7 +116,7 @@ export class ServiceRuntime {
       if (!this.mayPark) for (const parked of this.lot.expired(Infinity)) parked.parkingExpired()
       return
     }
-    for (const parked of this.lot.open()) parked.unpark()
+    for (const parked of this.lot.open(this.active - this.lot.size - this.tunnels)) parked.unpark()
   }
 
   /** A request was sent after its endpoint had exited. */
@@ -125,7 +125,7 @@ export class ServiceRuntime {
   }
 
   sweep(now: number): void {
-    for (const endpoint of this.endpoints) endpoint.sweep(now)
+    for (const endpoint of this.endpoints) endpoint.closeIdle(now)
     if (this.lot.size === 0) return
     for (const parked of this.lot.expired(now)) {
       this.counters.shed++

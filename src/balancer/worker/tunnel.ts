@@ -117,8 +117,7 @@ export class Tunnel {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#upstream.destroy()
-    // What was written last should still arrive.
-    this.#client.socket.destroySoon()
+    this.#client.endTunnel()
     this.#onClosed()
   }
 }

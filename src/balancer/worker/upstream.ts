@@ -36,34 +36,32 @@ export class Upstream {
   readonly pool: EndpointPool
   readonly socket: Socket
   user: UpstreamUser | undefined
-  connected = false
   /** It has carried a request before. */
   used = false
   closed = false
   idleSince = 0
   idleMs = idleMsDefault
-  connectDeadline = 0
   #buffer: Buffer
   #errorCode: string | undefined
   #ended = false
 
-  constructor(pool: EndpointPool, user: UpstreamUser, connectDeadline: number) {
+  constructor(pool: EndpointPool, user: UpstreamUser) {
     this.pool = pool
     this.user = user
-    this.connectDeadline = connectDeadline
     this.#buffer = Buffer.allocUnsafeSlow(readBytesInitial)
     const { host, port } = pool.view
     this.socket = connect({
       host,
       port,
       noDelay: true,
+      // Outside of a tunnel the end of one side is the end of the connection, and the user says so.
+      allowHalfOpen: true,
       onread: {
         buffer: () => this.#buffer,
         callback: (length: number): boolean => this.#onRead(length),
       },
     })
     this.socket.on('connect', () => {
-      this.connected = true
       this.user?.upstreamConnected(this)
     })
     this.socket.on('error', (error) => {
@@ -155,8 +153,8 @@ export class EndpointPool extends Endpoint {
     return undefined
   }
 
-  open(user: UpstreamUser, connectDeadline: number): Upstream {
-    const upstream = new Upstream(this, user, connectDeadline)
+  open(user: UpstreamUser): Upstream {
+    const upstream = new Upstream(this, user)
     this.#all.add(upstream)
     return upstream
   }
@@ -185,17 +183,5 @@ export class EndpointPool extends Endpoint {
     for (const upstream of [...this.#idle]) {
       if (now - upstream.idleSince >= upstream.idleMs) upstream.destroy()
     }
-  }
-
-  /** Ends connects that take too long. */
-  sweep(now: number): void {
-    for (const upstream of this.#all) {
-      if (!upstream.connected && now >= upstream.connectDeadline) {
-        const user = upstream.user
-        upstream.destroy()
-        user?.upstreamClosed(upstream, 'ETIMEDOUT')
-      }
-    }
-    this.closeIdle(now)
   }
 }

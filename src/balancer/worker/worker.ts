@@ -10,7 +10,7 @@ import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { Head, requestHeadBytesMax } from '../http1/head.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
-import type { RoutingView } from '../core/routing-view.ts'
+import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import type { EndpointDelta, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { Client } from './client.ts'
 import { Outgoing } from './outgoing.ts'
@@ -158,7 +158,7 @@ export class Worker {
         server.on('error', () => {
           this.countRefused('accept_failed')
         })
-        this.#listeners.set(name, { listener, server })
+        this.#listeners.set(listenerKey(listener), { listener, server })
         resolve(handleOf(server))
       })
       if (where === undefined) server.listen({ host, port, backlog, exclusive: true })
@@ -166,10 +166,10 @@ export class Worker {
     })
   }
 
-  closeListener(name: string): void {
-    const entry = this.#listeners.get(name)
+  closeListener(which: ListenerView): void {
+    const entry = this.#listeners.get(listenerKey(which))
     if (!entry) return
-    this.#listeners.delete(name)
+    this.#listeners.delete(listenerKey(which))
     entry.listener.closed = true
     // Connections that are open get one more answer, which says `Connection: close`: closing an idle one now could meet a request on its way.
     entry.server.close()
@@ -389,7 +389,7 @@ export class Worker {
    */
   async shutdown(deadlineMs: number, succeeded: boolean): Promise<void> {
     this.draining = true
-    for (const name of [...this.#listeners.keys()]) this.closeListener(name)
+    for (const { listener } of [...this.#listeners.values()]) this.closeListener(listener)
     this.tick()
     if (!succeeded) for (const client of this.#clients) client.closeIfIdle()
     this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)
