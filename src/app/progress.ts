@@ -14,7 +14,7 @@ export type UpProgress =
 /** Everything that can take traffic does. */
 export interface Serving {
   readonly kind: 'serving'
-  /** With a login code that works once (`?login=…`), or without one. */
+  /** With a login code that works once (`#login=…`), or without one. */
   readonly dashboardUrl: string
   /** Without a path: `http://127.0.0.1:3006`. */
   readonly apiUrl: string

@@ -95,11 +95,14 @@ async function announce(holdfast: Holdfast, { onProgress, signal }: RunOptions):
 function serving(holdfast: Holdfast): Serving {
   const { listeners, apiUrl, adopted, config } = holdfast
   const routed = Object.values(config.services).flatMap(({ routes }) => routes)
-  const [route] = routed.filter(({ methods }) => methods === undefined || methods.includes('GET')).sort((a, b) => a.path.length - b.path.length)
+  // One that a plain curl reaches: any host, GET, the shortest path.
+  const [route] = routed
+    .filter(({ host, methods }) => host === undefined && (methods === undefined || methods.includes('GET')))
+    .sort((a, b) => a.path.length - b.path.length)
   const listener = listeners.find(({ name }) => name === route?.listener)
   return {
     kind: 'serving',
-    dashboardUrl: `${apiUrl}/?login=${holdfast.access.createLoginCode().code}`,
+    dashboardUrl: `${apiUrl}/#login=${holdfast.access.createLoginCode().code}`,
     apiUrl,
     listeners,
     exampleUrl: route && listener ? `${listener.url}${route.path}` : undefined,

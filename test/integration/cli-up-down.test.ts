@@ -83,7 +83,7 @@ const whole: readonly UpProgress[] = [
   { kind: 'service', service: 'web', ready: 1, desired: 1, text: 'ready' },
   {
     kind: 'serving',
-    dashboardUrl: 'http://127.0.0.1:3006/?login=abc',
+    dashboardUrl: 'http://127.0.0.1:3006/#login=abc',
     apiUrl: 'http://127.0.0.1:3006',
     listeners: [{ name: 'web', url: 'http://127.0.0.1:8080' }],
     exampleUrl: 'http://127.0.0.1:8080/',
@@ -119,7 +119,7 @@ opening the store
 holdfast is serving
 
   balancer   http://127.0.0.1:8080
-  dashboard  http://127.0.0.1:3006/?login=abc  (works once)
+  dashboard  http://127.0.0.1:3006/#login=abc  (works once)
   API        http://127.0.0.1:3006/api/docs
   try it     curl http://127.0.0.1:8080/
   stop it    Ctrl-C drains and stops everything; a second one cuts it short
