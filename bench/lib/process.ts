@@ -22,7 +22,9 @@ export class Child {
   readonly name: string
   readonly #process: ChildProcess
   #output = ''
+  /** It has ended and all its output has been read. Not kept by a child whose own children hold its output open. */
   readonly exited: Promise<void>
+  readonly #ended: Promise<void>
 
   private constructor(name: string, child: ChildProcess) {
     this.name = name
@@ -33,11 +35,8 @@ export class Child {
     child.stdout?.on('data', keep)
     child.stderr?.on('data', keep)
     child.on('error', (error) => (this.#output += error.message))
-    this.exited = new Promise((resolve) => {
-      child.once('close', () => {
-        resolve()
-      })
-    })
+    this.exited = new Promise((resolve) => child.once('close', () => resolve()))
+    this.#ended = new Promise((resolve) => child.once('exit', () => resolve()))
   }
 
   /** `exec` keeps the pid: taskset becomes the program it starts. */
@@ -71,12 +70,12 @@ export class Child {
     this.#process.kill(signal)
   }
 
-  /** Asks, waits, then kills. Safe twice. */
+  /** Asks, waits, then kills; resolves when it has ended. Safe twice. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.running) return
     this.#process.kill(signal)
     const force = setTimeout(() => this.#process.kill('SIGKILL'), stopGraceMs)
-    await this.exited
+    await this.#ended
     clearTimeout(force)
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { interruptSignal } from '../lib/interrupt.ts'
 import { firstLine, isInstalled, machineFacts } from '../lib/machine.ts'
 import { freePort } from '../lib/process.ts'
 import { startOrigin } from '../origin.ts'
@@ -54,6 +55,7 @@ export async function benchProxy(args: readonly string[]): Promise<void> {
         originPort,
         env: values.profile ? profileEnvironment(profiles) : {},
         onProgress: console.error,
+        signal: interruptSignal(),
       })
       publish(makeReport(result, chosenCases, { machine, versions: { ...versions }, settings }), !values.profile)
     } finally {

@@ -41,6 +41,8 @@ interface IdleReport {
 }
 
 const yardstick = 'haproxy'
+/** Above this one-minute load average the run was not alone. */
+const quietLoadMax = 0.5
 
 export function makeReport(result: RunResult, cases: readonly BenchCase[], facts: Pick<Report, 'machine' | 'versions' | 'settings'>): Report {
   const proxies = Object.keys(facts.versions)
@@ -93,6 +95,9 @@ export function toMarkdown({ machine, versions, settings, cases, idle }: Report)
     '',
     `Machine: ${machine.cores} × ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel}, Node ${machine.node}, commit ${machine.commit},`,
     `load before the run ${machine.loadBefore.toFixed(2)}.`,
+    ...(machine.loadBefore > quietLoadMax
+      ? ['', '**The machine was busy with something else: do not compare throughput and latency of this run.**', '']
+      : []),
     `Versions: ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,

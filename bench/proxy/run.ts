@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly originPort: number
   readonly env: Record<string, string>
   readonly onProgress: (text: string) => void
+  /** Ends the run before its next turn. */
+  readonly signal: AbortSignal
 }
 
 /** One turn of one proxy at one case. */
@@ -79,20 +81,24 @@ async function startLane(target: Target, { directory, originPort, env }: RunOpti
 }
 
 /** Compilers, pools and caches are filled before anything counts. */
-async function warmUp(lanes: readonly Lane[], { cases, onProgress }: RunOptions): Promise<void> {
+async function warmUp(lanes: readonly Lane[], { cases, onProgress, signal }: RunOptions): Promise<void> {
   for (const { target, port } of lanes) {
     onProgress(`warm up ${target.name}`)
-    for (const benchCase of cases) await runWrk(port, benchCase, warmUpSeconds, loadCore)
+    for (const benchCase of cases) {
+      signal.throwIfAborted()
+      await runWrk(port, benchCase, warmUpSeconds, loadCore)
+    }
   }
 }
 
-async function measure(lanes: readonly Lane[], { cases, idle, rounds, seconds, onProgress }: RunOptions): Promise<RunResult> {
+async function measure(lanes: readonly Lane[], { cases, idle, rounds, seconds, onProgress, signal }: RunOptions): Promise<RunResult> {
   const samples: Sample[] = []
   const idleSamples: IdleSample[] = []
   for (let round = 0; round < rounds; round++) {
     const turns = rotate(lanes, round)
     for (const benchCase of cases) {
       for (const lane of turns) {
+        signal.throwIfAborted()
         const sample = await takeTurn(lane, benchCase, round, seconds)
         samples.push(sample)
         onProgress(`round ${round + 1}/${rounds} ${benchCase.name.padEnd(9)} ${lane.target.name.padEnd(13)} ${outcome(sample)}`)

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { interruptSignal } from '../../bench/lib/interrupt.ts'
 import { machineFacts } from '../../bench/lib/machine.ts'
 import { chaosCases, killOneOfThree, killSingle } from './cases.ts'
 import { failuresOf, toTable } from './report.ts'
@@ -21,6 +22,7 @@ const connections = 200
 const addedMsMax = 50
 
 interface Options {
+  readonly signal: AbortSignal
   readonly seconds: number
   readonly rate: number
   readonly seed: number
@@ -44,7 +46,14 @@ function readOptions(): Options {
   const unknown = cases.filter((name) => !known.includes(name))
   if (unknown.length > 0) throw new Error(`unknown case ${unknown.join(', ')}; there are ${known.join(', ')}`)
   const systems = values['only-peers'] ? 'peers' : values.peers ? 'all' : 'holdfast'
-  return { seconds: Number(values.seconds), rate: Number(values.rate), seed: Number(values.seed), cases, systems }
+  const numbers = { seconds: positive('seconds', values.seconds), rate: positive('rate', values.rate), seed: positive('seed', values.seed) }
+  return { ...numbers, cases, systems, signal: interruptSignal() }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, got ${text}`)
+  return value
 }
 
 async function main(): Promise<void> {
@@ -59,6 +68,7 @@ async function main(): Promise<void> {
     )
     if (options.systems !== 'peers') results.push(...(await hurtHoldfast(options, directory)))
     if (options.systems !== 'holdfast') results.push(...(await hurtPeers(options, directory)))
+    options.signal.throwIfAborted()
     show(results, bootMs)
     keep(results, options, bootMs)
   } finally {
@@ -66,17 +76,19 @@ async function main(): Promise<void> {
   }
 }
 
-const settingsOf = ({ seconds, rate, seed }: Options, directory: string): RunSettings => ({
+const settingsOf = ({ seconds, rate, seed, signal }: Options, directory: string): RunSettings => ({
   seconds,
   connections,
   requestsPerSecond: rate,
   seed,
   directory,
+  signal,
 })
 
 async function hurtHoldfast(options: Options, root: string): Promise<CaseResult[]> {
   const results: CaseResult[] = []
   for (const chaosCase of chaosCases.filter(({ name }) => options.cases.includes(name))) {
+    options.signal.throwIfAborted()
     console.error(`${chaosCase.name}: ${chaosCase.title}`)
     const directory = join(root, chaosCase.name)
     const system = new HoldfastSystem({ directory, instances: chaosCase.instances })
@@ -92,6 +104,7 @@ async function hurtPeers(options: Options, root: string): Promise<CaseResult[]> 
   for (const program of missing) console.error(`skipped: ${program} is not installed`)
   for (const killCase of [killOneOfThree, killSingle].filter(({ name }) => options.cases.includes(name))) {
     for (const kind of peerKinds.filter(({ program }) => !missing.includes(program))) {
+      options.signal.throwIfAborted()
       console.error(`${killCase.name}: ${kind.name}`)
       const directory = join(root, `${killCase.name}-${kind.name.replaceAll(/\W+/g, '-')}`)
       const system = new PeerSystem(kind, { directory, instances: killCase.instances })
@@ -121,7 +134,7 @@ function show(results: readonly CaseResult[], bootMs: number): void {
   if (faults.length > 0) process.exitCode = 1
 }
 
-function keep(results: readonly CaseResult[], options: Options, bootMs: number): void {
+function keep(results: readonly CaseResult[], { signal: _signal, ...options }: Options, bootMs: number): void {
   const machine = machineFacts()
   mkdirSync(artifacts, { recursive: true })
   const file = join(artifacts, `chaos-${machine.date.slice(0, 19).replaceAll(':', '')}.json`)

@@ -25,6 +25,8 @@ export interface RunSettings {
   readonly requestsPerSecond: number
   readonly seed: number
   readonly directory: string
+  /** Ends the case before its time. */
+  readonly signal: AbortSignal
 }
 
 /** Load before the first and after the last disturbance, so that both ends are seen. */
@@ -33,7 +35,7 @@ const settleMs = 500
 export async function runCase<S extends System>(
   chaosCase: Promises & { readonly name: string; disturb(run: Run<S>): Promise<void> },
   system: S,
-  { seconds, connections, requestsPerSecond, seed, directory }: RunSettings,
+  { seconds, connections, requestsPerSecond, seed, directory, signal }: RunSettings,
 ): Promise<CaseResult> {
   const done: Done = { actions: 0, killedAt: [], workerConnections: 0 }
   const problems: string[] = []
@@ -46,7 +48,7 @@ export async function runCase<S extends System>(
     try {
       await sleep(settleMs)
       const endsAt = performance.now() + seconds * 1000
-      await chaosCase.disturb({ system, goesOn: () => performance.now() < endsAt, done })
+      await chaosCase.disturb({ system, goesOn: () => performance.now() < endsAt && !signal.aborted, done })
       await sleep(settleMs)
     } finally {
       exchanges = await load.stop()
