@@ -51,5 +51,5 @@ export function timeOf(marks: readonly Mark[], end: number, latest: number): num
     if ((marks[middle]?.offset ?? 0) < end) low = middle + 1
     else high = middle
   }
-  return marks[low]?.time ?? latest
+  return marks[low]?.time ?? Math.round(latest)
 }
