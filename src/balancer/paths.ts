@@ -19,8 +19,8 @@ export function socketPath(directory: string, name: string): string {
 export function processArguments(module: 'primary' | 'worker'): { readonly node: readonly string[]; readonly module: string } {
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   return {
-    // A debugger of the parent's listens on one port only.
-    node: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+    // A debugger of the parent's listens on one port only; heap sizes are each process's own.
+    node: process.execArgv.filter((argument) => !argument.startsWith('--inspect') && !argument.startsWith('--max-semi-space-size')),
     module: fileURLToPath(new URL(`./${module}/main.${ending}`, import.meta.url)),
   }
 }
