@@ -19,7 +19,7 @@ const shellWords: ReadonlySet<string> = new Set(
 
 /** Never throws: what is wrong with a command shows when it is run. */
 export function parseCommand(command: string): Invocation {
-  const words = command.trim().split(/\s+/)
+  const words = command.trim().split(/[ \t]+/)
   const [file = '', ...args] = words
   const plain = words.every((word) => plainWord.test(word)) && !file.includes('=') && !shellWords.has(file)
   return plain ? { file, args, shell: false } : { file: '/bin/sh', args: ['-c', command], shell: true }
