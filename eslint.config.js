@@ -113,7 +113,7 @@ export default defineConfig(
     rules: { 'n/no-process-exit': 'off' },
   },
   {
-    files: ['**/*.test.ts'],
+    files: ['**/*.test.ts', 'test/**'],
     rules: {
       // In a test `!` is an assertion: when it is wrong, the next line fails.
       '@typescript-eslint/no-non-null-assertion': 'off',
