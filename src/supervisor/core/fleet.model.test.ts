@@ -41,7 +41,7 @@ class World {
   #revision = 1
   readonly #configs = new Map<string, DesiredService>()
   /** Waits of each slot since it was last reset, to see that they only grow. */
-  readonly #waits = new Map<string, { readonly streak: number; readonly waits: number; readonly wait: number }>()
+  readonly #waits = new Map<string, { readonly streak: number; readonly wait: number }>()
 
   constructor(seed: number) {
     this.#random = new Prng(seed)
@@ -228,11 +228,11 @@ class World {
     const { rest, slot } = fact
     const { history } = slot
     const before = this.#waits.get(key)
-    const now = { streak: history.streak, waits: history.waits, wait: 'wait' in rest ? rest.wait : 0 }
-    const next = before !== undefined && now.streak === before.streak + 1 && now.waits === before.waits + 1
-    if (next && rest.phase !== 'done') assert(now.wait >= before.wait, `${key}: waits ${now.wait} ms after ${before.wait} ms`)
-    const isKill = now.streak === before?.streak && now.waits === before.waits
-    this.#waits.set(key, isKill ? before : now)
+    const now = { streak: history.streak, wait: 'wait' in rest ? rest.wait : 0 }
+    // A failure adds one to the streak, a kill leaves it, a reset takes it to the beginning.
+    if (before !== undefined && now.streak === before.streak + 1 && rest.phase !== 'done')
+      assert(now.wait >= before.wait, `${key}: waits ${now.wait} ms after ${before.wait} ms`)
+    this.#waits.set(key, now.streak === before?.streak ? before : now)
   }
 
   #checkAll(): void {
