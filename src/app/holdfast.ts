@@ -414,6 +414,8 @@ export class Holdfast {
     onStep('draining the balancer')
     this.routing.close()
     await Promise.race([this.proxy.shutdown(force.aborted ? 0 : gracefulShutdownTimeout), aborted(force)])
+    // Before the services go, or what is in flight would be parked for instances that nobody starts again.
+    if (force.aborted) await this.proxy.shutdown(0)
     onStep('stopping the services')
     const longest = Math.max(0, ...Object.values(this.#effective.services).map(({ stop }) => stop.timeout))
     const deadline = AbortSignal.any([force, AbortSignal.timeout(gracefulShutdownTimeout + longest + 5_000)])
@@ -423,7 +425,6 @@ export class Holdfast {
     } catch (error) {
       failure = error
     }
-    if (force.aborted) await this.proxy.shutdown(0)
     await this.#stopParts()
     if (failure !== undefined) throw failure as Error
   }

@@ -103,7 +103,7 @@ export class ProxyClient implements Proxy {
     const channel = this.#channel
     if (!channel) return
     const ended = new Promise<void>((resolve) => {
-      this.#onClosed = resolve
+      this.#onClosed.push(resolve)
     })
     channel.send({ type: 'shutdown', deadlineMs })
     const { clock } = this.#options
@@ -116,7 +116,7 @@ export class ProxyClient implements Proxy {
     this.#channel?.close()
   }
 
-  #onClosed: (() => void) | undefined
+  #onClosed: (() => void)[] = []
 
   /** Joins a proxy that answers; undefined when none does. */
   join(): Promise<ProxyIdentity | undefined> {
@@ -235,7 +235,7 @@ export class ProxyClient implements Proxy {
     this.#channel = undefined
     for (const id of [...this.#orders.keys()])
       this.#settle(id)?.reject(new HoldfastError('proxy_unreachable', `the connection to the proxy broke: ${reason}`))
-    this.#onClosed?.()
+    for (const closed of this.#onClosed.splice(0)) closed()
     if (this.#closed) return
     for (const listener of this.#signalListeners) listener({ type: 'disconnected', reason })
     void this.#reconnect()

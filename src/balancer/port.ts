@@ -18,7 +18,7 @@ export interface Proxy {
   telemetry(): ProxyTelemetry | undefined
   onTelemetry(listener: (telemetry: ProxyTelemetry) => void): Disposable
   onSignal(listener: (signal: ProxySignal) => void): Disposable
-  /** Ends the data plane: stops accepting, lets requests finish until the deadline, then cuts. */
+  /** Ends the data plane: stops accepting, lets requests finish until the deadline, then cuts. Said again, it moves the deadline. */
   shutdown(deadlineMs: number): Promise<void>
   /** Lets go of the proxy, which carries on by itself. */
   disconnect(): void

@@ -463,12 +463,13 @@ export class Primary {
 
   // --- ending ---------------------------------------------------------------------------------------------------
 
+  /** Said again, it moves the deadline. */
   async shutdown(deadlineMs: number): Promise<void> {
+    for (const worker of this.#workers) worker.send({ type: 'shutdown', deadlineMs })
     if (this.#stopping) return
     this.#stopping = true
     clearInterval(this.#timer)
     this.#prober.stop()
-    for (const worker of this.#workers) worker.send({ type: 'shutdown', deadlineMs })
     for (const listener of this.#listeners.values()) listener.handle.close()
     await this.#until(
       () => this.#workers.size === 0,

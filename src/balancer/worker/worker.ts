@@ -381,13 +381,22 @@ export class Worker {
   }
 
   #onEmpty: (() => void) | undefined
+  #ending: Promise<void> | undefined
+  #cutTimer: NodeJS.Timeout | undefined
 
   /**
    * Stops accepting, lets what runs finish until the deadline, then cuts. Resolves when nothing is left.
    * `succeeded`: somebody else serves from now on. Then idle connections wait for one more request, whose answer closes
    * them, and tunnels end one after the other; otherwise there is nothing to come back to and both end at once.
+   * Said again, it moves the deadline.
    */
-  async shutdown(deadlineMs: number, succeeded: boolean): Promise<void> {
+  shutdown(deadlineMs: number, succeeded: boolean): Promise<void> {
+    if (this.#ending) this.#cutAfter(deadlineMs)
+    this.#ending ??= this.#end(deadlineMs, succeeded)
+    return this.#ending
+  }
+
+  async #end(deadlineMs: number, succeeded: boolean): Promise<void> {
     this.draining = true
     for (const { listener } of [...this.#listeners.values()]) this.closeListener(listener)
     this.tick()
@@ -395,17 +404,20 @@ export class Worker {
     this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)
     if (this.#clients.size > 0) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, deadlineMs)
-        this.#onEmpty = () => {
-          clearTimeout(timer)
-          resolve()
-        }
+        this.#onEmpty = resolve
+        this.#cutAfter(deadlineMs)
       })
+      clearTimeout(this.#cutTimer)
     }
     for (const client of this.#clients) client.destroy()
     for (const timer of this.#timers) clearInterval(timer)
     clearInterval(this.#lotTimer)
     this.#tell({ type: 'telemetry', delta: this.#delta() })
+  }
+
+  #cutAfter(deadlineMs: number): void {
+    clearTimeout(this.#cutTimer)
+    this.#cutTimer = setTimeout(() => this.#onEmpty?.(), deadlineMs)
   }
 
   // --- counting -------------------------------------------------------------------------------------------------
