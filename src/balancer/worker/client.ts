@@ -89,6 +89,11 @@ export class Client {
     return this.#bodyDone
   }
 
+  /** The client has sent its end. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
   get gone(): boolean {
     return this.phase === 'closed' || this.socket.destroyed
   }
@@ -442,8 +447,8 @@ export class Client {
         this.#close()
         return
       case 'exchange':
-        // Half-closed behind a whole request: it still wants its answer.
-        if (!this.#bodyDone) this.exchange.clientGone()
+        // Half-closed behind a whole request: it still wants its answer. But most who do so have left, and a place to wait is dear.
+        if (!this.#bodyDone || this.exchange.parked) this.exchange.clientGone()
         return
       case 'tunnel':
         this.exchange.clientEnded()

@@ -95,6 +95,10 @@ export class Exchange implements UpstreamUser, Parked {
     return this.#endpoint
   }
 
+  get parked(): boolean {
+    return this.#phase === 'parked'
+  }
+
   /** A request has been read. */
   open(requestId: string, accept: string, minor: number): void {
     this.#phase = 'choosing'
@@ -197,6 +201,10 @@ export class Exchange implements UpstreamUser, Parked {
   #park(): void {
     const service = this.#service!
     const { worker } = this.#client
+    if (this.#client.ended) {
+      this.clientGone()
+      return
+    }
     const limits = service.view.parking!
     const bytes = this.#source!.length + this.#replay.bytes
     const parked = service.lot.park(this, bytes, worker.now, limits, this.#parkDeadline)
