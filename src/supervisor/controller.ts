@@ -17,15 +17,18 @@ import type { EventSink } from '../kernel/events.ts'
 import type { Component } from '../kernel/lifecycle.ts'
 import { drive, type Drive } from '../kernel/machine.ts'
 import type { Random } from '../kernel/random.ts'
-import { after, elapsed, ms, seconds, type Clock, type Duration } from '../kernel/time.ts'
+import { after, elapsed, ms, seconds, type Clock, type Duration, type Instant, type WallTime } from '../kernel/time.ts'
 import type { InstanceStatus, Revision } from '../registry/types.ts'
 import type { StateStore } from '../store/port.ts'
 import { Announcer } from './announcer.ts'
 import { signalOf } from './core/exit.ts'
-import { Fleet, type DesiredService, type Ended, type Fact, type FleetCommand, type FleetInput, type FoundInstance } from './core/fleet.ts'
-import { isServing, isStopFirst, type FleetLimits, type Instance, type RestartOrder, type Service } from './core/fleet-state.ts'
+import { Fleet } from './core/fleet.ts'
+import type { DesiredService, Fact, FleetCommand, FleetInput, FoundInstance, KnownSlot } from './core/fleet-types.ts'
+import type { Ended } from './core/judge.ts'
+import { defaultFleetLimits, isStopFirst, type FleetLimits, type Instance, type RestartOrder, type Service } from './core/fleet-state.ts'
 import type { InstanceCommand, InstanceInput } from './core/instance-machine.ts'
 import { restartLimits, type RestartLimits } from './core/restart-policy.ts'
+import { withMarked } from './adoption.ts'
 import { InstanceBook } from './instance-book.ts'
 import { Journal } from './journal.ts'
 import { InstanceLogs } from './output/instance-logs.ts'
@@ -36,7 +39,10 @@ import { ProcessRuntime } from './runtimes/process/process-runtime.ts'
 import { systemProcessTable } from './runtimes/process/process-table.ts'
 import type { MarkedProcess, Runtime, RuntimeEvent } from './runtimes/runtime.ts'
 import { ServiceBook, type ProcessService } from './service-book.ts'
+import { isComing, isReady, isSettled, settlementOf, type Settlement } from './settlement.ts'
 import { statusesOf } from './status.ts'
+
+export type { Settlement } from './settlement.ts'
 
 export interface SupervisorDeps {
   readonly clock: Clock
@@ -76,15 +82,6 @@ export interface ApplyReport {
   readonly adopted: number
 }
 
-/** Where a service has come to rest. */
-export interface Settlement {
-  readonly service: string
-  readonly ready: number
-  readonly desired: number
-  /** Why it is not as wanted, one sentence for each reason; empty: all is well. */
-  readonly problems: readonly string[]
-}
-
 interface Waiting {
   readonly resolve: (replaced: RestartOrder['replaced']) => void
   readonly reject: (error: HoldfastError) => void
@@ -92,13 +89,14 @@ interface Waiting {
 
 /** Instances that a service can be scaled to by hand. */
 const instancesMax = 1_000
-/** An endpoint that comes within this time is worth waiting for. */
-const comingWithin: Duration = seconds(5)
 const drainTimeoutDefault: Duration = seconds(30)
 /** Before the routing is told again of an instance that it did not take. */
 const admitAgainAfter: Duration = ms(250)
 /** How long after the deadline of a stop the killed processes may take to vanish. */
 const killGrace: Duration = seconds(5)
+/** The same problem is not told again before this. */
+const sayAgainAfter: Duration = seconds(10)
+const problemsRemembered = 1_000
 /** Lines of stderr kept with the report of an exit. */
 const stderrLinesKept = 100
 /** Of these, the ones that go into an error message. */
@@ -115,6 +113,7 @@ export class Supervisor implements Component {
   readonly #services: ServiceBook
   readonly #instances: InstanceBook
   readonly #announcer: Announcer
+  readonly #limits: FleetLimits
   readonly #fleet: Fleet
   #drive: Drive<Fleet, FleetInput> | undefined
   #drainTimeout = drainTimeoutDefault
@@ -127,6 +126,8 @@ export class Supervisor implements Component {
   readonly #listeners = new Set<() => void>()
   #changeIsTold = true
   #stoppingAll = false
+  /** When which problem was told. */
+  readonly #saidAt = new Map<string, Instant>()
 
   constructor(deps: SupervisorDeps) {
     const { clock, random, store, events, directory } = deps
@@ -143,8 +144,9 @@ export class Supervisor implements Component {
     this.#runtime =
       deps.runtime ??
       new ProcessRuntime({ clock, random, table: systemProcessTable(), output: this.#files, dataDirectory: directory, env: deps.env ?? process.env })
+    this.#limits = { ...defaultFleetLimits(deps.cores ?? cpus().length), ...deps.limits }
     this.#fleet = new Fleet({
-      limits: { ...defaultFleetLimits(deps.cores ?? cpus().length), ...deps.limits },
+      limits: this.#limits,
       restartLimits: { ...restartLimits, ...deps.restartLimits },
       random,
       drainTimeout: () => this.#drainTimeout,
@@ -346,45 +348,36 @@ export class Supervisor implements Component {
 
   // --- adoption
 
-  #adoptFound(wanted: ReadonlySet<string>): { found: FoundInstance[]; slots: (ReturnType<typeof recallSlot> & { service: string })[] } | undefined {
+  /** Takes over what was found at the start; undefined: that has been done. */
+  #adoptFound(wanted: ReadonlySet<string>): { found: FoundInstance[]; slots: (KnownSlot & { service: string })[] } | undefined {
     if (!this.#found) return undefined
     const { records, marked } = this.#found
     this.#found = undefined
     const found: FoundInstance[] = []
-    for (const record of this.#completed(records.instances, marked)) {
-      if (record.running && this.#runtime.adopt(record.running)) {
-        this.#instances.adopt(record)
-        this.logs.track(record.service, record.id)
-        const { id, service, slot, revision, readyAt } = record
-        found.push({ id, service, slot, revision, ready: readyAt !== undefined })
-      } else {
-        if (record.running) this.#announcer.endedUnseen(record, 'ended while no control process ran')
-        this.#instances.forget(record.id)
-      }
+    for (const record of withMarked(records.instances, marked)) {
+      const instance = this.#adopt(record)
+      if (instance) found.push(instance)
     }
     const live = new Set(found.map(({ id }) => id))
-    const strays = new Set(marked.map(({ instance }) => instance.id).filter((id) => !live.has(id)))
-    for (const id of strays) this.#runtime.reap(id)
-    const waitMax = restartLimits.crashLoopWindow
+    for (const id of new Set(marked.map(({ instance }) => instance.id))) if (!live.has(id)) this.#runtime.reap(id)
     const slots = records.slots
       .filter(({ service }) => wanted.has(service))
-      .map((slot) => ({ service: slot.service, ...recallSlot(slot, waitMax, this.#deps.clock) }))
-    return { found: found.sort((a, b) => Number(b.ready) - Number(a.ready)), slots }
+      .map((slot) => ({ service: slot.service, ...recallSlot(slot, restartLimits.crashLoopWindow, this.#deps.clock) }))
+    return { found: found.sort((a, b) => Number(b.readyFor !== undefined) - Number(a.readyFor !== undefined)), slots }
   }
 
-  /** Records, with what the mark in the environment tells of those whose pid was not written down in time. */
-  #completed(records: readonly InstanceRecord[], marked: readonly MarkedProcess[]): readonly InstanceRecord[] {
-    const leaders = new Map(marked.filter(({ leader }) => leader).map(({ instance }) => [instance.id, instance]))
-    const known = new Set(records.map(({ id }) => id))
-    const completed = records.map((record) => {
-      const running = record.running ?? leaders.get(record.id)
-      return running ? { ...record, running } : record
-    })
-    // Spawned, but not even the intent was written down: it has no slot, so it is stopped in good order.
-    const unknown = [...leaders.values()]
-      .filter(({ id }) => !known.has(id))
-      .map((running) => ({ id: running.id, service: running.service, slot: -1, revision: 0, running }))
-    return [...completed, ...unknown]
+  #adopt(record: InstanceRecord): FoundInstance | undefined {
+    const { id, service, slot, revision, running, readyAt } = record
+    if (running && this.#runtime.adopt(running)) {
+      this.#instances.adopt(record)
+      this.logs.track(service, id)
+      const since = (at: WallTime): Duration => ms(Math.max(0, this.#deps.clock.wallTime() - at))
+      const stop = this.#services.has(service) ? this.#services.get(service).stop : undefined
+      return { id, service, slot, revision, age: since(running.startedAt), readyFor: readyAt === undefined ? undefined : since(readyAt), stop }
+    }
+    if (running) this.#announcer.endedUnseen(record, 'ended while no control process ran')
+    this.#instances.forget(id)
+    return undefined
   }
 
   #announceAdopted(id: string): void {
@@ -503,7 +496,8 @@ export class Supervisor implements Component {
       (cause: unknown) => {
         this.#problem('admit_failed', `the routing did not take ${id}`, cause)
         this.#deps.clock.schedule(after(this.#deps.clock.now(), admitAgainAfter), () => {
-          if (this.#drive && this.#routed.has(id) && this.#fleet.instance(id)?.state.phase === 'ready') this.#admit(id)
+          const phase = this.#fleet.instance(id)?.state.phase
+          if (this.#routed.has(id) && (phase === 'ready' || phase === 'unhealthy')) this.#admit(id)
         })
       },
     )
@@ -533,7 +527,7 @@ export class Supervisor implements Component {
         this.#services.proven(fact.service, fact.revision)
         return
       case 'dependenciesMissing':
-        this.#announcer.dependenciesMissed(fact.service, fact.missing, this.#deps.limits?.dependencyWait ?? dependencyWait)
+        this.#announcer.dependenciesMissed(fact.service, fact.missing, this.#limits.dependencyWait)
         return
       case 'restarted':
         this.#onRestarted(fact)
@@ -545,12 +539,19 @@ export class Supervisor implements Component {
         this.#instances.forgetSlot(fact.service, fact.slot)
         return
       case 'forgotten':
-        this.#expected.delete(fact.service)
-        if (!this.#stoppingAll) this.#services.forget(fact.service)
+        this.#onForgotten(fact)
         return
       default:
         unreachable(fact)
     }
+  }
+
+  /** Removed for good; when everything stops, what is known of it is kept for the next time. */
+  #onForgotten({ service, slots }: Extract<Fact, { type: 'forgotten' }>): void {
+    this.#expected.delete(service)
+    if (this.#stoppingAll) return
+    this.#services.forget(service)
+    for (const slot of slots) this.#instances.forgetSlot(service, slot)
   }
 
   #onChanged({ instance, before }: Extract<Fact, { type: 'changed' }>): void {
@@ -561,6 +562,8 @@ export class Supervisor implements Component {
       this.#services.booted(service, boot)
       const bootTime = this.#services.bootTime(service)
       if (bootTime !== undefined) this.#send({ type: 'bootTime', service, bootTime })
+      const slot = this.#fleet.services.get(service)?.slots.get(instance.slot)
+      if (slot) this.#instances.saveSlot(service, slot)
     }
     this.#announcer.changed(instance, before, () => this.#runtime.stderrTail(id, stderrLinesKept))
   }
@@ -570,7 +573,7 @@ export class Supervisor implements Component {
     const stderrTail = exit ? this.#files.stderrTail(service, id, stderrLinesKept) : []
     const signal = exit && signalOf(exit)
     const report = { at: this.#deps.clock.wallTime(), code: exit?.code, signal, class: exitClass, uptime, reason, stderrTail }
-    this.#instances.setLastExit(service, slot, { id, report })
+    if (exitClass !== 'ordered') this.#instances.setLastExit(service, slot, { id, report })
     this.#announcer.ended(instance, report, exit !== undefined)
     this.logs.untrack(id)
     this.#instances.forget(id)
@@ -633,17 +636,7 @@ export class Supervisor implements Component {
   }
 
   #settlement(service: Service): Settlement {
-    const statuses = this.instances(service.name)
-    const problems = statuses
-      .filter(({ phase }) => phase !== 'ready')
-      .map(({ id, phase, reason }) => `${id} is ${phase}${reason === undefined ? '' : `: ${reason}`}`)
-    if (service.failedRollout) problems.push(`revision ${service.revision} did not start: ${service.failedRollout.reason}`)
-    return {
-      service: service.name,
-      ready: statuses.filter(({ phase }) => phase === 'ready').length,
-      desired: service.desired,
-      problems: [...new Set(problems)],
-    }
+    return settlementOf(service, this.instances(service.name))
   }
 
   #until(condition: () => boolean): Promise<void> {
@@ -664,50 +657,18 @@ export class Supervisor implements Component {
     })
   }
 
+  /** A broken disk says the same five times a second; once in a while is enough. */
   #problem(code: string, message: string, cause: unknown): void {
+    const now = this.#deps.clock.now()
+    const said = this.#saidAt.get(message)
+    if (said !== undefined && elapsed(said, now) < sayAgainAfter) return
+    if (this.#saidAt.size >= problemsRemembered) this.#saidAt.clear()
+    this.#saidAt.set(message, now)
     this.#deps.onProblem?.(new HoldfastError(code, message, { cause }))
   }
 }
 
-const dependencyWait: Duration = seconds(60)
-
-export const defaultFleetLimits = (cores: number): FleetLimits => ({
-  starting: Math.max(2, cores),
-  startStorm: seconds(5),
-  dependencyWait,
-  unhealthyAfter: seconds(30),
-  surge: 0.25,
-  portRetries: 5,
-})
-
 const isProcessService = (service: ServiceConfig): service is ProcessService => service.source.kind === 'process'
-
-function isReady({ desired, slots }: Service): boolean {
-  let ready = 0
-  for (const { serving } of slots.values()) if (serving && isServing(serving)) ready++
-  return ready >= desired
-}
-
-/** Nothing of it is on its way. */
-function isSettled(service: Service): boolean {
-  if (service.leaving || service.retiring.size > 0 || service.slots.size !== service.desired) return false
-  for (const { serving, replacement, rest } of service.slots.values()) {
-    if (replacement) return false
-    if (serving ? !isServing(serving) && serving.state.phase !== 'unhealthy' : rest.phase !== 'crashLooping' && rest.phase !== 'done') return false
-    if (serving && serving.revision !== service.revision && !service.failedRollout) return false
-  }
-  return true
-}
-
-/** Whether one is ready, or will be soon enough to wait for. */
-function isComing(service: Service, clock: Clock): boolean {
-  if (service.leaving) return false
-  for (const { serving, replacement, rest } of service.slots.values()) {
-    if (serving || replacement || rest.phase === 'none') return true
-    if (rest.phase !== 'done' && rest.until - clock.now() <= comingWithin) return true
-  }
-  return false
-}
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()

@@ -1,9 +1,9 @@
 /** What the supervisor keeps in the store, so that the next control process can take over. Times are wall times. */
-import type { ProcessSource } from '../config/types.ts'
+import type { ProcessSource, ServiceConfig } from '../config/types.ts'
 import type { ExitReport } from '../registry/types.ts'
 import { elapsed, instant, ms, wallTime, type Clock, type Instant, type WallTime } from '../kernel/time.ts'
 import type { StateStore } from '../store/port.ts'
-import type { KnownSlot } from './core/fleet.ts'
+import type { KnownSlot } from './core/fleet-types.ts'
 import type { Slot } from './core/fleet-state.ts'
 import type { RunningInstance } from './runtimes/runtime.ts'
 
@@ -56,6 +56,8 @@ export interface ServiceRecord {
   readonly lastNumber: number
   /** Set by hand, for as long as the configuration says `base`. */
   readonly scale?: { readonly instances: number; readonly base: number }
+  /** How it is stopped, should it be found running when it is no longer configured. */
+  readonly stop: ServiceConfig['stop']
   /** The latest boot times, in milliseconds. */
   readonly boots: readonly number[]
 }

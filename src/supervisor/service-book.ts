@@ -52,6 +52,7 @@ export class ServiceBook {
       ...(known?.stable ? { stable: known.stable } : {}),
       lastNumber: Math.max(known?.lastNumber ?? 0, revision.number),
       ...(scale ? { scale } : {}),
+      stop: service.stop,
       boots: known?.boots ?? [],
     }
     this.#put(record)

@@ -355,7 +355,7 @@ describe('the supervisor', () => {
   })
 
   it('gives instances an environment of their own', async () => {
-    const h = await begin({ env: { PATH: process.env['PATH'], SECRET: 'of the shell', NODE_OPTIONS: '--no-such-option', LC_ALL: 'C' } })
+    const h = await begin({ env: { PATH: process.env.PATH, SECRET: 'of the shell', NODE_OPTIONS: '--no-such-option', LC_ALL: 'C' } })
     const file = join(folder, 'environment')
     h.supervisor.apply([serviceOf('web', { command: `env > ${file}; exec ${process.execPath} ${fixture}`, env: { LOG: 'info' } })])
     await h.supervisor.whenReady('web')

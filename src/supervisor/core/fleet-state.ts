@@ -9,7 +9,7 @@
  *     retiring web-1b2c3d                                   on its way out; its place is taken or gone
  */
 import type { ServiceConfig } from '../../config/types.ts'
-import type { Duration, Instant } from '../../kernel/time.ts'
+import { seconds, type Duration, type Instant } from '../../kernel/time.ts'
 import type { InstanceState } from './instance-machine.ts'
 import type { RestartHistory } from './restart-policy.ts'
 
@@ -105,6 +105,15 @@ export interface FleetLimits {
   /** Starts in a row on other ports after a stranger took one, before it counts as a failure. @default 5 */
   readonly portRetries: number
 }
+
+export const defaultFleetLimits = (cores: number): FleetLimits => ({
+  starting: Math.max(2, cores),
+  startStorm: seconds(5),
+  dependencyWait: seconds(60),
+  unhealthyAfter: seconds(30),
+  surge: 0.25,
+  portRetries: 5,
+})
 
 /** All live instances of a service: in its slots, replacing, retiring. */
 export function* instancesOf(service: Service): Generator<Instance> {

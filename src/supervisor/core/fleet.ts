@@ -7,96 +7,18 @@
  * then the planner is asked until it wants nothing more. State is kept in place rather than copied: two hundred
  * instances are stepped thousands of times a minute, and nobody else holds on to it.
  */
-import type { ServiceConfig } from '../../config/types.ts'
-import type { ExitClass } from '../../registry/types.ts'
-import { assert, unreachable } from '../../kernel/errors.ts'
+import { assert, InvariantError, unreachable } from '../../kernel/errors.ts'
 import type { Machine, Step, Wake } from '../../kernel/machine.ts'
-import type { Random } from '../../kernel/random.ts'
-import { after, elapsed, ms, seconds, type Duration, type Instant } from '../../kernel/time.ts'
-import { classify, describeExit, type ProcessExit } from './exit.ts'
+import { after, elapsed, instant, ms, type Duration, type Instant } from '../../kernel/time.ts'
 import { isServing, isStopFirst } from './fleet-state.ts'
-import type { FleetLimits, FleetState, Instance, Rest, RestartOrder, Service, Slot } from './fleet-state.ts'
+import type { FleetState, Instance, Service, Slot } from './fleet-state.ts'
+import type { DesiredService, Fact, FleetCommand, FleetInput, FleetOptions, FoundInstance, KnownSlot } from './fleet-types.ts'
 import { instanceMachine, readySinceOf } from './instance-machine.ts'
 import type { InstanceCommand, InstanceEnd, InstanceInput, InstanceState, InstanceTimes } from './instance-machine.ts'
+import { judge, type Ended } from './judge.ts'
+import { newService, orphanConfig } from './new-service.ts'
 import { plan, type Action } from './plan.ts'
-import { cleanHistory, decideRestart, type RestartHistory, type RestartLimits } from './restart-policy.ts'
-
-/** A service as it shall be. The caller keeps count of revisions and of scaling by hand. */
-export interface DesiredService {
-  readonly config: ServiceConfig
-  readonly revision: number
-  readonly desired: number
-  readonly stable: number | undefined
-  readonly bootTime: Duration | undefined
-}
-
-/** An instance that was found running, with what was known of it. */
-export interface FoundInstance {
-  readonly id: string
-  readonly service: string
-  readonly slot: number
-  readonly revision: number
-  readonly ready: boolean
-}
-
-/** What was known of a slot. */
-export interface KnownSlot {
-  readonly index: number
-  readonly history: RestartHistory
-  readonly restarts: number
-  readonly nextStartAt: Instant | undefined
-}
-
-export type FleetInput =
-  /** All services that there shall be; what is not among them goes. `slots` and `found`: at the first call after a start. */
-  | {
-      readonly type: 'apply'
-      readonly services: readonly DesiredService[]
-      readonly slots?: readonly (KnownSlot & { service: string })[]
-      readonly found?: readonly FoundInstance[]
-    }
-  | { readonly type: 'scale'; readonly service: string; readonly desired: number }
-  | { readonly type: 'restart'; readonly service: string }
-  | { readonly type: 'stopAll' }
-  | { readonly type: 'killAll' }
-  | { readonly type: 'bootTime'; readonly service: string; readonly bootTime: Duration }
-  | { readonly type: 'instance'; readonly id: string; readonly input: InstanceInput }
-
-export type FleetCommand =
-  | { readonly type: 'spawn'; readonly instance: Instance; readonly replaces: string | undefined }
-  | { readonly type: 'instance'; readonly instance: Instance; readonly command: InstanceCommand }
-  | { readonly type: 'fact'; readonly fact: Fact }
-
-/** What the decision process announces: for events, promises and the store. */
-export type Fact =
-  | { readonly type: 'changed'; readonly instance: Instance; readonly before: InstanceState }
-  | { readonly type: 'ended'; readonly instance: Instance; readonly ended: Ended }
-  | { readonly type: 'resting'; readonly service: string; readonly slot: Slot; readonly rest: Rest; readonly entered: boolean; readonly last: string }
-  | { readonly type: 'proven'; readonly service: string; readonly revision: number }
-  | { readonly type: 'dependenciesMissing'; readonly service: string; readonly missing: readonly string[] }
-  | { readonly type: 'restarted'; readonly service: string; readonly order: RestartOrder; readonly error: string | undefined }
-  | { readonly type: 'rolloutFailed'; readonly service: string; readonly revision: number; readonly reason: string; readonly retries: boolean }
-  | { readonly type: 'forgotten'; readonly service: string }
-  | { readonly type: 'slotDropped'; readonly service: string; readonly slot: number }
-
-/** The end of an instance, judged. */
-export interface Ended {
-  readonly class: ExitClass
-  readonly exit: ProcessExit | undefined
-  readonly uptime: Duration
-  readonly ready: boolean
-  readonly reason: string
-}
-
-export interface FleetOptions {
-  readonly limits: FleetLimits
-  readonly restartLimits: RestartLimits
-  readonly random: Random
-  /** How long what is in flight may take when an instance is stopped; asked at every stop. */
-  readonly drainTimeout: () => Duration
-}
-
-type Outbox = FleetCommand[]
+import { cleanHistory, decideRestart } from './restart-policy.ts'
 
 /** Rounds of planning in one step; more would mean that the planner undoes what it did. */
 const planRoundsMax = 1_000
@@ -107,7 +29,7 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
   readonly services = new Map<string, Service>()
   readonly #instances = new Map<string, Instance>()
   readonly #options: FleetOptions
-  #outbox: Outbox = []
+  #outbox: FleetCommand[] = []
 
   constructor(options: FleetOptions) {
     this.#options = options
@@ -223,29 +145,42 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
     slot.rest = { phase, until: nextStartAt, wait: ms(0), reason: 'it failed before holdfast was started' }
   }
 
-  #adopt({ id, service: name, slot: index, revision, ready }: FoundInstance, now: Instant): void {
-    const service = this.services.get(name) ?? this.#orphanService(name)
-    const state: InstanceState = ready ? { phase: 'ready', since: now, admitted: false } : { phase: 'spawning', stop: undefined }
-    const instance: Instance = { id, service: name, slot: index, revision, trial: false, bornAt: now, state, wakeAt: undefined }
+  #adopt({ id, service: name, slot: index, revision, age, readyFor, stop }: FoundInstance, now: Instant): void {
+    const service = this.services.get(name) ?? this.#orphanService(name, stop)
+    const ready = readyFor !== undefined
+    const state: InstanceState = ready ? { phase: 'ready', since: instant(now - readyFor), admitted: false } : { phase: 'spawning', stop: undefined }
+    const instance: Instance = { id, service: name, slot: index, revision, trial: false, bornAt: instant(now - age), state, wakeAt: undefined }
     this.#instances.set(id, instance)
     service.released = true
-    service.stable ??= ready ? revision : undefined
-    const slot = service.slots.get(index) ?? (index < service.desired ? this.#newSlot(service, index) : undefined)
-    if (slot && !slot.serving) {
-      slot.serving = instance
-      slot.rest = { phase: 'none' }
-      if (ready) slot.revision = revision
-    } else if (slot && !slot.replacement && !isStopFirst(service)) slot.replacement = instance
-    else service.retiring.add(instance)
-    const retires = service.retiring.has(instance)
+    if (ready) service.stable ??= revision
+    const retires = !this.#place(service, instance, ready)
     if (!ready) this.#send(instance, { type: 'spawned' }, now)
     else if (!retires) this.#command(instance, { type: 'admit' })
     if (retires) this.#send(instance, { type: 'stop', reason: 'its place is taken' }, now)
   }
 
+  /** Puts a found instance where it belongs; false: there is no room for it. */
+  #place(service: Service, instance: Instance, ready: boolean): boolean {
+    const { slot: index, revision } = instance
+    const wanted = index >= 0 && index < service.desired
+    const slot = service.slots.get(index) ?? (wanted ? this.#newSlot(service, index) : undefined)
+    if (slot && !slot.serving) {
+      slot.serving = instance
+      slot.rest = { phase: 'none' }
+      if (ready) slot.revision = revision
+      return true
+    }
+    if (slot && !slot.replacement && !isStopFirst(service)) {
+      slot.replacement = instance
+      return true
+    }
+    service.retiring.add(instance)
+    return false
+  }
+
   /** What runs for a service that is no longer wanted is taken over too, so that it can be drained before it is stopped. */
-  #orphanService(name: string): Service {
-    const service = newService(orphanConfig(name), undefined)
+  #orphanService(name: string, stop: FoundInstance['stop']): Service {
+    const service = newService(orphanConfig(name, stop), undefined)
     this.services.set(name, service)
     return service
   }
@@ -320,7 +255,8 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
     const wasServing = slot.serving === instance
     if (wasServing) slot.serving = undefined
     else slot.replacement = undefined
-    if (ended.class === 'ordered' || service.leaving) return
+    const wasStopped = end.type === 'exit' && end.stop !== undefined && !end.stop.failed
+    if (wasStopped || service.leaving) return
     if (this.#retriesPort(service, slot, ended, now)) return
     if (!wasServing || !ended.ready) this.#failRestart(service, slot, instance, ended.reason)
     if (!wasServing && slot.serving?.revision === instance.revision) slot.healAt = after(now, service.config.restart.backoff.max)
@@ -424,7 +360,7 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
         return wakeAt
       }
     }
-    throw new Error('unreachable: the plan never settles')
+    throw new InvariantError('the plan never settles')
   }
 
   #act(action: Action, now: Instant): void {
@@ -447,10 +383,12 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
       case 'release':
         this.#release(action.service, action.missing)
         return
-      case 'forget':
+      case 'forget': {
+        const slots = [...(this.services.get(action.service)?.slots.keys() ?? [])]
         this.services.delete(action.service)
-        this.#tell({ type: 'forgotten', service: action.service })
+        this.#tell({ type: 'forgotten', service: action.service, slots })
         return
+      }
       default:
         unreachable(action)
     }
@@ -546,52 +484,4 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
     for (let i = 0; i < 6; i++) id += alphabet.charAt(Math.floor(this.#options.random.next() * 32))
     return this.#instances.has(id) ? this.#newId(service) : id
   }
-}
-
-function newService(config: ServiceConfig, waitingSince: Instant | undefined): Service {
-  return {
-    name: config.name,
-    config,
-    desired: 0,
-    revision: 0,
-    stable: undefined,
-    slots: new Map(),
-    retiring: new Set(),
-    released: false,
-    waitingSince,
-    failedRollout: undefined,
-    restart: undefined,
-    leaving: false,
-    bootTime: undefined,
-  }
-}
-
-/** How a service that is in no configuration any more is stopped. */
-function orphanConfig(name: string): ServiceConfig {
-  return {
-    name,
-    source: { kind: 'process', command: '', cwd: '/', env: {}, port: 'auto' },
-    version: undefined,
-    instances: { min: 0, max: 0 },
-    dependsOn: [],
-    start: { timeout: seconds(30) },
-    stop: { signal: 'SIGTERM', timeout: seconds(30) },
-    restart: { policy: 'never', backoff: { initial: seconds(1), max: seconds(60) } },
-    health: undefined,
-    routes: [],
-    balance: { algorithm: 'round-robin', hashHeader: undefined, slowStart: ms(0) },
-    resilience: { timeout: seconds(30), connectTimeout: seconds(2), retries: { attempts: 0, budget: 0 }, parking: undefined },
-  }
-}
-
-function judge(instance: Instance, end: InstanceEnd, now: Instant): Ended {
-  const uptime = elapsed(instance.bornAt, now)
-  if (end.type === 'spawnFailure') {
-    const { kind, reason } = end.failure
-    return { class: kind === 'config' ? 'config' : 'startFailed', exit: undefined, uptime: ms(0), ready: false, reason }
-  }
-  const ready = readySinceOf(instance.state) !== undefined
-  if (end.stop?.failed) return { class: 'startFailed', exit: end.exit, uptime, ready, reason: end.stop.reason }
-  const exitClass = classify(end.exit, { ordered: end.signalled, ready })
-  return { class: exitClass, exit: end.exit, uptime, ready, reason: describeExit(end.exit, exitClass, uptime, ready) }
 }

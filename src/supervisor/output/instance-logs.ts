@@ -160,6 +160,14 @@ export class InstanceLogs {
 
   #look(file: Tracked): void {
     if (file.cutting) return
+    try {
+      this.#takeIn(file)
+    } catch (error) {
+      this.#deps.onProblem(error)
+    }
+  }
+
+  #takeIn(file: Tracked): void {
     const { files, limits } = this.#deps
     const stat = files.stat(file.service, file.id, file.stream)
     if (!stat) return
@@ -186,7 +194,12 @@ export class InstanceLogs {
   async #cut(file: Tracked): Promise<void> {
     file.cutting = true
     try {
-      await this.#deps.files.cut(file.service, file.id, file.stream, !this.#diskIsLow)
+      const { service, id, stream } = file
+      await this.#deps.files.cut(service, id, stream, !this.#diskIsLow, () => {
+        const from = file.size
+        file.size = this.#deps.files.stat(service, id, stream)?.size ?? from
+        this.#feed(file, from, this.#deps.clock.wallTime())
+      })
       file.size = 0
     } catch (error) {
       this.#deps.onProblem(error)

@@ -81,7 +81,13 @@ export class LogFiles implements Output {
   }
 
   open(service: string, id: string): { stdout: number; stderr: number } {
-    return { stdout: this.#openOne(service, id, 'stdout'), stderr: this.#openOne(service, id, 'stderr') }
+    const stdout = this.#openOne(service, id, 'stdout')
+    try {
+      return { stdout, stderr: this.#openOne(service, id, 'stderr') }
+    } catch (error) {
+      closeSync(stdout)
+      throw error
+    }
   }
 
   /** A service must not fail because its output cannot be kept. */
@@ -106,10 +112,11 @@ export class LogFiles implements Output {
     return found.slice(-lines)
   }
 
-  /** Empties the file; what was in it becomes its piece 1 if `keep`. */
-  async cut(service: string, id: string, stream: LogStream, keep: boolean): Promise<void> {
+  /** Empties the file; what was in it becomes its piece 1 if `keep`. `beforeEmptying`: the last moment to read it. */
+  async cut(service: string, id: string, stream: LogStream, keep: boolean, beforeEmptying: () => void = () => undefined): Promise<void> {
     const live = this.path(service, id, stream)
     const kept = keep && (await this.#copyToPiece(service, id, stream, live))
+    beforeEmptying()
     truncateSync(live)
     if (kept) this.#shift((piece) => this.timesPath(service, id, stream, piece))
     else rmSync(this.timesPath(service, id, stream), { force: true })

@@ -1,19 +1,9 @@
 /** Services and limits for tests of the decisions. */
 import type { ServiceConfig } from '../../config/types.ts'
 import { ms, seconds } from '../../kernel/time.ts'
-import type { FleetLimits } from '../core/fleet-state.ts'
+import { defaultFleetLimits, type FleetLimits } from '../core/fleet-state.ts'
 
-export function fleetLimits(overrides: Partial<FleetLimits> = {}): FleetLimits {
-  return {
-    starting: 2,
-    startStorm: seconds(5),
-    dependencyWait: seconds(60),
-    unhealthyAfter: seconds(30),
-    surge: 0.25,
-    portRetries: 5,
-    ...overrides,
-  }
-}
+export const fleetLimits = (overrides: Partial<FleetLimits> = {}): FleetLimits => ({ ...defaultFleetLimits(2), ...overrides })
 
 export interface ServiceOptions {
   readonly port?: 'auto' | number

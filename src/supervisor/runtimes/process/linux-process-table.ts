@@ -35,14 +35,14 @@ export class LinuxProcessTable implements ProcessTable {
 
   groupLives(group: number): boolean {
     if (!groupExists(group)) return false
-    return pids(readdirSync('/proc')).some((pid) => {
+    return livePids().some((pid) => {
       const stat = readStat(pid)
       return stat?.group === group && !isZombie(stat)
     })
   }
 
   async marked(wanted: (environment: ReadonlyMap<string, string>) => boolean): Promise<readonly FoundProcess[]> {
-    const waiting = pids(await readdir('/proc')).filter((pid) => pid !== process.pid)
+    const waiting = livePids().filter((pid) => pid !== process.pid)
     const found: FoundProcess[] = []
     const look = async (): Promise<void> => {
       for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
@@ -57,7 +57,7 @@ export class LinuxProcessTable implements ProcessTable {
   }
 
   async listening(group: number): Promise<readonly number[]> {
-    const members = pids(await readdir('/proc')).filter((pid) => readStat(pid)?.group === group)
+    const members = livePids().filter((pid) => readStat(pid)?.group === group)
     const own = new Set<string>()
     for (const pid of members) for (const socket of await socketsOf(pid)) own.add(socket)
     const ports = new Set<number>()
@@ -77,7 +77,7 @@ export class LinuxProcessTable implements ProcessTable {
   usage(groups: ReadonlySet<number>): ReadonlyMap<number, GroupUsage> {
     const sums = new Map<number, { cpuMs: Map<string, number>; memoryBytes: number }>()
     const foreign = new Map<number, number>()
-    for (const pid of pids(readdirSync('/proc'))) {
+    for (const pid of livePids()) {
       const skip = this.#foreign.get(pid) ?? 0
       if (skip > 0) {
         foreign.set(pid, skip - 1)
@@ -104,7 +104,16 @@ const foreignReadings = 15
 
 const isZombie = ({ state }: Stat): boolean => state === 'Z' || state === 'X'
 
-const pids = (names: readonly string[]): number[] => names.map(Number).filter((pid) => Number.isInteger(pid) && pid > 0)
+function livePids(): number[] {
+  try {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => Number.isInteger(pid) && pid > 0)
+  } catch {
+    // No descriptor is free in this moment: the next look will tell.
+    return []
+  }
+}
 
 function readNow(path: string): string | undefined {
   try {

@@ -69,7 +69,8 @@ export class ProcessRuntime implements Runtime {
   readonly #watched = new Map<string, Watched>()
   /** Groups whose end is waited for, by instance. */
   readonly #awaited = new Set<string>()
-  readonly #reaping = new Set<Promise<void>>()
+  readonly #toReap = new Set<string>()
+  #reaping: Promise<void> | undefined
   readonly #timers = new Map<string, Disposable>()
   #oomKills: number | undefined
   #readAt: number | undefined
@@ -215,20 +216,32 @@ export class ProcessRuntime implements Runtime {
     const watched = this.#watched.get(id)
     this.#watched.delete(id)
     if (watched) this.#ports.release(watched.instance.port)
-    const { dataDirectory } = this.#deps
-    const isMarked = (environment: ReadonlyMap<string, string>): boolean =>
-      environment.get(marks.instance) === id && environment.get(marks.data) === dataDirectory
-    const done = this.#killMarked(isMarked).finally(() => this.#reaping.delete(done))
-    this.#reaping.add(done)
+    this.#toReap.add(id)
+    this.#reaping ??= this.#reapAll()
   }
 
   async reaped(): Promise<void> {
-    while (this.#reaping.size > 0) await Promise.all(this.#reaping)
+    while (this.#reaping) await this.#reaping
   }
 
-  async #killMarked(isMarked: (environment: ReadonlyMap<string, string>) => boolean): Promise<void> {
+  /** One search through all processes serves all instances that have ended meanwhile. */
+  async #reapAll(): Promise<void> {
+    // Those that end in this tick are found by the same search.
+    await Promise.resolve()
+    while (this.#toReap.size > 0) {
+      const ids = new Set(this.#toReap)
+      this.#toReap.clear()
+      await this.#killMarked(ids)
+    }
+    this.#reaping = undefined
+  }
+
+  async #killMarked(ids: ReadonlySet<string>): Promise<void> {
+    const { table, dataDirectory } = this.#deps
     for (let round = 0; round < reapRoundsMax; round++) {
-      const found = await this.#deps.table.marked(isMarked)
+      const found = await table.marked(
+        (environment) => environment.get(marks.data) === dataDirectory && ids.has(environment.get(marks.instance) ?? ''),
+      )
       if (found.length === 0) return
       for (const { identity } of found) killOne(identity.pid)
     }
@@ -307,6 +320,7 @@ export class ProcessRuntime implements Runtime {
     this.#readAt = now
     this.#oomKills = this.#deps.table.oomKills()
     const live = [...this.#watched.values()].filter(({ ended }) => !ended)
+    if (live.length === 0) return
     const usages = this.#deps.table.usage(new Set(live.map(({ instance }) => instance.process.pid)))
     for (const watched of live) {
       const usage = usages.get(watched.instance.process.pid)

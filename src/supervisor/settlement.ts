@@ -1,0 +1,51 @@
+/** Where a service stands as a whole: as wanted, at rest short of it, on its way, or beyond hope for now. */
+import { seconds, type Clock, type Duration } from '../kernel/time.ts'
+import type { InstanceStatus } from '../registry/types.ts'
+import { isServing, type Service } from './core/fleet-state.ts'
+
+/** Where a service has come to rest. */
+export interface Settlement {
+  readonly service: string
+  readonly ready: number
+  readonly desired: number
+  /** Why it is not as wanted, one sentence for each reason; empty: all is well. */
+  readonly problems: readonly string[]
+}
+
+/** An endpoint that comes within this time is worth waiting for. */
+const comingWithin: Duration = seconds(5)
+
+/** As many take traffic as there shall be. */
+export function isReady({ desired, slots }: Service): boolean {
+  let ready = 0
+  for (const { serving } of slots.values()) if (serving && isServing(serving)) ready++
+  return ready >= desired
+}
+
+/** Nothing of it is on its way. */
+export function isSettled(service: Service): boolean {
+  if (service.leaving || service.retiring.size > 0 || service.slots.size !== service.desired) return false
+  for (const { serving, replacement, rest } of service.slots.values()) {
+    if (replacement) return false
+    if (serving ? !isServing(serving) && serving.state.phase !== 'unhealthy' : rest.phase !== 'crashLooping' && rest.phase !== 'done') return false
+    if (serving && serving.revision !== service.revision && !service.failedRollout) return false
+  }
+  return true
+}
+
+/** Whether one is ready, or will be soon enough to wait for. */
+export function isComing(service: Service, clock: Clock): boolean {
+  if (service.leaving) return false
+  for (const { serving, replacement, rest } of service.slots.values()) {
+    if (serving || replacement || rest.phase === 'none') return true
+    if (rest.phase !== 'done' && rest.until - clock.now() <= comingWithin) return true
+  }
+  return false
+}
+
+export function settlementOf(service: Service, statuses: readonly InstanceStatus[]): Settlement {
+  const unready = statuses.filter(({ phase }) => phase !== 'ready')
+  const problems = unready.map(({ id, phase, reason }) => `${id} is ${phase}${reason === undefined ? '' : `: ${reason}`}`)
+  if (service.failedRollout) problems.push(`revision ${service.revision} did not start: ${service.failedRollout.reason}`)
+  return { service: service.name, ready: statuses.length - unready.length, desired: service.desired, problems: [...new Set(problems)] }
+}
