@@ -24,22 +24,15 @@ export class LeftoverStopper {
   }
 
   async stop(): Promise<{ readonly stopped: number }> {
-    const { data, cluster, region, services } = this.#config
+    const { data, region, services } = this.#config
     const clock = systemClock
-    let stopped = 0
-    if (existsSync(socketPath(data, 'proxy'))) {
-      const proxy = new ProxyClient({ directory: data, clock, workers: 1 })
-      const running = await proxy.join()
-      if (running) {
-        await proxy.shutdown(cluster.gracefulShutdownTimeout)
-        stopped += 1 + running.workers
-      }
-    }
     const problems: unknown[] = []
     const store = new SqliteStore({ file: new StateFile({ directory: data, clock, onSetAside: () => undefined }) })
     const keep = (problem: unknown): void => void problems.push(problem)
     const events = new EventBus({ log: new MemoryEventLog(), clock, region, newId, onListenerError: keep, onLogError: keep })
+    // First, because it may refuse: then nothing has been touched.
     await store.start()
+    const proxyProcesses = await this.#stopProxy()
     const logDirectory = join(data, 'logs', 'services')
     const supervisor = new Supervisor({
       clock,
@@ -52,11 +45,22 @@ export class LeftoverStopper {
       onProblem: keep,
     })
     await supervisor.start()
-    stopped += supervisor.apply([]).adopted
+    const { adopted } = supervisor.apply([])
     const longest = Math.max(10_000, ...Object.values(services).map(({ stop }) => stop.timeout))
     await supervisor.stopAll(AbortSignal.timeout(longest + 1_000))
     await supervisor.stop(AbortSignal.timeout(1_000))
     await store.stop(AbortSignal.timeout(1_000))
-    return { stopped }
+    return { stopped: proxyProcesses + adopted }
+  }
+
+  /** Resolves with how many processes it had. */
+  async #stopProxy(): Promise<number> {
+    const { data, cluster } = this.#config
+    if (!existsSync(socketPath(data, 'proxy'))) return 0
+    const proxy = new ProxyClient({ directory: data, clock: systemClock, workers: 1 })
+    const running = await proxy.join()
+    if (!running) return 0
+    await proxy.shutdown(cluster.gracefulShutdownTimeout)
+    return 1 + running.workers
   }
 }

@@ -5,8 +5,11 @@
  *
  *     missing ─────────────────────────────▶ make ──▶ ready
  *     whole, this version or older ──▶ migrate ──────▶ ready
- *     damaged, foreign, newer ──▶ set aside ──▶ make ──▶ ready      (told through `onSetAside`)
- *     not readable, locked, no room ──▶ an error; the file stays where it is
+ *     damaged, foreign ──▶ set aside ──▶ make ──▶ ready      (told through `onSetAside`)
+ *     newer, not readable, locked, no room ──▶ an error; the file stays where it is
+ *
+ * One of a newer version is whole, and whoever went back to an older program can go forward again: beginning anew would
+ * lose what it knows.
  */
 import { access, chmod, constants, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -54,7 +57,7 @@ export class StateFile {
 
   /**
    * Makes sure of the file, once, and opens a connection to it.
-   * Rejects with `store_unavailable` or `disk_full`; calling it again tries again.
+   * Rejects with `store_unavailable`, `store_newer` or `disk_full`; calling it again tries again.
    */
   async connect(synchronous: ConnectionOptions['synchronous']): Promise<Connection> {
     this.#driver ??= this.#prepare()
@@ -108,7 +111,7 @@ export class StateFile {
       if (first?.quick_check !== 'ok') return { reason: `its check found: ${first?.quick_check.split('\n').at(-1) ?? 'nothing'}` }
       const version = versionOf(connection)
       if (version === 0) return { reason: 'it has no schema' }
-      if (version > schemaVersion) return { reason: `a newer holdfast wrote it (schema ${version}; this one knows ${schemaVersion})` }
+      if (version > schemaVersion) throw newerState(this.path, version)
       return undefined
     } catch (error) {
       if (error instanceof HoldfastError && isCorrupt(error.cause)) return { reason: messageOf(error.cause) }
@@ -183,6 +186,13 @@ export class StateFile {
     const found = await stat(`${this.path}-wal`).catch(onMissing)
     return found !== undefined && found.size > 0
   }
+}
+
+function newerState(path: string, version: number): HoldfastError {
+  return new HoldfastError('store_newer', `a newer holdfast wrote the state file ${path} (schema ${version}; this one knows ${schemaVersion})`, {
+    hint: 'run the newer holdfast again, or move the file away to begin without what it knows',
+    details: { path, version, known: schemaVersion },
+  })
 }
 
 /** The first 100 bytes; undefined when there is no file. Opens it for writing, so that missing rights show here and not in the middle of work. */
