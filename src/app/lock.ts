@@ -40,11 +40,7 @@ export async function lockDataDirectory(dataDir: string): Promise<() => void> {
     }
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause
-    const code = codeOf(cause) ?? 'unknown error'
-    throw new HoldfastError(code === 'ENOSPC' ? 'disk_full' : 'data_unwritable', `writing to the data directory ${dataDir} failed: ${code}`, {
-      cause,
-      hint: code === 'ENOSPC' ? 'free some space on its disk' : 'check its permissions, or choose another one under data',
-    })
+    throw unwritable(dataDir, cause)
   }
   throw alreadyRunning(dataDir, undefined)
 }
@@ -72,6 +68,21 @@ function readOwner(path: string): Owner | undefined {
   } catch {
     return undefined
   }
+}
+
+function unwritable(dataDir: string, cause: unknown): HoldfastError {
+  const code = codeOf(cause) ?? ''
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+  const mend =
+    code === 'EROFS'
+      ? 'its file system is read-only: mount it for writing'
+      : code === 'EEXIST' || code === 'ENOTDIR'
+        ? 'something that is no directory is in its place: move it away'
+        : 'let the user that runs holdfast write to it'
+  return new HoldfastError(isFull ? 'disk_full' : 'data_unwritable', `writing to the data directory ${dataDir} failed`, {
+    cause,
+    hint: isFull ? 'make room on its disk' : `${mend}, or choose another one under data`,
+  })
 }
 
 function alreadyRunning(dataDir: string, pid: number | undefined): HoldfastError {

@@ -57,7 +57,8 @@ function sentenceOf(thrown: unknown, deep: number): string {
   const causes: unknown[] = thrown instanceof AggregateError ? thrown.errors : thrown.cause === undefined ? [] : [thrown.cause]
   if (causes.length === 0) return thrown.message
   if (deep === 0) return `${thrown.message}: …`
-  return `${thrown.message}: ${causes.map((cause) => sentenceOf(cause, deep - 1)).join('; ')}`
+  const why = causes.map((cause) => sentenceOf(cause, deep - 1)).join('; ')
+  return thrown.message.endsWith(why) ? thrown.message : `${thrown.message}: ${why}`
 }
 
 /** The `code` of a system error (`ENOENT`, `EADDRINUSE`) or of a HoldfastError. */

@@ -56,5 +56,11 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Makes the directory and those above it, where they are missing, for the owner only. One that exists stays as it is. */
 export async function makePrivateDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: privateDirectory })
+  try {
+    await mkdir(path, { recursive: true, mode: privateDirectory })
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+    // Node says ENOENT here for what keeps the last one from being made, such as EROFS; asked for that one alone, it says which.
+    await mkdir(path, { mode: privateDirectory })
+  }
 }
