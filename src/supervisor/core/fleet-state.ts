@@ -94,6 +94,8 @@ export interface FleetState {
 export interface FleetLimits {
   /** Instances of this node that may be starting at once. @default max(2, cores) */
   readonly starting: number
+  /** The same for services that were up and have no ready instance left. @default 4 × starting */
+  readonly startingInOutage: number
   /** A start counts for the limit above only so long: what hangs does not hold up the others. @default 5 s */
   readonly startStorm: Duration
   /** How long a service waits for what it depends on. @default 60 s */
@@ -108,6 +110,7 @@ export interface FleetLimits {
 
 export const defaultFleetLimits = (cores: number): FleetLimits => ({
   starting: Math.max(2, cores),
+  startingInOutage: 4 * Math.max(2, cores),
   startStorm: seconds(5),
   dependencyWait: seconds(60),
   unhealthyAfter: seconds(30),

@@ -44,6 +44,16 @@ describe('a service', () => {
     ])
   })
 
+  it('that has nobody left does not queue behind the starts of others', async () => {
+    const scene = new FleetScene(({ service }) => (service === 'slow' ? { bootMs: 4_000 } : boots()), { starting: 2 })
+    scene.apply({ config: serviceConfig('web') })
+    await scene.clock.advance(seconds(1))
+    scene.apply({ config: serviceConfig('web') }, { config: serviceConfig('slow', { instances: 2 }) })
+    await scene.clock.advance(seconds(1))
+    scene.tell(scene.serving('web'), { type: 'exited', exit: exitOf() })
+    expect(scene.lines('spawn').at(-1)).toBe('2s spawn web/0 r1')
+  })
+
   it('waits for what it depends on, but not for ever', async () => {
     const scene = new FleetScene(({ service }) => (service === 'db' ? {} : boots()))
     scene.apply({ config: serviceConfig('web', { dependsOn: ['db'] }) }, { config: serviceConfig('db') })

@@ -51,8 +51,8 @@ class Alarm {
   }
 }
 
-/** Most urgent first: a place that was filled a moment ago, a place to fill, a replacement of one that works. */
-const urgency = { refill: 0, fill: 1, replace: 2 } as const
+/** Most urgent first: a service that was up and has nobody left, a place that lost its instance, a new place, a replacement of one that works. */
+const urgency = { outage: 0, refill: 1, fill: 2, replace: 3 } as const
 interface WantedStart {
   readonly urgency: number
   readonly start: Start
@@ -184,9 +184,14 @@ function planSlots(service: Service, limits: FleetLimits, now: Instant, { wanted
       else wanted.push({ urgency: urgency.replace, start: startOf(service, slot, revisionToReplace(service, slot, now), true) })
     } else if (mayFill(service, slot, now, alarm)) {
       const start = startOf(service, slot, revisionToFill(service, slot, now), false)
-      wanted.push({ urgency: slot.revision === undefined ? urgency.fill : urgency.refill, start })
+      wanted.push({ urgency: urgencyToFill(service, slot), start })
     }
   }
+}
+
+function urgencyToFill(service: Service, slot: Slot): number {
+  if (slot.revision === undefined) return urgency.fill
+  return readyCount(service) === 0 ? urgency.outage : urgency.refill
 }
 
 /** One at a time until the first new one has worked, then a share. */
@@ -254,21 +259,29 @@ function revisionToFill(service: Service, slot: Slot, now: Instant): number {
   return working ? stable : revision
 }
 
-/** The starts that the limit allows now. Those that have been starting for long do not count: they wait, they do not work. */
+/**
+ * The starts that the limit allows now. Those that have been starting for long do not count: they wait, they do not work.
+ * A service that has nobody left does not queue behind the deploys and boots of others, up to a limit of its own.
+ */
 function permitted(wanted: readonly WantedStart[], fleet: FleetState, limits: FleetLimits, now: Instant, alarm: Alarm): Start[] {
   if (wanted.length === 0) return []
-  let free = limits.starting
+  let starting = 0
   let freeAt: Instant | undefined
   for (const service of fleet.services.values()) {
     for (const instance of instancesOf(service)) {
-      if (!isStarting(instance) || now >= after(instance.bornAt, limits.startStorm)) continue
-      free--
+      const counts = isStarting(instance) && now < after(instance.bornAt, limits.startStorm)
+      if (!counts) continue
+      starting++
       freeAt = Math.min(freeAt ?? Infinity, after(instance.bornAt, limits.startStorm)) as Instant
     }
   }
-  if (wanted.length > free && freeAt !== undefined) alarm.set(freeAt)
-  return [...wanted]
-    .sort((a, b) => a.urgency - b.urgency)
-    .slice(0, Math.max(0, free))
-    .map(({ start }) => start)
+  const starts: Start[] = []
+  for (const { urgency: urgent, start } of [...wanted].sort((a, b) => a.urgency - b.urgency)) {
+    const limit = urgent === urgency.outage ? limits.startingInOutage : limits.starting
+    if (starting < limit) {
+      starts.push(start)
+      starting++
+    } else if (freeAt !== undefined) alarm.set(freeAt)
+  }
+  return starts
 }

@@ -6,7 +6,7 @@
 import { statfsSync } from 'node:fs'
 
 import { after, minutes, ms, seconds, type Clock, type Duration, type Instant } from '../../kernel/time.ts'
-import { logStreams, readRange, type LogFiles, type LogLimits, type LogStream } from './log-files.ts'
+import { logStreams, readRange, statIfThere, type LogFiles, type LogLimits, type LogStream } from './log-files.ts'
 import { decodeLine, lineBytesMax, linesFromEnd } from './read-lines.ts'
 import { appendMark, readMarks } from './time-index.ts'
 import type { LogLine, LogQuery } from './types.ts'
@@ -39,6 +39,8 @@ interface Tracked {
   readonly service: string
   readonly id: string
   readonly stream: LogStream
+  readonly path: string
+  readonly timesPath: string
   /** What has been seen of it. */
   size: number
   cutting: boolean
@@ -81,8 +83,10 @@ export class InstanceLogs {
   /** A live instance writes its files from now on. */
   track(service: string, id: string): void {
     const files = logStreams.map((stream): Tracked => {
-      const size = readMarks(this.#deps.files.timesPath(service, id, stream)).at(-1)?.offset ?? 0
-      return { service, id, stream, size, cutting: false, carry: Buffer.alloc(0), carriedFor: 0 }
+      const path = this.#deps.files.path(service, id, stream)
+      const timesPath = this.#deps.files.timesPath(service, id, stream)
+      const size = readMarks(timesPath).at(-1)?.offset ?? 0
+      return { service, id, stream, path, timesPath, size, cutting: false, carry: Buffer.alloc(0), carriedFor: 0 }
     })
     this.#live.set(id, files)
   }
@@ -168,8 +172,8 @@ export class InstanceLogs {
   }
 
   #takeIn(file: Tracked): void {
-    const { files, limits } = this.#deps
-    const stat = files.stat(file.service, file.id, file.stream)
+    const { limits } = this.#deps
+    const stat = statIfThere(file.path)
     if (!stat) return
     if (stat.size < file.size) file.size = 0
     if (stat.size === file.size) {
@@ -183,9 +187,9 @@ export class InstanceLogs {
     if (stat.size > (this.#diskIsLow ? limits.lowDiskFileBytes : limits.fileBytes)) void this.#cut(file)
   }
 
-  #mark({ service, id, stream, size }: Tracked, time: number): void {
+  #mark({ timesPath, size }: Tracked, time: number): void {
     try {
-      appendMark(this.#deps.files.timesPath(service, id, stream), { offset: size, time })
+      appendMark(timesPath, { offset: size, time })
     } catch (error) {
       this.#deps.onProblem(error)
     }
@@ -197,7 +201,7 @@ export class InstanceLogs {
       const { service, id, stream } = file
       await this.#deps.files.cut(service, id, stream, !this.#diskIsLow, () => {
         const from = file.size
-        file.size = this.#deps.files.stat(service, id, stream)?.size ?? from
+        file.size = statIfThere(file.path)?.size ?? from
         this.#feed(file, from, this.#deps.clock.wallTime())
       })
       file.size = 0
@@ -219,10 +223,7 @@ export class InstanceLogs {
       file.carry = Buffer.alloc(0)
       this.#tell(file, time, `… ${skipped} bytes were written too fast to follow …`)
     }
-    const bytes = Buffer.concat([
-      file.carry,
-      readRange(this.#deps.files.path(file.service, file.id, file.stream), from + skipped, file.size - from - skipped),
-    ])
+    const bytes = Buffer.concat([file.carry, readRange(file.path, from + skipped, file.size - from - skipped)])
     let start = 0
     for (let newline = bytes.indexOf(10); newline >= 0; newline = bytes.indexOf(10, start)) {
       this.#tell(file, time, decodeLine(bytes.subarray(start, newline)))

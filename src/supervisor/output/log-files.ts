@@ -101,11 +101,6 @@ export class LogFiles implements Output {
     }
   }
 
-  /** undefined: it has not been written. */
-  stat(service: string, id: string, stream: LogStream): Stats | undefined {
-    return statIfThere(this.path(service, id, stream))
-  }
-
   stderrTail(service: string, id: string, lines: number): readonly string[] {
     const end = tailOf(this.path(service, id, 'stderr'))
     const found = end.length >= lines ? end : [...tailOf(this.path(service, id, 'stderr', 1)), ...end]
@@ -175,6 +170,7 @@ export class LogFiles implements Output {
   }
 }
 
+/** undefined: there is no such file. */
 export function statIfThere(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })
