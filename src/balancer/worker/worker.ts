@@ -51,8 +51,11 @@ export interface WorkerListener {
   readonly name: string
   readonly host: string
   readonly port: number
+  readonly address: string
   closed: boolean
 }
+
+const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host} ${port}`
 
 interface Drain {
   readonly id: number
@@ -78,7 +81,9 @@ export class Worker {
   readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
   readonly #services = new Map<string, ServiceRuntime>()
   #endpoints = new Map<string, EndpointPool>()
+  /** By the listener's name, and by its address. */
   readonly #routes = new Map<string, ListenerRoutes<ServiceRuntime>>()
+  readonly #routesAt = new Map<string, ListenerRoutes<ServiceRuntime>>()
   readonly #clients = new Set<Client>()
   readonly #tunnels = new Set<Tunnel>()
   readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
@@ -146,7 +151,7 @@ export class Worker {
    * worker opened. Resolves with the socket, for the primary to keep. Rejects with the system's error.
    */
   listen(name: string, host: string, port: number, where?: ListeningHandle | { readonly fd: number }): Promise<ListeningHandle> {
-    const listener: WorkerListener = { name, host, port, closed: false }
+    const listener: WorkerListener = { name, host, port, address: addressOf({ host, port }), closed: false }
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(listener, socket)
     })
@@ -201,7 +206,8 @@ export class Worker {
   }
 
   routesOf(listener: WorkerListener): ListenerRoutes<ServiceRuntime> | undefined {
-    return this.#routes.get(listener.name)
+    // Whoever came in at an address is routed by the listener that has it now: a listener may have been renamed meanwhile, or moved.
+    return this.#routesAt.get(listener.address) ?? this.#routes.get(listener.name)
   }
 
   countRefused(reason: string): void {
@@ -231,11 +237,11 @@ export class Worker {
     this.#endpoints = endpoints
     this.view = view
     this.#routes.clear()
+    this.#routesAt.clear()
     for (const listener of view.listeners) {
-      this.#routes.set(
-        listener.name,
-        listenerRoutes(listener.name, view.services, (service) => this.#services.get(service.name)!),
-      )
+      const routes = listenerRoutes(listener.name, view.services, (service) => this.#services.get(service.name)!)
+      this.#routes.set(listener.name, routes)
+      this.#routesAt.set(addressOf(listener), routes)
     }
     for (const service of this.#services.values()) service.wake(this.now)
     this.#tell({ type: 'viewApplied', version: view.version })

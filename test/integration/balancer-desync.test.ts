@@ -1,0 +1,115 @@
+/**
+ * Requests that have desynchronised proxies and origins, from the corpus of aws/http-desync-guardian, through the real
+ * proxy to a recording origin. The corpus lies outside of this repository; without it these tests are skipped, aloud.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Origin, pause, plain, RawClient, readAnswer, readRequest, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
+
+interface Case {
+  readonly id: string
+  readonly expectedTier: 'Compliant' | 'Acceptable' | 'Ambiguous' | 'Severe'
+  readonly request_base64: string
+  readonly fill: { readonly byte: string; readonly length: number } | null
+  readonly mayRefuse?: readonly string[] | null
+}
+
+const corpus = join(import.meta.dirname, '..', '..', '..', 'shared', 'data', 'http', 'desync-odd.json')
+const present = existsSync(corpus)
+if (!present) console.log('skipped: the desync corpus is not on this machine')
+const cases = present ? (JSON.parse(readFileSync(corpus, 'utf8')) as Case[]) : []
+
+/** What leaves no doubt about the length: our own strict reading finds it valid, and no name looks like a framing field that is none. */
+const lookAlike = (name: string): boolean =>
+  !['content-length', 'transfer-encoding'].includes(name) && /^[^a-z]*(content[^a-z]*length|transfer[^a-z]*encoding)[^a-z]*$/.test(name)
+
+let proxy: RunningProxy
+let origin: Origin
+
+beforeAll(async () => {
+  if (!present) return
+  proxy = await startProxy()
+  origin = await Origin.raw((socket) => {
+    let input = Buffer.alloc(0)
+    socket.on('end', () => socket.end())
+    socket.on('data', (chunk: Buffer) => {
+      input = Buffer.concat([input, chunk])
+      for (let read = readRequest(input); typeof read === 'object'; read = readRequest(input)) {
+        input = input.subarray(read.length)
+        socket.write(plain('seen'))
+      }
+    })
+  })
+  await proxy.route(service([origin]))
+})
+
+afterAll(async () => {
+  if (!present) return
+  await proxy.stop()
+  await origin.stop()
+})
+
+/** Sends the case on a new connection to a fresh start of the record; gives what reached the origin and the answers. */
+async function send(each: Case): Promise<{ readonly reached: Buffer; readonly statuses: readonly number[] }> {
+  // A new view makes a new pool, so that every case begins on a connection of its own.
+  origin.received.length = 0
+  await proxy.route(service([]))
+  await proxy.route(service([origin]))
+  const client = await RawClient.to(proxy.port)
+  client.send(Buffer.from(each.request_base64, 'base64'))
+  if (each.fill) client.send(Buffer.alloc(each.fill.length, each.fill.byte))
+  const head = Buffer.from(each.request_base64, 'base64').toString('latin1').startsWith('HEAD') ? 'HEAD' : 'GET'
+  const end = performance.now() + 1_000
+  while (!client.ended && !client.closed && performance.now() < end) {
+    if (readAnswer(client.rest, head, false) && performance.now() > end - 850) break
+    await pause(5)
+  }
+  const statuses = [...client.text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
+  client.destroy()
+  await pause(5)
+  return { reached: Buffer.concat(origin.received.flat()), statuses }
+}
+
+function judge(each: Case, reached: Buffer, statuses: readonly number[]): string | undefined {
+  const text = reached.toString('latin1')
+  if (text.includes('/smuggled')) return 'a smuggled request reached the origin'
+  switch (each.expectedTier) {
+    case 'Severe':
+      if (reached.length > 0) return `reached the origin: ${JSON.stringify(text.slice(0, 300))}`
+      return statuses.every((status) => status >= 400) ? undefined : `was answered ${statuses.join()}`
+    case 'Compliant': {
+      const refused = reached.length === 0 && statuses[0] !== undefined && statuses[0] >= 400
+      if (refused && (each.mayRefuse?.length ?? 0) > 0) return undefined
+      const read = readRequest(reached)
+      if (typeof read !== 'object') return `was not forwarded whole: ${String(read)}, answers ${statuses.join()}`
+      return read.length === reached.length && statuses[0] === 200 ? undefined : `was not forwarded once: ${reached.length - read.length} bytes more`
+    }
+    case 'Ambiguous': {
+      if (reached.length === 0) return undefined
+      let rest = reached
+      while (rest.length > 0) {
+        const read = readRequest(rest)
+        if (typeof read !== 'object') return `was forwarded in doubtful form: ${String(read)}`
+        const doubtful = read.request.fields.find(([name]) => lookAlike(name))
+        if (doubtful) return `a look-alike was forwarded: ${doubtful[0]}`
+        rest = rest.subarray(read.length)
+      }
+      return undefined
+    }
+    case 'Acceptable':
+      return undefined
+  }
+}
+
+describe.runIf(present)('the desync corpus', () => {
+  it('has the cases it says it has', () => {
+    expect(cases).toHaveLength(82)
+    expect(cases.filter(({ expectedTier }) => expectedTier === 'Severe')).toHaveLength(32)
+  })
+
+  it.each(cases.map((each) => [each.expectedTier, each.id, each] as const))('%s %s', async (_tier, _id, each) => {
+    const { reached, statuses } = await send(each)
+    expect(judge(each, reached, statuses)).toBeUndefined()
+  })
+})
