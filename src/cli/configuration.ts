@@ -4,6 +4,7 @@ import path from 'node:path'
 import { parseDocument } from 'yaml'
 import { controlFilePath, readControlFile, type ControlFile } from '../app/control-file.ts'
 import { defaultConfigFile, formatProblems, loadConfig, problemsOf, type LoadedConfig } from '../config/index.ts'
+import { codeOf } from '../kernel/errors.ts'
 import type { CommandContext } from './context.ts'
 import { CliError } from './errors.ts'
 import { plural } from './format.ts'
@@ -97,4 +98,14 @@ export function findControl(dataDirectories: readonly string[]): FoundControl | 
     if (control) return { dataDirectory, file: controlFilePath(dataDirectory), control }
   }
   return undefined
+}
+
+/** For a start: what cannot be understood was left by somebody dead, or else the lock of the data directory will say so. */
+export function findReadableControl(dataDirectory: string): FoundControl | undefined {
+  try {
+    return findControl([dataDirectory])
+  } catch (error) {
+    if (codeOf(error) !== 'control_file_unreadable') throw error
+    return undefined
+  }
 }

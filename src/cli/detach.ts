@@ -5,11 +5,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { readControlFile } from '../app/control-file.ts'
 import type { Overview } from '../app/operations.ts'
 import type { Config } from '../config/types.ts'
 import { after, elapsed, ms, seconds, type Duration } from '../kernel/time.ts'
 import { ApiClient } from './client.ts'
+import { findReadableControl } from './configuration.ts'
 import { notRunning } from './connect.ts'
 import type { CommandContext } from './context.ts'
 import { CliError, exitCodeOf, exitCodes, type ExitCode } from './errors.ts'
@@ -98,7 +98,7 @@ type Seen = { readonly serving: ServingNow } | { readonly serving: undefined; re
 
 /** undefined while it has not left its address. */
 async function look(context: CommandContext, pid: number | undefined, dataDirectory: string): Promise<Seen | undefined> {
-  const control = readControlFile(dataDirectory)
+  const control = findReadableControl(dataDirectory)?.control
   if (!control || control.pid !== pid) return undefined
   const api = new ApiClient({ url: control.url, token: control.token, unreachable: () => notRunning(dataDirectory, context) })
   try {

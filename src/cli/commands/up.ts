@@ -3,7 +3,7 @@ import { after, ms, seconds, type Duration, type Instant } from '../../kernel/ti
 import { renderChanges } from '../changes.ts'
 import { ApiClient } from '../client.ts'
 import { defineCommand, flag } from '../command.ts'
-import { findControl, loadConfiguration, type FoundControl } from '../configuration.ts'
+import { findReadableControl, loadConfiguration, type FoundControl } from '../configuration.ts'
 import { notRunning } from '../connect.ts'
 import type { CommandContext } from '../context.ts'
 import { startDetached } from '../detach.ts'
@@ -33,7 +33,7 @@ export const up = defineCommand({
     const file = loaded.config.file
     if (file === undefined) throw new CliError('config_not_found', 'the configuration has no file', { hint: 'name one with --config' })
 
-    const running = findControl([loaded.config.data])
+    const running = findReadableControl(loaded.config.data)
     if (running && isAlive(running.control.pid, running.control.startTicks)) {
       const applied = await applyToRunning(context, running, file)
       if (applied) return applied
