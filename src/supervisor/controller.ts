@@ -250,9 +250,9 @@ export class Supervisor implements Component {
    * ended. Rejects with `unknown_service`, with `conflict` while another restart runs, and with `restart_failed` when a new
    * instance does not get ready: the old ones that are left stay.
    */
-  restart(name: string): Promise<RestartOrder['replaced']> {
+  async restart(name: string): Promise<RestartOrder['replaced']> {
     const service = this.#known(name)
-    if (service.restart) return Promise.reject(new HoldfastError('conflict', `tried to restart ${name}: it is being restarted already`))
+    if (service.restart) throw new HoldfastError('conflict', `tried to restart ${name}: it is being restarted already`)
     return new Promise((resolve, reject) => {
       this.#restarts.set(name, { resolve, reject })
       this.#send({ type: 'restart', service: name })
@@ -271,7 +271,7 @@ export class Supervisor implements Component {
     if (deadline.aborted) kill()
     else deadline.addEventListener('abort', kill, { once: true })
     const empty = this.#until(() => this.#fleet.services.size === 0)
-    await Promise.race([empty, aborted(deadline).then(() => this.#wait(killGrace))])
+    await Promise.race([empty, aborted(deadline).then(() => (this.#fleet.services.size === 0 ? undefined : this.#wait(killGrace)))])
     deadline.removeEventListener('abort', kill)
     await this.#runtime.reaped()
     await this.#journal.flush()

@@ -51,7 +51,7 @@ describe('adoption', () => {
   }
 
   async function startControl(): Promise<Settled> {
-    const script = join(import.meta.dirname, '..', 'support', 'supervising.ts')
+    const script = join(import.meta.dirname, 'supervising.ts')
     control = spawn(process.execPath, ['--import', 'tsx', script], { env: { ...process.env, DATA: folder }, stdio: ['ignore', 'pipe', 'inherit'] })
     const stdout = control.stdout
     if (!stdout) throw new Error('no output of the control process')

@@ -2,7 +2,7 @@
  * A control process that a test can kill: supervises $SERVICES services with their state in $DATA, and prints one JSON
  * line when all is ready. Ends without stopping anything when it is told to by SIGTERM.
  */
-import { harness, openStore, serviceOf } from './supervisor-harness.ts'
+import { harness, openStore, serviceOf } from '../support/supervisor-harness.ts'
 
 const { DATA: directory = '', SERVICES = '1' } = process.env
 const store = await openStore(directory)
