@@ -284,7 +284,9 @@ export class Exchange implements UpstreamUser, Parked {
   upstreamConnected(upstream: Upstream): void {
     if (this.#phase !== 'connecting') return
     this.#client.worker.tick()
-    this.#send(upstream)
+    // A connection that lay in the backlog when the process died completes all the same; nobody is there to read from it.
+    if (this.#endpoint?.gone === undefined) this.#send(upstream)
+    else this.#attemptFailed({ kind: 'notConnected' }, 'ECONNRESET')
   }
 
   #send(upstream: Upstream): void {
