@@ -17,6 +17,38 @@ export type Failure =
   /** No answer in time. */
   | { readonly kind: 'timedOut' }
 
+/** What is known of a request whose connection broke, and of the process behind it. */
+export interface BrokenConnection {
+  readonly sentAt: number
+  /** When the process exited, as its parent saw it; Infinity: it lives, as far as is known. */
+  readonly exitedAt: number
+  /** It was ended by SIGKILL: it closed no socket itself, the kernel closed them all. */
+  readonly killed: boolean
+  /** The connection ended with a reset, not with an orderly close. */
+  readonly reset: boolean
+  /** All of the request left in one write of at most `oneReadBytesMax` bytes. */
+  readonly oneRead: boolean
+  /** Bytes of an answer had come. */
+  readonly answerBegun: boolean
+}
+
+/** A request of at most this many bytes travels in one segment on any network, and a server gets it with its first read. */
+export const oneReadBytesMax = 1_400
+
+/**
+ * Whether the request provably never got into the process, so that it may be sent again whatever its method. Either it
+ * left after the process had exited. Or the process was killed and its kernel reset the connection: a kernel does that
+ * for a socket that still holds unread bytes, and closes in good order one that holds none (RFC 1122 §4.2.2.13,
+ * RFC 2525 §2.17); and of a request that comes with one read, bytes unread are all of it unread.
+ */
+export function neverRead(broken: BrokenConnection): boolean {
+  if (broken.answerBegun) return false
+  return broken.sentAt > broken.exitedAt || (broken.killed && broken.reset && broken.oneRead)
+}
+
+/** How the supervisor names the exit of a process that was ended by SIGKILL. */
+export const killedReason = 'exit signal=SIGKILL'
+
 export interface Attempted {
   readonly idempotent: boolean
   /** Every body byte that was sent is still at hand. */

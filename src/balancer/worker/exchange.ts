@@ -18,7 +18,7 @@ import { joinBytesMax } from './outgoing.ts'
 import { Replay } from './replay.ts'
 import { Tunnel } from './tunnel.ts'
 import { addressKey } from '../core/picker.ts'
-import { mayResend, type Failure } from '../core/resend.ts'
+import { killedReason, mayResend, neverRead, oneReadBytesMax, type Failure } from '../core/resend.ts'
 import { routingPath } from '../core/routes.ts'
 import { ChunkedBody } from '../http1/chunked.ts'
 import { findField, type Head, headErrorSentence, parseRequestHead, parseResponseHead } from '../http1/head.ts'
@@ -40,6 +40,14 @@ const answerIdleMs = 60_000
 const interimAnswersMax = 32
 /** How long a failed non-idempotent request waits to learn how its instance ended, so that the answer can say so. */
 const deathNewsMs = 25
+
+/** An attempt that ended without an answer. */
+interface Broken {
+  readonly failure: Failure
+  readonly code: string | undefined
+  readonly endpoint: EndpointPool
+  readonly answerBegun: boolean
+}
 
 type Phase = 'closed' | 'choosing' | 'parked' | 'connecting' | 'sent' | 'relaying' | 'awaitingNews' | 'tunnelling'
 
@@ -66,8 +74,10 @@ export class Exchange implements UpstreamUser, Parked {
   #fresh = false
   #sentAt = 0
   #sentTurn = -1
+  /** All of the request left in one write that a server takes in with one read. */
+  #oneRead = false
   #parkDeadline: number | undefined
-  #lastFailure: { readonly failure: Failure; readonly code: string | undefined; readonly endpoint: EndpointPool } | undefined
+  #lastFailure: Broken | undefined
   // Body
   readonly #replay = new Replay()
   /** The client has been told to go on, or has gone on by itself. */
@@ -317,6 +327,7 @@ export class Exchange implements UpstreamUser, Parked {
     this.#sentAt = worker.now
     this.#endpoint!.lastSentAt = worker.now
     this.#sentTurn = !facts.idempotent && this.#reused ? worker.markTurn() : -1
+    this.#oneRead = facts.bodyLength >= 0 && end - slab.at + facts.bodyLength <= oneReadBytesMax
     if (facts.bodyLength === 0) {
       this.#write(upstream, end)
       this.#deadline = worker.now + this.#service!.view.timeoutMs
@@ -325,6 +336,7 @@ export class Exchange implements UpstreamUser, Parked {
       out.begin(upstream.socket, end)
       for (const piece of this.#replay.pieces()) out.add(piece, 0, piece.length)
       this.#sendBody()
+      this.#oneRead &&= client.bodyDone
     }
     if (this.#phase === 'sent' && upstream.writeFailed) this.#attemptFailed({ kind: 'notReceived' }, 'EPIPE')
   }
@@ -455,11 +467,12 @@ export class Exchange implements UpstreamUser, Parked {
     const service = this.#service!
     const endpoint = this.#endpoint!
     const { worker, facts } = this.#client
-    const failure: Failure = this.#sentAfterExit(seen, endpoint) ? { kind: 'notReceived' } : seen
+    const broken = { failure: seen, code, endpoint, answerBegun: this.#partial !== undefined }
+    const failure: Failure = this.#neverRead(broken) ? { kind: 'notReceived' } : seen
     this.#partial = undefined
     this.#leaveEndpoint()
     this.#dropUpstream()
-    this.#lastFailure = { failure, code, endpoint }
+    this.#lastFailure = { ...broken, failure }
     // A reused connection that closes quietly says little about the endpoint: origins close idle ones all the time.
     const quiet = failure.kind === 'notReceived' || (failure.kind === 'staleConnection' && endpoint.gone === undefined)
     const failingSince = quiet ? Infinity : endpoint.failed(worker.now, failure.kind === 'notConnected')
@@ -493,9 +506,16 @@ export class Exchange implements UpstreamUser, Parked {
     this.#attempt()
   }
 
-  /** Sent after the process had exited: nobody can have carried it out. */
-  #sentAfterExit(failure: Failure, endpoint: EndpointPool): boolean {
-    return (failure.kind === 'died' || failure.kind === 'staleConnection') && this.#sentAt > endpoint.exitedAt
+  #neverRead({ failure, code, endpoint, answerBegun }: Broken): boolean {
+    if (failure.kind !== 'died' && failure.kind !== 'staleConnection') return false
+    return neverRead({
+      sentAt: this.#sentAt,
+      exitedAt: endpoint.exitedAt,
+      killed: endpoint.gone === killedReason,
+      reset: code === 'ECONNRESET',
+      oneRead: this.#oneRead,
+      answerBegun,
+    })
   }
 
   #beginRetrying(): void {
@@ -509,7 +529,7 @@ export class Exchange implements UpstreamUser, Parked {
     this.#phase = 'awaitingNews'
     this.#client.worker.whenGone(endpoint, deathNewsMs, () => {
       if (this.#phase !== 'awaitingNews') return
-      if (this.#sentAfterExit(this.#lastFailure!.failure, endpoint) && this.#replay !== undefined) {
+      if (this.#neverRead(this.#lastFailure!) && this.#replay.whole) {
         this.#fresh = true
         this.#service!.counters.retried++
         this.#attempt()
