@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import { instant } from '../../kernel/time.ts'
+import { Endpoint } from './endpoint.ts'
+
+const made = (joinedAt = -Infinity): Endpoint => new Endpoint({ id: 'e', host: 'h', port: 1, weight: 4, state: 'active' }, 's', joinedAt)
+
+describe('an endpoint', () => {
+  it('is avoided for 50 ms after a failed connect, then twice as long each time, at most a second', () => {
+    const endpoint = made()
+    let now = 0
+    for (const pause of [50, 100, 200, 400, 800, 1_000, 1_000]) {
+      endpoint.failed(now, true)
+      expect(endpoint.available(now + pause - 1)).toBe(false)
+      expect(endpoint.available(now + pause)).toBe(true)
+      now += pause
+    }
+    endpoint.answered(5, instant(now))
+    endpoint.failed(now, true)
+    expect(endpoint.available(now + 50)).toBe(true)
+  })
+
+  it('is not avoided for a connection that broke, but remembers when the run of failures began', () => {
+    const endpoint = made()
+    expect(endpoint.failed(10, false)).toBe(10)
+    expect(endpoint.failed(20, false)).toBe(10)
+    expect(endpoint.available(20)).toBe(true)
+    endpoint.answered(1, instant(25))
+    expect(endpoint.failed(30, false)).toBe(30)
+  })
+
+  it('is forgiven when it is known to live', () => {
+    const endpoint = made()
+    endpoint.failed(0, true)
+    endpoint.welcome()
+    expect(endpoint.available(0)).toBe(true)
+    expect(endpoint.failed(40, false)).toBe(40)
+  })
+
+  it('follows peaks of latency at once, and forgets them with a time constant of ten seconds', () => {
+    const endpoint = made()
+    endpoint.answered(10, instant(0))
+    endpoint.answered(100, instant(1))
+    expect(endpoint.ewmaMs).toBe(100)
+    endpoint.answered(10, instant(10_001))
+    expect(endpoint.ewmaMs).toBeCloseTo(10 + 90 * Math.exp(-1), 5)
+    endpoint.answered(10, instant(10_001))
+    expect(endpoint.ewmaMs).toBeCloseTo(10 + 90 * Math.exp(-1), 5)
+  })
+
+  it('gains its weight over the slow start, from a tenth', () => {
+    const endpoint = made(1_000)
+    expect(endpoint.weightAt(1_000, 10_000)).toBeCloseTo(0.4)
+    expect(endpoint.weightAt(6_000, 10_000)).toBeCloseTo(2)
+    expect(endpoint.weightAt(11_000, 10_000)).toBe(4)
+    expect(endpoint.weightAt(1_000, 0)).toBe(4)
+    expect(made().weightAt(0, 10_000)).toBe(4)
+  })
+})

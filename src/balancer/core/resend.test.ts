@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { budgetFree, mayResend, type Attempted, type Failure } from './resend.ts'
+
+const fresh: Attempted = { idempotent: true, replayable: true, resent: 0, attemptsMax: 1, caughtInDeath: false, budgetFree: true }
+const kinds = ['notConnected', 'notReceived', 'staleConnection', 'died', 'timedOut'] as const
+const may = (kind: Failure['kind'], attempted: Partial<Attempted>): boolean => mayResend({ kind }, { ...fresh, ...attempted })
+/** One letter per kind, in the order of `kinds`: y may be sent again, n not. */
+const row = (attempted: Partial<Attempted>): string => kinds.map((kind) => (may(kind, attempted) ? 'y' : 'n')).join('')
+
+describe('sending again', () => {
+  it.each<[string, Partial<Attempted>, string]>([
+    ['a GET, the first time', {}, 'yyyyn'],
+    ['a POST', { idempotent: false }, 'yynnn'],
+    ['a body that is no longer at hand', { replayable: false }, 'nnnnn'],
+    ['retries switched off', { attemptsMax: 0 }, 'yynnn'],
+    ['retries switched off, in a death', { attemptsMax: 0, caughtInDeath: true }, 'yynnn'],
+    ['the budget used up', { budgetFree: false }, 'yynnn'],
+    ['the budget used up, in a death', { budgetFree: false, caughtInDeath: true }, 'yyyyn'],
+    ['after one retry', { resent: 1 }, 'yynnn'],
+    ['after one retry, in a death', { resent: 1, caughtInDeath: true }, 'yyyyn'],
+    ['after two retries, in a death', { resent: 2, caughtInDeath: true }, 'ynnnn'],
+    ['after two retries of three', { resent: 2, attemptsMax: 3 }, 'ynyyn'],
+    ['after three retries of three', { resent: 3, attemptsMax: 3, caughtInDeath: true }, 'ynnnn'],
+    ['a POST in a death', { idempotent: false, caughtInDeath: true }, 'yynnn'],
+  ])('%s', (_what, attempted, expected) => {
+    expect(row(attempted)).toBe(expected)
+  })
+
+  it('the budget is a share of what is active, and never less than three', () => {
+    expect(budgetFree(2, 0, 0.2)).toBe(true)
+    expect(budgetFree(3, 0, 0.2)).toBe(false)
+    expect(budgetFree(19, 100, 0.2)).toBe(true)
+    expect(budgetFree(20, 100, 0.2)).toBe(false)
+  })
+})
