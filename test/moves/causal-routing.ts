@@ -1,0 +1,68 @@
+/**
+ * Move 1: the routing is never behind reality. Instances are killed as fast as they come back, under load; not one request may
+ * be sent to an instance later than a millisecond after its exit. The data plane counts that itself, against the time of
+ * the exit on the clock that all processes share.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { killIfThere, type Product } from '../support/product.ts'
+import { atLeast, fact, none, type Figure, type Move, type Scale } from './move.ts'
+import { underLoad } from './traffic.ts'
+
+const instances = 6
+const requestsPerSecond = 1_000
+/** Killed sooner after it was ready, an instance counts as one that cannot live, and its restarts are put off. */
+const readyForMs = 260
+const pollMs = 40
+/** Readings of the data plane come once a second. */
+const readingsMs = 2_500
+
+async function killAsTheyCome(product: Product, kills: number, { signal }: Scale): Promise<number> {
+  const killed = new Set<number>()
+  while (killed.size < kills && !signal.aborted) {
+    const ripe = (await product.service()).instances.filter(
+      ({ pid, phase, readyAt }) =>
+        phase === 'ready' && pid !== undefined && !killed.has(pid) && readyAt !== undefined && Date.now() - readyAt > readyForMs,
+    )
+    const pid = ripe[0]?.pid
+    if (pid !== undefined) {
+      killed.add(pid)
+      killIfThere(pid)
+    }
+    await sleep(pollMs)
+  }
+  return killed.size
+}
+
+async function readLateSends(product: Product): Promise<{ told: number; metric: number }> {
+  const told = (await product.overview()).proxy?.services.web?.lateSends ?? NaN
+  const metrics = await (await fetch(`http://127.0.0.1:${product.ports.metrics}/metrics`)).text()
+  return { told, metric: Number(/^holdfast_endpoint_late_sends_total\{[^}]*\} (\S+)$/m.exec(metrics)?.[1] ?? NaN) }
+}
+
+export const causalRouting: Move = {
+  number: 1,
+  name: 'causal-routing',
+  title: 'kill -9 of instances as fast as they come back',
+  async run(product, scale): Promise<readonly Figure[]> {
+    const wanted = scale.full ? 1_000 : 40
+    product.configure({ web: { instances, env: { SERVICE_MS: '5' } } })
+    await product.up()
+    let kills = 0
+    const traffic = await underLoad(product, requestsPerSecond, async () => {
+      kills = await killAsTheyCome(product, wanted, scale)
+      await sleep(readingsMs)
+    })
+    const late = await readLateSends(product)
+    const { retried, parkedTotal } = (await product.service()).traffic
+    return [
+      atLeast('instances killed', kills, wanted),
+      fact('requests', String(traffic.requests)),
+      none('sent later than 1 ms after the exit (telemetry)', late.told),
+      none('sent later than 1 ms after the exit (metric)', late.metric),
+      none('failed GET', traffic.failedGet),
+      fact('failed POST: in flight at a kill', `${traffic.failedPost} ${traffic.failures}`.trim()),
+      fact('sent again, parked', `${retried}, ${parkedTotal}`),
+      fact('p50, p99', `${traffic.p50Ms.toFixed(1)}, ${traffic.p99Ms.toFixed(1)} ms`),
+    ]
+  },
+}

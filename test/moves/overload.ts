@@ -1,0 +1,87 @@
+/** More requests than can be served, on as many connections as it takes, each with a large head. The pace does not wait for answers. */
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface OverloadOptions {
+  readonly port: number
+  readonly requestsPerSecond: number
+  readonly headBytes: number
+}
+
+export interface Answers {
+  sent: number
+  ok: number
+  /** 503 with Retry-After. */
+  refused: number
+  /** Another status, a broken connection, no answer. */
+  other: number
+}
+
+const beatMs = 10
+/** How long the last answers may take to come. */
+const patienceMs = 30_000
+
+export class Overload {
+  readonly #options: OverloadOptions
+  readonly #request: Buffer
+  readonly #idle: Socket[] = []
+  readonly #waiting = new Set<Socket>()
+  readonly #answers: Answers = { sent: 0, ok: 0, refused: 0, other: 0 }
+  #timer: NodeJS.Timeout | undefined
+  #startedAt = 0
+
+  constructor(options: OverloadOptions) {
+    this.#options = options
+    const filling = 'x'.repeat(3_000)
+    const fields = Array.from({ length: Math.floor(options.headBytes / filling.length) }, (_, i) => `X-Filling-${i}: ${filling}\r\n`)
+    this.#request = Buffer.from(`GET / HTTP/1.1\r\nHost: overload\r\n${fields.join('')}\r\n`)
+  }
+
+  start(): void {
+    this.#startedAt = performance.now()
+    this.#timer = setInterval(() => {
+      const due = ((performance.now() - this.#startedAt) / 1_000) * this.#options.requestsPerSecond
+      while (this.#answers.sent < due) this.#send()
+    }, beatMs)
+  }
+
+  /** Sends nothing more; resolves when all has been answered, or nothing more comes. */
+  async stop(): Promise<Readonly<Answers>> {
+    clearInterval(this.#timer)
+    const deadline = performance.now() + patienceMs
+    while (this.#waiting.size > 0 && performance.now() < deadline) await sleep(50)
+    this.#answers.other += this.#waiting.size
+    for (const socket of [...this.#waiting, ...this.#idle]) socket.destroy()
+    return this.#answers
+  }
+
+  #send(): void {
+    this.#answers.sent++
+    const socket = this.#idle.pop() ?? this.#open()
+    this.#waiting.add(socket)
+    socket.write(this.#request)
+  }
+
+  #open(): Socket {
+    const socket = connect({ port: this.#options.port, host: '127.0.0.1', noDelay: true })
+    // Both kinds of answer are small and come in one piece.
+    socket.on('data', (chunk) => {
+      if (!this.#waiting.delete(socket)) return
+      this.#count(chunk.toString('latin1'))
+      this.#idle.push(socket)
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      const index = this.#idle.indexOf(socket)
+      if (index >= 0) this.#idle.splice(index, 1)
+      if (this.#waiting.delete(socket)) this.#answers.other++
+    })
+    return socket
+  }
+
+  #count(answer: string): void {
+    if (answer.startsWith('HTTP/1.1 200')) this.#answers.ok++
+    else if (answer.startsWith('HTTP/1.1 503') && /\r\nretry-after: \d+\r\n/i.test(answer)) this.#answers.refused++
+    else this.#answers.other++
+  }
+}
