@@ -14,6 +14,7 @@ import { ProxyClient, type ProxyIdentity, type ProxySignal } from '../balancer/i
 import { loadConfig, parseConfig, problemsOf, type Config, type LoadedConfig } from '../config/index.ts'
 import { diffConfig, type ConfigDifference } from '../config/index.ts'
 import { codeOf, messageOf } from '../kernel/errors.ts'
+import { aborted } from '../kernel/lifecycle.ts'
 import { makePrivateDirectory, writeFileAtomic } from '../kernel/files.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
 import { PrometheusMetrics } from '../metrics/index.ts'
@@ -439,20 +440,6 @@ export class Holdfast {
     await this.store.stop(deadline)
     await this.#log.close()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve()
-        },
-        { once: true },
-      )
-  })
 }
 
 /** An address of this machine that a wildcard listener answers at. */

@@ -8,6 +8,7 @@ import type { Config } from '../config/types.ts'
 import type { ProxyTelemetry } from '../balancer/port.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/port.ts'
+import type { LogLine, LogQuery } from '../supervisor/index.ts'
 
 /** Who asks: goes into every event that the action leaves. */
 export interface Actor {
@@ -50,23 +51,7 @@ export interface RestartReport {
   readonly replaced: readonly { readonly from: string; readonly to: string }[]
 }
 
-export interface LogQuery {
-  readonly instance?: string
-  /** Wall time in milliseconds. */
-  readonly since?: number
-  /** A plain text that the line must contain. */
-  readonly grep?: string
-  /** @default 200 last lines, at most 10,000 */
-  readonly limit?: number
-}
-
-export interface LogLine {
-  readonly time: number
-  readonly service: string
-  readonly instance: string
-  readonly stream: 'stdout' | 'stderr'
-  readonly text: string
-}
+export type { LogLine, LogQuery }
 
 export interface ConfigChange {
   /** `services.web.instances` */

@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { loadConfig, parseConfig, type LoadedConfig } from '../config/index.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import { writeFileAtomic } from '../kernel/files.ts'
+import { aborted } from '../kernel/lifecycle.ts'
 import { startTicksOf } from '../kernel/process-identity.ts'
 import { controlFilePath, type ControlFile } from './control-file.ts'
 import { Holdfast } from './holdfast.ts'
@@ -23,8 +24,9 @@ export async function runControlProcess(options: RunOptions): Promise<void> {
     options.reload(() => {
       reload(holdfast, options)
     })
-    await Promise.race([announce(holdfast, options), stopOrdered(options.signal, ordered.signal)])
-    await stopOrdered(options.signal, ordered.signal)
+    const stopOrdered = aborted(AbortSignal.any([options.signal, ordered.signal]))
+    await Promise.race([announce(holdfast, options), stopOrdered])
+    await stopOrdered
     rmSync(controlFilePath(data), { force: true })
     options.onProgress({ kind: 'stopping', text: 'stopping' })
     await holdfast.down(options.force, (text) => {
@@ -119,21 +121,6 @@ function reload(holdfast: Holdfast, { onProgress }: RunOptions): void {
       onProgress({ kind: 'warning', text: `read the configuration again, and kept the old one: ${messageOf(error)}` })
     },
   )
-}
-
-function stopOrdered(...signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    const signal = AbortSignal.any([...signals])
-    if (signal.aborted) resolve()
-    else
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve()
-        },
-        { once: true },
-      )
-  })
 }
 
 /**

@@ -1,7 +1,6 @@
 /** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
-import type { HistogramData } from '../kernel/histogram.ts'
 import type { RoutingView } from './core/routing-view.ts'
-import type { ProxySignal, ProxyTelemetry } from './port.ts'
+import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
 
 /** Rises when a control process and a proxy of different releases would misunderstand each other. */
 export const protocolVersion = 1
@@ -78,20 +77,8 @@ export interface WorkerDelta {
   readonly endpoints: Readonly<Record<string, EndpointDelta>>
 }
 
-export interface ServiceDelta {
-  readonly requests: number
-  readonly responses: Readonly<Record<string, number>>
-  readonly active: number
-  readonly retried: number
-  readonly parked: number
-  readonly parkedTotal: number
-  readonly shed: number
-  readonly lateSends: number
-  readonly tunnels: number
-  readonly requestBytes: number
-  readonly responseBytes: number
-  readonly duration: HistogramData
-}
+/** The same numbers as in the telemetry, counted since the last report. */
+export type ServiceDelta = ServiceTelemetry
 
 export interface EndpointDelta {
   readonly active: number

@@ -10,6 +10,20 @@ export interface Component {
   stop(deadline: AbortSignal): Promise<void>
 }
 
+/** Resolves when the signal aborts; at once when it has. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}
+
 /** How long the parts that had started get to stop again after a failed start. */
 const failedStartStopTimeout: Duration = seconds(10)
 

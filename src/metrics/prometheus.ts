@@ -181,29 +181,27 @@ export class PrometheusMetrics {
   }
 
   #gauge(name: string, help: string, labelNames: readonly string[], read: () => readonly Sample[]): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        for (const [labels, value] of read()) this.set({ ...labels }, value)
+    const gauge: Gauge = new Gauge({
+      ...this.#options(name, help, labelNames),
+      collect: () => {
+        gauge.reset()
+        for (const [labels, value] of read()) gauge.set(labels, value)
       },
     })
   }
 
   #counter(name: string, help: string, labelNames: readonly string[], read: () => readonly Sample[]): void {
-    new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        for (const [labels, value] of read()) this.inc({ ...labels }, value)
+    const counter: Counter = new Counter({
+      ...this.#options(name, help, labelNames),
+      collect: () => {
+        counter.reset()
+        for (const [labels, value] of read()) counter.inc(labels, value)
       },
     })
+  }
+
+  #options(name: string, help: string, labelNames: readonly string[]): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
+    return { name, help, labelNames: [...labelNames], registers: [this.#registry] }
   }
 
   /** The data plane's own buckets merge exactly; here they are only laid out as Prometheus wants them. */

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import type { ServiceConfig } from '../config/types.ts'
 import { assert, HoldfastError, unreachable } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
-import type { Component } from '../kernel/lifecycle.ts'
+import { aborted, type Component } from '../kernel/lifecycle.ts'
 import { drive, type Drive } from '../kernel/machine.ts'
 import type { Random } from '../kernel/random.ts'
 import { after, elapsed, ms, seconds, type Clock, type Duration, type Instant, type WallTime } from '../kernel/time.ts'
@@ -669,10 +669,3 @@ export class Supervisor implements Component {
 }
 
 const isProcessService = (service: ServiceConfig): service is ProcessService => service.source.kind === 'process'
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}

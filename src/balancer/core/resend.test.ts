@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { budgetFree, mayResend, type Attempted, type Failure } from './resend.ts'
+import { budgetFree, mayResend, neverRead, type Attempted, type Failure } from './resend.ts'
 
 const fresh: Attempted = { idempotent: true, replayable: true, resent: 0, attemptsMax: 1, caughtInDeath: false, budgetFree: true }
 const kinds = ['notConnected', 'notReceived', 'staleConnection', 'died', 'timedOut'] as const
@@ -31,5 +31,20 @@ describe('sending again', () => {
     expect(budgetFree(3, 0, 0.2)).toBe(false)
     expect(budgetFree(19, 100, 0.2)).toBe(true)
     expect(budgetFree(20, 100, 0.2)).toBe(false)
+  })
+})
+
+describe('a request that a process never read', () => {
+  const broken = { sentAt: 10, exitedAt: Infinity, killed: false, reset: false, oneRead: true, answerBegun: false }
+  it.each([
+    ['left after the exit', { exitedAt: 9 }, true],
+    ['left before the exit', { exitedAt: 11 }, false],
+    ['killed, reset, small: its bytes lay unread in the kernel', { exitedAt: 11, killed: true, reset: true }, true],
+    ['killed, but the connection closed in good order: it had been read', { exitedAt: 11, killed: true }, false],
+    ['reset by a process that ended by itself, which may have done so on purpose', { exitedAt: 11, reset: true }, false],
+    ['killed and reset, but too large for one read: a part may have been read', { exitedAt: 11, killed: true, reset: true, oneRead: false }, false],
+    ['an answer had begun, so it was read', { exitedAt: 9, killed: true, reset: true, answerBegun: true }, false],
+  ])('%s', (_, facts, expected) => {
+    expect(neverRead({ ...broken, ...facts })).toBe(expected)
   })
 })

@@ -88,6 +88,8 @@ export class Head {
   // Fields
   fieldCount = 0
   readonly fields = new Int32Array(fieldsMax * fieldStride)
+  /** 1: the field is not forwarded. Written by whoever forwards the head. */
+  readonly drop = new Uint8Array(fieldsMax)
   /** −1: not given. */
   contentLength = -1
   chunked = false

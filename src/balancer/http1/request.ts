@@ -6,6 +6,7 @@
 import { isIPv6 } from 'node:net'
 import { copyBytes, equalsIgnoringCase, latin1, text } from './bytes.ts'
 import { tokensOf } from './chunked.ts'
+import { copyFields } from './copy-fields.ts'
 import { Field, fieldIdOfName, isHopByHop, isOursInRequests, neverConnectionOption } from './fields.ts'
 import { fieldKind, fieldStride, fieldText, HeadError, nameEnd, nameStart, several, valueEnd, valueStart, type Head } from './head.ts'
 
@@ -248,43 +249,10 @@ export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Bu
     to = copyBytes(http11, 0, http11.length, out, to)
     run = head.fieldCount > 0 ? head.fields[nameStart]! : head.end - 2
   }
-  const fields = head.fields
-  const count = head.fieldCount
-  const keepHost = head.host >= 0 && !facts.hostReplaced
-  for (let i = 0; i < count; i++) {
-    const base = i * fieldStride
-    const kind = fields[base + fieldKind]!
-    const name = fields[base + nameStart]!
-    const stop = fields[base + nameEnd]!
-    let keep: boolean
-    if (kind === Field.other) {
-      const verdict = imitation(buffer, name, stop)
-      if (verdict === 'refuse') return HeadError.lookAlike
-      keep = verdict === 'forward' && !facts.dropped?.has(text(buffer, name, stop).toLowerCase())
-    } else if (kind === Field.host) keep = keepHost
-    else keep = isHopByHop[kind] === 0 && isOursInRequests[kind] === 0 && facts.dropped?.has(text(buffer, name, stop).toLowerCase()) !== true
-    const next = i + 1 < count ? fields[base + fieldStride + nameStart]! : head.end - 2
-    if (!keep) {
-      if (run < name) to = copyBytes(buffer, run, name, out, to)
-      run = next
-      continue
-    }
-    const value = fields[base + valueStart]!
-    const valueStop = fields[base + valueEnd]!
-    // Odd white space around the value is not passed on: the line is written anew.
-    if (value !== stop + 2 || buffer[stop + 1] !== 32 || valueStop !== next - 2) {
-      if (run < name) to = copyBytes(buffer, run, name, out, to)
-      to = copyBytes(buffer, name, stop, out, to)
-      out[to++] = 58
-      out[to++] = 32
-      to = copyBytes(buffer, value, valueStop, out, to)
-      to = copyBytes(crlf, 0, 2, out, to)
-      run = next
-    }
-  }
-  const fieldsEnd = head.end - 2
-  if (run < fieldsEnd) to = copyBytes(buffer, run, fieldsEnd, out, to)
-  if (!keepHost) to += out.write(`Host: ${facts.hostValue === '' ? options.defaultHost : facts.hostValue}\r\n`, to, 'latin1')
+  const refused = chooseFields(head, buffer, facts)
+  if (refused !== 0) return refused
+  to = copyFields(out, to, head, buffer, run)
+  if (!keepsHost(head, facts)) to += out.write(`Host: ${facts.hostValue === '' ? options.defaultHost : facts.hostValue}\r\n`, to, 'latin1')
   if (facts.bodyLength < 0) to = copyBytes(chunkedField, 0, chunkedField.length, out, to)
   to = copyBytes(options.forwarded, 0, options.forwarded.length, out, to)
   to = copyBytes(requestIdField, 0, requestIdField.length, out, to)
@@ -295,6 +263,29 @@ export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Bu
     to += out.write(`${facts.upgrade}\r\n`, to, 'latin1')
   } else if (facts.teTrailers) to = copyBytes(teTrailers, 0, teTrailers.length, out, to)
   return copyBytes(crlf, 0, 2, out, to)
+}
+
+const keepsHost = (head: Head, facts: RequestFacts): boolean => head.host >= 0 && !facts.hostReplaced
+
+/** Marks the fields that are not forwarded; returns a `HeadError` when one must not even be dropped. */
+function chooseFields(head: Head, buffer: Buffer, facts: RequestFacts): number {
+  const { fields, drop, fieldCount } = head
+  for (let i = 0; i < fieldCount; i++) {
+    const base = i * fieldStride
+    const kind = fields[base + fieldKind]!
+    const name = fields[base + nameStart]!
+    const stop = fields[base + nameEnd]!
+    let keep: boolean
+    if (kind === Field.host) keep = keepsHost(head, facts)
+    else if (kind === Field.other) {
+      const verdict = imitation(buffer, name, stop)
+      if (verdict === 'refuse') return HeadError.lookAlike
+      keep = verdict === 'forward'
+    } else keep = isHopByHop[kind] === 0 && isOursInRequests[kind] === 0
+    if (keep && facts.dropped !== undefined && kind !== Field.host) keep = !facts.dropped.has(text(buffer, name, stop).toLowerCase())
+    drop[i] = keep ? 0 : 1
+  }
+  return 0
 }
 
 /** The fields by which an origin learns who asked (RFC 7239 and its de-facto elders) and that we stood between (RFC 9110 §7.6.3). */

@@ -3,6 +3,7 @@
  */
 import { copyBytes, equalsIgnoringCase, latin1, text } from './bytes.ts'
 import { tokensOf } from './chunked.ts'
+import { copyFields } from './copy-fields.ts'
 import { Field, isHopByHop } from './fields.ts'
 import { fieldKind, fieldStride, fieldText, nameEnd, nameStart, several, valueEnd, valueStart, type Head } from './head.ts'
 import { connectionTokens } from './request.ts'
@@ -72,40 +73,8 @@ export function writeResponseHead(out: Buffer, at: number, head: Head, buffer: B
     to = copyBytes(statusLine11, 0, statusLine11.length, out, to)
     run = head.begin + 9
   }
-  const fields = head.fields
-  const count = head.fieldCount
-  const dropped = head.connection >= 0 ? droppedNames(head, buffer) : undefined
-  for (let i = 0; i < count; i++) {
-    const base = i * fieldStride
-    const kind = fields[base + fieldKind]!
-    const name = fields[base + nameStart]!
-    const stop = fields[base + nameEnd]!
-    const keep =
-      kind === Field.other
-        ? !dropped?.has(text(buffer, name, stop).toLowerCase())
-        : isHopByHop[kind] === 0 &&
-          kind !== Field.xRequestId &&
-          (kind === Field.contentLength ? !options.dropLength : dropped?.has(text(buffer, name, stop).toLowerCase()) !== true)
-    const next = i + 1 < count ? fields[base + fieldStride + nameStart]! : head.end - 2
-    if (!keep) {
-      if (run < name) to = copyBytes(buffer, run, name, out, to)
-      run = next
-      continue
-    }
-    const value = fields[base + valueStart]!
-    const valueStop = fields[base + valueEnd]!
-    if (value !== stop + 2 || buffer[stop + 1] !== 32 || valueStop !== next - 2) {
-      if (run < name) to = copyBytes(buffer, run, name, out, to)
-      to = copyBytes(buffer, name, stop, out, to)
-      out[to++] = 58
-      out[to++] = 32
-      to = copyBytes(buffer, value, valueStop, out, to)
-      to = copyBytes(crlf, 0, 2, out, to)
-      run = next
-    }
-  }
-  const fieldsEnd = head.end - 2
-  if (run < fieldsEnd) to = copyBytes(buffer, run, fieldsEnd, out, to)
+  chooseFields(head, buffer, options.dropLength)
+  to = copyFields(out, to, head, buffer, run)
   to = copyBytes(options.via, 0, options.via.length, out, to)
   to = copyBytes(requestIdField, 0, requestIdField.length, out, to)
   to += out.write(options.requestId, to, 'latin1')
@@ -115,6 +84,21 @@ export function writeResponseHead(out: Buffer, at: number, head: Head, buffer: B
   else if (options.connection === 'keepAlive') to = copyBytes(keepAliveField, 0, keepAliveField.length, out, to)
   if (options.chunked) to = copyBytes(chunkedField, 0, chunkedField.length, out, to)
   return copyBytes(crlf, 0, 2, out, to)
+}
+
+/** Marks the fields that are not passed on. */
+function chooseFields(head: Head, buffer: Buffer, dropLength: boolean): void {
+  const { fields, drop, fieldCount } = head
+  const dropped = head.connection >= 0 ? droppedNames(head, buffer) : undefined
+  for (let i = 0; i < fieldCount; i++) {
+    const base = i * fieldStride
+    const kind = fields[base + fieldKind]!
+    let keep: boolean
+    if (kind === Field.contentLength) keep = !dropLength
+    else if (kind !== Field.other && (isHopByHop[kind] === 1 || kind === Field.xRequestId)) keep = false
+    else keep = !dropped?.has(text(buffer, fields[base + nameStart]!, fields[base + nameEnd]!).toLowerCase())
+    drop[i] = keep ? 0 : 1
+  }
 }
 
 function droppedNames(head: Head, buffer: Buffer): ReadonlySet<string> | undefined {

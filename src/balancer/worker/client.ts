@@ -16,20 +16,7 @@ import { renderAnswer, type Answer } from './answers.ts'
 import { Exchange } from './exchange.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Worker, WorkerListener } from './worker.ts'
-
-/** From the first byte of a head to its last (slow-header attacks). */
-const headTimeoutMs = 10_000
-/** Between two requests. */
-const idleTimeoutMs = 75_000
-/** Between two pieces of a request body. */
-const bodyTimeoutMs = 30_000
-/** Reading goes on this long after the last answer, so that the client gets it before a reset can reach it. */
-const lingerMs = 2_000
-const lingerBytesMax = 256 * 1024
-/** How long a client may leave what was written for it unread. */
-export const readerStallMs = 60_000
-/** Input that waits behind the current request before reading stops. */
-const waitingInputMax = 64 * 1024
+import { bodyTimeoutMs, clientIdleMs, headTimeoutMs, lingerBytesMax, lingerMs, readerStallMs, waitingInputMax } from './limits.ts'
 
 type Phase = 'idle' | 'head' | 'exchange' | 'tunnel' | 'lingering' | 'closed'
 
@@ -69,7 +56,7 @@ export class Client {
     this.socket = socket
     this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
     this.exchange = new Exchange(this)
-    this.#deadline = worker.now + idleTimeoutMs
+    this.#deadline = worker.now + clientIdleMs
     socket.on('data', (chunk: Buffer) => {
       this.#onData(chunk)
     })
@@ -353,7 +340,7 @@ export class Client {
       return
     }
     this.phase = 'idle'
-    this.#deadline = this.worker.now + idleTimeoutMs
+    this.#deadline = this.worker.now + clientIdleMs
     this.resumeInput()
     if (this.#input !== undefined || this.#ended) this.#parseRequests()
   }

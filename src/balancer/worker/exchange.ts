@@ -11,7 +11,7 @@
  */
 import type { Answer } from './answers.ts'
 import { renderAnswer } from './answers.ts'
-import { readerStallMs, type Client } from './client.ts'
+import type { Client } from './client.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import { joinBytesMax } from './outgoing.ts'
@@ -33,13 +33,7 @@ import {
   writeResponseHead,
   type BodyFraming,
 } from '../http1/response.ts'
-
-/** Between two pieces of an answer. */
-const answerIdleMs = 60_000
-/** Interim answers (1xx) to one request; they are passed on without waiting for the client, so they need an end. */
-const interimAnswersMax = 32
-/** How long a failed non-idempotent request waits to learn how its instance ended, so that the answer can say so. */
-const deathNewsMs = 25
+import { answerIdleMs, deathNewsMs, interimAnswersMax, readerStallMs } from './limits.ts'
 
 /** An attempt that ended without an answer. */
 interface Broken {
@@ -338,7 +332,8 @@ export class Exchange implements UpstreamUser, Parked {
       this.#sendBody()
       this.#oneRead &&= client.bodyDone
     }
-    if (this.#phase === 'sent' && upstream.writeFailed) this.#attemptFailed({ kind: 'notReceived' }, 'EPIPE')
+    // A malformed body has ended the exchange meanwhile; then nothing is left to fail.
+    if (this.#upstream === upstream && upstream.writeFailed) this.#attemptFailed({ kind: 'notReceived' }, 'EPIPE')
   }
 
   /** Sends what lies in the slab up to `end`; false when the socket wants a pause. */

@@ -8,11 +8,8 @@
 import type { Client } from './client.ts'
 import type { EndpointPool, Upstream } from './upstream.ts'
 import { FrameBoundary } from '../core/websocket-frames.ts'
+import { tunnelClosingMs, tunnelIdleMs } from './limits.ts'
 
-/** A tunnel without a byte either way is closed after this. */
-const idleMs = 3_600_000
-/** How long the client may take to answer our Close. */
-const closingMs = 2_000
 /** RFC 6455 §7.4 and IANA: 1012 Service Restart. */
 const closeFrame = Buffer.from([0x88, 0x02, 0x03, 0xf4])
 
@@ -33,14 +30,14 @@ export class Tunnel {
     this.endpoint = endpoint
     this.#onClosed = onClosed
     this.#frames = webSocket ? new FrameBoundary() : undefined
-    this.#deadline = client.worker.now + idleMs
+    this.#deadline = client.worker.now + tunnelIdleMs
     client.socket.setKeepAlive(true, 60_000)
     upstream.socket.setKeepAlive(true, 60_000)
   }
 
   fromClient(bytes: Buffer): void {
     if (this.#state === 'closed') return
-    this.#deadline = Math.max(this.#deadline, this.#client.worker.now + (this.#state === 'closing' ? 0 : idleMs))
+    this.#deadline = Math.max(this.#deadline, this.#client.worker.now + (this.#state === 'closing' ? 0 : tunnelIdleMs))
     if (!this.#upstream.write(bytes)) this.#client.pauseInput()
   }
 
@@ -51,7 +48,7 @@ export class Tunnel {
   /** Returns false to stop reading from the endpoint. */
   fromUpstream(buffer: Buffer, length: number): boolean {
     if (this.#state === 'closing' || this.#state === 'closed') return true
-    this.#deadline = this.#client.worker.now + idleMs
+    this.#deadline = this.#client.worker.now + tunnelIdleMs
     const { socket } = this.#client
     const stop = this.#state === 'wantsClose' ? this.#frames?.firstBoundary(buffer, length) : undefined
     const end = stop ?? length
@@ -81,7 +78,7 @@ export class Tunnel {
 
   #sendClose(): void {
     this.#state = 'closing'
-    this.#deadline = this.#client.worker.now + closingMs
+    this.#deadline = this.#client.worker.now + tunnelClosingMs
     this.#client.socket.write(closeFrame)
     // Bytes of the server are read and dropped from here on, so that its own end is seen.
     this.#upstream.resume()

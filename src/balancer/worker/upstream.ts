@@ -10,15 +10,11 @@
 import { connect, type Socket } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
+import { upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
 
 /** Small while heads are exchanged; large once a read has filled it. */
 const readBytesInitial = 16 * 1024
 const readBytesLarge = 64 * 1024
-/** Idle connections kept per endpoint and worker. */
-const idleMax = 256
-/** How long an idle connection may be used again when the origin gives no `Keep-Alive: timeout`: a second less than Node's default of 5 s. */
-const idleMsDefault = 4_000
-const idleMsMax = 55_000
 
 /** Who hears what happens on a busy connection. */
 export interface UpstreamUser {
@@ -40,7 +36,7 @@ export class Upstream {
   used = false
   closed = false
   idleSince = 0
-  idleMs = idleMsDefault
+  idleMs = upstreamIdleMs
   #buffer: Buffer
   #errorCode: string | undefined
   #ended = false
@@ -162,11 +158,11 @@ export class EndpointPool extends Endpoint {
   /** Takes a connection back whose exchange is complete. */
   release(upstream: Upstream, now: number, hintSeconds: number | undefined): void {
     upstream.user = undefined
-    if (upstream.closed || upstream.ended || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= idleMax) {
+    if (upstream.closed || upstream.ended || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= upstreamIdleMax) {
       upstream.destroy()
       return
     }
-    if (hintSeconds !== undefined) upstream.idleMs = Math.min(idleMsMax, Math.max(0, (hintSeconds - 1) * 1_000))
+    if (hintSeconds !== undefined) upstream.idleMs = Math.min(upstreamIdleMsMax, Math.max(0, (hintSeconds - 1) * 1_000))
     upstream.used = true
     upstream.idleSince = now
     this.#idle.push(upstream)

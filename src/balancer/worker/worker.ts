@@ -18,26 +18,10 @@ import { ServiceRuntime } from './service.ts'
 import { Slab } from './slab.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { EndpointPool } from './upstream.ts'
-
-/** Deadlines are looked at this often; while requests are parked, more often. */
-const sweepMs = 100
-const lotSweepMs = 20
-const telemetryMs = 1_000
-/** Open client connections per worker; more are closed at once. */
-const connectionsMax = 20_000
-/** The same suspicion is told at most this often. */
-const suspectMs = 100
-/** While an endpoint drains, its tunnels are asked to close spread over this long. */
-const tunnelDrainMs = 5_000
-
-/** A request sent later than this after the exit of its endpoint counts as late. */
-const lateSendMs = 1
+import { backlog, connectionsMax, lateSendMs, lotSweepMs, suspectMs, sweepMs, telemetryMs, tunnelDrainMs } from './limits.ts'
 
 /** What must be added to `performance.now()` for the machine's monotonic clock, which all processes share. */
 const machineMsOffset = (): number => machineNow() - performance.now()
-
-/** Connections that wait to be accepted; the kernel's own limit (`somaxconn`) is usually 4,096. */
-const backlog = 4_096
 
 /** A listening socket as Node's IPC passes it between processes. */
 export interface ListeningHandle {

@@ -1,0 +1,62 @@
+/**
+ * Every limit of a worker in one place. The core's own (parking, retries, probes, picking) lie beside their rules in
+ * `core/`, those of heads and chunks in `http1/`. All are listed in `docs/balancer.md`.
+ */
+
+// --- a client's connection
+
+/** From the first byte of a head to its last (slow-header attacks). */
+export const headTimeoutMs = 10_000
+/** Between two requests. */
+export const clientIdleMs = 75_000
+/** Between two pieces of a request body. */
+export const bodyTimeoutMs = 30_000
+/** Reading goes on this long after the last answer, so that the client gets it before a reset can reach it. */
+export const lingerMs = 2_000
+export const lingerBytesMax = 256 * 1024
+/** How long a client may leave what was written for it unread. */
+export const readerStallMs = 60_000
+/** Input that waits behind the current request before reading stops. */
+export const waitingInputMax = 64 * 1024
+/** Open client connections per worker; more are closed at once. */
+export const connectionsMax = 20_000
+/** Connections that wait to be accepted; the kernel's own limit (`somaxconn`) is usually 4,096. */
+export const backlog = 4_096
+
+// --- an exchange
+
+/** Between two pieces of an answer. */
+export const answerIdleMs = 60_000
+/** Interim answers (1xx) to one request; they are passed on without waiting for the client, so they need an end. */
+export const interimAnswersMax = 32
+/** How long a failed non-idempotent request waits to learn how its instance ended, so that the answer can say so. */
+export const deathNewsMs = 25
+
+// --- a connection to an endpoint
+
+/** Idle connections kept per endpoint and worker. */
+export const upstreamIdleMax = 256
+/** How long an idle connection may be used again when the origin gives no `Keep-Alive: timeout`: a second less than Node's default of 5 s. */
+export const upstreamIdleMs = 4_000
+/** The same, at most, whatever the origin says. */
+export const upstreamIdleMsMax = 55_000
+
+// --- a tunnel
+
+/** A tunnel without a byte either way is closed after this. */
+export const tunnelIdleMs = 3_600_000
+/** How long the client may take to answer our Close. */
+export const tunnelClosingMs = 2_000
+/** While an endpoint drains, its tunnels are asked to close spread over this long. */
+export const tunnelDrainMs = 5_000
+
+// --- the worker's own rhythm
+
+/** Deadlines are looked at this often; while requests are parked, more often. */
+export const sweepMs = 100
+export const lotSweepMs = 20
+export const telemetryMs = 1_000
+/** The same suspicion is told at most this often. */
+export const suspectMs = 100
+/** A request sent later than this after the exit of its endpoint counts as late. */
+export const lateSendMs = 1
