@@ -2,7 +2,20 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Prng } from '../../src/kernel/random.ts'
-import { ask, eventually, fieldOf, get, Origin, pause, plain, post, RawClient, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
+import {
+  ask,
+  eventually,
+  fieldOf,
+  get,
+  Origin,
+  pause,
+  plain,
+  post,
+  RawClient,
+  service,
+  startProxy,
+  type RunningProxy,
+} from '../support/balancer-harness.ts'
 
 let proxy: RunningProxy
 let worker: number
@@ -162,7 +175,8 @@ describe('nothing is left', () => {
     const random = new Prng(7)
     const busy = await origin(
       Origin.start(({ target, socket }) => {
-        const answer = (): boolean => socket.write(target.startsWith('/stream') ? `HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n${'z'.repeat(200_000)}` : plain(target))
+        const answer = (): boolean =>
+          socket.write(target.startsWith('/stream') ? `HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n${'z'.repeat(200_000)}` : plain(target))
         if (!target.startsWith('/silent')) setTimeout(answer, random.next() * 5)
       }),
     )

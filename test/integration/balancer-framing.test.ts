@@ -161,7 +161,9 @@ describe('answers', () => {
   })
 
   it('lose what is hop-by-hop and what Connection names', async () => {
-    await answering(plain('', 'Connection: X-Secret, keep-alive\r\nX-Secret: 1\r\nKeep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nX-Kept: 1\r\n'))
+    await answering(
+      plain('', 'Connection: X-Secret, keep-alive\r\nX-Secret: 1\r\nKeep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nX-Kept: 1\r\n'),
+    )
     const { fields } = await exchange(get())
     const names = fields.map(([name]) => name)
     expect(names).toContain('x-kept')
@@ -207,7 +209,9 @@ describe('requests', () => {
   it('with Content-Length and chunked arrive byte for byte, canonical', async () => {
     const seen = await answering(plain('ok'))
     await exchange(post('hello'))
-    await exchange('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n05;x=y\r\nhello\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nContent-Type: x\r\n\r\n')
+    await exchange(
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n05;x=y\r\nhello\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nContent-Type: x\r\n\r\n',
+    )
     expect(seen.requests.map(({ body }) => body.toString())).toEqual(['hello', 'hello'])
     expect(seen.requests[1]?.trailers).toBe('X-Sum: 1')
     expect(seen.malformed).toEqual([])

@@ -99,7 +99,10 @@ describe('views', () => {
     await proxy.route(service([a]))
     const running = load(proxy.port)
     for (let i = 0; i < 12; i++) {
-      const listeners = [{ name: 'web', host: '127.0.0.1', port: proxy.port }, ...(i % 2 === 0 ? [{ name: 'admin', host: '127.0.0.1', port: other }] : [])]
+      const listeners = [
+        { name: 'web', host: '127.0.0.1', port: proxy.port },
+        ...(i % 2 === 0 ? [{ name: 'admin', host: '127.0.0.1', port: other }] : []),
+      ]
       const routes = [
         { listener: 'web', path: '/', stripPath: false },
         { listener: 'admin', path: '/', stripPath: false },
@@ -218,9 +221,7 @@ describe.runIf(process.platform === 'linux')('killed', () => {
     const running = load(proxy.port)
     await eventually('it runs', () => running.count() > 50)
     process.kill(proxy.pid, 'SIGKILL')
-    const heir = await eventually('an heir is found', () =>
-      proxy.signals.find((signal) => signal.type === 'connected' && signal.pid !== proxy.pid),
-    )
+    const heir = await eventually('an heir is found', () => proxy.signals.find((signal) => signal.type === 'connected' && signal.pid !== proxy.pid))
     const before = running.count()
     await eventually('it runs on', () => running.count() > before + 50)
     await eventually('the orphans have ended', () => {

@@ -7,6 +7,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type * as Balancer from '../../src/balancer/index.ts'
 import type { EndpointView, ProxyClient, ProxySignal, ProxyTelemetry, RoutingView, ServiceView } from '../../src/balancer/index.ts'
 import { systemClock } from '../../src/kernel/system.ts'
 
@@ -50,7 +51,7 @@ export interface RunningProxy {
 }
 
 export async function startProxy(workers = 1): Promise<RunningProxy> {
-  const built = (await import(builtProxy)) as typeof import('../../src/balancer/index.ts')
+  const built = (await import(builtProxy)) as typeof Balancer
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-balancer-'))
   const port = await freePort()
   const client = new built.ProxyClient({ directory, clock: systemClock, workers })
@@ -208,12 +209,14 @@ function readRequests(socket: Socket, origin: Origin, answer: AnswerRequest): vo
   })
 }
 
+const isControl = (char: string): boolean => (char < ' ' && char !== '\t' && char !== '\r' && char !== '\n') || char === '\x7f'
+
 /** A strict reading of one request; undefined: not whole yet; a text: what is wrong. */
 export function readRequest(input: Buffer): { readonly request: Omit<SeenRequest, 'socket'>; readonly length: number } | string | undefined {
   const headEnd = input.indexOf('\r\n\r\n', 0, 'latin1')
   if (headEnd < 0) return undefined
   const head = input.toString('latin1', 0, headEnd)
-  if (/[^\r]\n|\r[^\n]|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(head)) return `control bytes in ${JSON.stringify(head)}`
+  if (/[^\r]\n|\r[^\n]/.test(head) || Array.from(head).some(isControl)) return `control bytes in ${JSON.stringify(head)}`
   const [line = '', ...lines] = head.split('\r\n')
   const first = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/1\.1$/.exec(line)
   if (!first) return `request line ${JSON.stringify(line)}`
@@ -243,7 +246,10 @@ export function readRequest(input: Buffer): { readonly request: Omit<SeenRequest
 }
 
 /** A strict reading of a chunked body. */
-export function readChunked(input: Buffer, start: number): { readonly body: Buffer; readonly trailers: string; readonly end: number } | string | undefined {
+export function readChunked(
+  input: Buffer,
+  start: number,
+): { readonly body: Buffer; readonly trailers: string; readonly end: number } | string | undefined {
   const pieces: Buffer[] = []
   let at = start
   for (;;) {
@@ -330,7 +336,8 @@ export class RawClient {
       () => {
         const read = readAnswer(this.rest, method, this.ended || this.closed)
         if (read === undefined) {
-          if (this.ended || this.closed) throw new Error(`closed (${this.errorCode ?? 'orderly'}) before the answer was whole: ${JSON.stringify(this.text.slice(0, 500))}`)
+          if (this.ended || this.closed)
+            throw new Error(`closed (${this.errorCode ?? 'orderly'}) before the answer was whole: ${JSON.stringify(this.text.slice(0, 500))}`)
           return undefined
         }
         this.#consumed += read.length

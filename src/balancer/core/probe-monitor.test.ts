@@ -7,13 +7,11 @@ const pass = undefined
 
 /** Verdicts after each outcome: `p` passes, `f` fails; upper case where the verdict changed. */
 function verdicts(monitor: ProbeMonitor, outcomes: string): string {
-  return [...outcomes]
-    .map((outcome) => {
-      const changed = monitor.observe(outcome === 'p' ? pass : 'refused')
-      const verdict = monitor.healthy ? 'h' : 'u'
-      return changed ? verdict.toUpperCase() : verdict
-    })
-    .join('')
+  return Array.from(outcomes, (outcome) => {
+    const changed = monitor.observe(outcome === 'p' ? pass : 'refused')
+    const verdict = monitor.healthy ? 'h' : 'u'
+    return changed ? verdict.toUpperCase() : verdict
+  }).join('')
 }
 
 describe('a probe monitor', () => {
