@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { budgetFree, mayResend, neverRead, type Attempted, type Failure } from './resend.ts'
+import { budgetFree, mayResend, neverRead, oneReadBytesMax, type Attempted, type Failure } from './resend.ts'
 
 const fresh: Attempted = { idempotent: true, replayable: true, resent: 0, attemptsMax: 1, caughtInDeath: false, budgetFree: true }
 const kinds = ['notConnected', 'notReceived', 'staleConnection', 'died', 'timedOut'] as const
@@ -35,6 +35,10 @@ describe('sending again', () => {
 })
 
 describe('a request that a process never read', () => {
+  it('is no larger than the smallest first read of the servers in use', () => {
+    expect(oneReadBytesMax).toBeLessThanOrEqual(1_024)
+  })
+
   const broken = { sentAt: 10, exitedAt: Infinity, killed: false, reset: false, oneRead: true, answerBegun: false }
   it.each([
     ['left after the exit', { exitedAt: 9 }, true],

@@ -32,8 +32,11 @@ export interface BrokenConnection {
   readonly answerBegun: boolean
 }
 
-/** A request of at most this many bytes travels in one segment on any network, and a server gets it with its first read. */
-export const oneReadBytesMax = 1_400
+/**
+ * A request of at most this many bytes travels in one segment on any network, and a server gets it with its first read:
+ * the smallest first read in wide use is nginx's, of 1 KiB. Had it read a part, "unread bytes" would say nothing.
+ */
+export const oneReadBytesMax = 1_024
 
 /**
  * Whether the request provably never got into the process, so that it may be sent again whatever its method. Either it
