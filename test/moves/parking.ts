@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { quantileOf } from '../../bench/lib/statistics.ts'
 import { killIfThere, type Product } from '../support/product.ts'
 import { atLeast, atMost, fact, none, type Figure, type Move, type Scale } from './move.ts'
-import { Overload } from './overload.ts'
+import { SteadyLoad } from './steady-load.ts'
 import { underLoad } from './traffic.ts'
 
 const requestsPerSecond = 200
@@ -69,7 +69,7 @@ async function overloadWhileAway(product: Product, { full }: Scale): Promise<Fig
   const [pid] = await product.pids()
   const before = await workerMemory(product)
   if (pid !== undefined) killIfThere(pid)
-  const overload = new Overload({ port: product.ports.web, requestsPerSecond: 10 * requestsPerSecond, headBytes })
+  const overload = new SteadyLoad({ port: product.ports.web, requestsPerSecond: 10 * requestsPerSecond, headBytes })
   const end = performance.now() + seconds * 1_000
   let peak = 0
   let parked = 0

@@ -1,8 +1,11 @@
-/** More requests than can be served, on as many connections as it takes, each with a large head. The pace does not wait for answers. */
+/**
+ * Requests at a pace that does not wait for answers, on as many connections as it takes, each with a head as large as wanted. It
+ * does next to nothing per request, so that the cores are left to what is measured.
+ */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface OverloadOptions {
+export interface SteadyLoadOptions {
   readonly port: number
   readonly requestsPerSecond: number
   readonly headBytes: number
@@ -15,26 +18,29 @@ export interface Answers {
   refused: number
   /** Another status, a broken connection, no answer. */
   other: number
+  /** Of the 200s, in milliseconds. */
+  readonly latencies: number[]
 }
 
 const beatMs = 10
 /** How long the last answers may take to come. */
 const patienceMs = 30_000
 
-export class Overload {
-  readonly #options: OverloadOptions
+export class SteadyLoad {
+  readonly #options: SteadyLoadOptions
   readonly #request: Buffer
   readonly #idle: Socket[] = []
-  readonly #waiting = new Set<Socket>()
-  readonly #answers: Answers = { sent: 0, ok: 0, refused: 0, other: 0 }
+  /** With the time of the request. */
+  readonly #waiting = new Map<Socket, number>()
+  readonly #answers: Answers = { sent: 0, ok: 0, refused: 0, other: 0, latencies: [] }
   #timer: NodeJS.Timeout | undefined
   #startedAt = 0
 
-  constructor(options: OverloadOptions) {
+  constructor(options: SteadyLoadOptions) {
     this.#options = options
     const filling = 'x'.repeat(3_000)
     const fields = Array.from({ length: Math.floor(options.headBytes / filling.length) }, (_, i) => `X-Filling-${i}: ${filling}\r\n`)
-    this.#request = Buffer.from(`GET / HTTP/1.1\r\nHost: overload\r\n${fields.join('')}\r\n`)
+    this.#request = Buffer.from(`GET / HTTP/1.1\r\nHost: load\r\n${fields.join('')}\r\n`)
   }
 
   start(): void {
@@ -51,14 +57,14 @@ export class Overload {
     const deadline = performance.now() + patienceMs
     while (this.#waiting.size > 0 && performance.now() < deadline) await sleep(50)
     this.#answers.other += this.#waiting.size
-    for (const socket of [...this.#waiting, ...this.#idle]) socket.destroy()
+    for (const socket of [...this.#waiting.keys(), ...this.#idle]) socket.destroy()
     return this.#answers
   }
 
   #send(): void {
     this.#answers.sent++
     const socket = this.#idle.pop() ?? this.#open()
-    this.#waiting.add(socket)
+    this.#waiting.set(socket, performance.now())
     socket.write(this.#request)
   }
 
@@ -66,8 +72,10 @@ export class Overload {
     const socket = connect({ port: this.#options.port, host: '127.0.0.1', noDelay: true })
     // Both kinds of answer are small and come in one piece.
     socket.on('data', (chunk) => {
-      if (!this.#waiting.delete(socket)) return
-      this.#count(chunk.toString('latin1'))
+      const sentAt = this.#waiting.get(socket)
+      if (sentAt === undefined) return
+      this.#waiting.delete(socket)
+      this.#count(chunk.toString('latin1'), performance.now() - sentAt)
       this.#idle.push(socket)
     })
     socket.on('error', () => undefined)
@@ -79,9 +87,11 @@ export class Overload {
     return socket
   }
 
-  #count(answer: string): void {
-    if (answer.startsWith('HTTP/1.1 200')) this.#answers.ok++
-    else if (answer.startsWith('HTTP/1.1 503') && /\r\nretry-after: \d+\r\n/i.test(answer)) this.#answers.refused++
+  #count(answer: string, latencyMs: number): void {
+    if (answer.startsWith('HTTP/1.1 200')) {
+      this.#answers.ok++
+      this.#answers.latencies.push(latencyMs)
+    } else if (answer.startsWith('HTTP/1.1 503') && /\r\nretry-after: \d+\r\n/i.test(answer)) this.#answers.refused++
     else this.#answers.other++
   }
 }
