@@ -40,6 +40,8 @@ export const upstreamIdleMax = 256
 export const upstreamIdleMs = 4_000
 /** The same, at most, whatever the origin says. */
 export const upstreamIdleMsMax = 55_000
+/** After the origin closed an idle one, the others are not trusted for so long: the process may have died, and each tells in its own turn. */
+export const siblingsMs = 25
 
 // --- a tunnel
 

@@ -10,7 +10,7 @@
 import { connect, type Socket } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
-import { upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
+import { siblingsMs, upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
 
 /** Small while heads are exchanged; large once a read has filled it. */
 const readBytesInitial = 16 * 1024
@@ -66,7 +66,10 @@ export class Upstream {
     this.socket.on('end', () => {
       this.#ended = true
       if (this.user) this.user.upstreamEnded(this)
-      else this.destroy()
+      else {
+        this.pool.idleClosed()
+        this.destroy()
+      }
     })
     this.socket.on('drain', () => this.user?.upstreamDrained(this))
     this.socket.on('close', () => {
@@ -123,7 +126,8 @@ export class Upstream {
     this.closed = true
     const user = this.user
     this.user = undefined
-    user?.upstreamClosed(this, this.#errorCode)
+    if (user) user.upstreamClosed(this, this.#errorCode)
+    else this.pool.idleClosed()
   }
 }
 
@@ -135,13 +139,23 @@ export class EndpointPool extends Endpoint {
   lastSentAt = 0
   /** When its process exited, as the control process saw it, on this worker's clock; Infinity: it has not. */
   exitedAt = Infinity
+  #idleClosedAt = -Infinity
 
   get connections(): number {
     return this.#all.size
   }
 
-  /** The most recently used idle connection: the least likely to be closing. */
+  /** The origin has closed a connection that carried nothing. */
+  idleClosed(): void {
+    this.#idleClosedAt = performance.now()
+  }
+
+  /**
+   * The most recently used idle connection: the least likely to be closing. None while others just close: a new one is refused
+   * by a process that has died, and then the request may go elsewhere whatever it is.
+   */
   takeIdle(now: number): Upstream | undefined {
+    if (now - this.#idleClosedAt < siblingsMs) return undefined
     for (let upstream = this.#idle.pop(); upstream; upstream = this.#idle.pop()) {
       if (now - upstream.idleSince < upstream.idleMs && !upstream.ended) return upstream
       upstream.destroy()
