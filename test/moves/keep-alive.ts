@@ -31,7 +31,7 @@ export const keepAlive: Move = {
   name: 'keep-alive',
   title: 'requests on connections that have been idle for as long as their origin keeps them',
   async run(product, { full, signal }): Promise<readonly Figure[]> {
-    const seconds = full ? 120 : 10
+    const seconds = full ? 120 : 8
     const lanes = full ? 500 : 100
     product.configure(Object.fromEntries(variants.map(({ name, env }) => [name, { env, routes: [{ path: `/${name}` }] }])))
     await product.up()

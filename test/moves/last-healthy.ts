@@ -33,7 +33,7 @@ class Watch {
   async #watch(product: Product): Promise<void> {
     while (!this.#stopped) {
       const { endpoints } = await product.service()
-      this.least = Math.min(this.least, endpoints.filter(({ state, health }) => state === 'active' && health === 'healthy').length)
+      this.least = Math.min(this.least, endpoints.filter(({ state, health }) => state === 'active' && health !== 'unhealthy').length)
       await sleep(30)
     }
   }

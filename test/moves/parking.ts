@@ -24,10 +24,10 @@ export const parking: Move = {
 }
 
 async function hurtTheOnlyOne(product: Product, { full, signal }: Scale): Promise<Figure[]> {
-  const kills = full ? 60 : 8
+  const kills = full ? 60 : 6
   product.configure({ web: { instances: 1, env: { SERVICE_MS: '2' } } })
   await product.up()
-  const calm = await underLoad(product, requestsPerSecond, () => sleep(full ? 10_000 : 3_000))
+  const calm = await underLoad(product, requestsPerSecond, () => sleep(full ? 10_000 : 2_000))
   let killed = 0
   const traffic = await underLoad(product, requestsPerSecond, async () => {
     for (; killed < kills && !signal.aborted; killed++) {
@@ -56,7 +56,7 @@ const headBytes = 12 * 1024
 const overheadMiB = 64
 
 async function overloadWhileAway(product: Product, { full }: Scale): Promise<Figure[]> {
-  const seconds = full ? 10 : 4
+  const seconds = full ? 10 : 3
   product.configure({
     web: {
       instances: 1,
