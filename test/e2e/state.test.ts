@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadDriver } from '../../src/store/sqlite/driver.ts'
 import { until } from '../chaos/wait.ts'
+import { SteadyLoad } from '../moves/steady-load.ts'
 import { Product } from '../support/product.ts'
 
 let product: Product
@@ -33,14 +34,19 @@ describe('a state.db', () => {
     for (const suffix of ['-wal', '-shm']) rmSync(stateFile(suffix), { force: true })
   }
 
-  it('that is damaged is set aside and reported, and nothing runs twice', async () => {
-    await leaveTwoRunning()
+  it('that is damaged is set aside and reported; what runs serves on until its successors do, and nothing runs twice', async () => {
+    const pids = await leaveTwoRunning()
     removeLog()
     writeFileSync(stateFile(), 'this was a database')
+    const load = new SteadyLoad({ port: product.ports.web, requestsPerSecond: 100, headBytes: 0 })
+    load.start()
     const up = await product.up()
-    await product.settled(2)
     await nothingTwice()
-    expect((await product.get()).status).toBe(200)
+    await product.settled(2)
+    const { sent, ok } = await load.stop()
+    expect([ok, sent > 20]).toEqual([sent, true])
+    expect((await product.events('instance.adopted')).map(({ data }) => data.pid).toSorted((a, b) => a - b)).toEqual(pids)
+    expect((await product.service()).traffic.parkedTotal).toBe(0)
     expect(readdirSync(product.path('data')).filter((name) => name.startsWith('state.db.corrupt-'))).toHaveLength(1)
     expect(up.stdout + up.stderr).toMatch(/the state store was damaged .* it was set aside as .*state\.db\.corrupt-/)
     const [event] = await product.events('store.setAside')

@@ -23,6 +23,8 @@ class Watch {
 
   start(product: Product): void {
     this.#watching = this.#watch(product)
+    // Told by `stop`.
+    this.#watching.catch(() => undefined)
   }
 
   async stop(): Promise<void> {
@@ -34,7 +36,7 @@ class Watch {
     while (!this.#stopped) {
       const { endpoints } = await product.service()
       this.least = Math.min(this.least, endpoints.filter(({ state, health }) => state === 'active' && health !== 'unhealthy').length)
-      await sleep(30)
+      await sleep(50)
     }
   }
 }

@@ -124,6 +124,8 @@ export class Product {
       metrics: { port: metrics },
       listeners: { web: { port: web, host: '127.0.0.1' } },
       cluster: { workers: 2, gracefulShutdownTimeout: '5s' },
+      // Tests look more often than people do.
+      access: { rateLimit: '100000/m' },
       services: Object.fromEntries(Object.entries(services).map(([name, settings]) => [name, withDefaults(settings)])),
       ...rest,
     }
