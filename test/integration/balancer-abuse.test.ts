@@ -1,7 +1,8 @@
 /** Clients that are slow, greedy, rude or gone: what they may cost, and that nothing is left of them. */
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Prng } from '../../src/kernel/random.ts'
+import { mutatedAnswer, mutatedRequests } from '../../src/balancer/testing/mutations.ts'
+import { between, Prng } from '../../src/kernel/random.ts'
 import {
   ask,
   eventually,
@@ -235,6 +236,36 @@ describe('nothing is left', () => {
     const telemetry = await eventually('no client is left', () => proxy.client.telemetry()?.connections.active === 0 && proxy.client.telemetry())
     expect(telemetry.services.api).toMatchObject({ tunnels: 0, active: 0 })
     expect(telemetry.endpoints[`e${echo.port}`]?.active).toBe(0)
+  })
+})
+
+describe('accidents', () => {
+  it('in requests and answers end no process, and no answer is taken for that of another request', async () => {
+    const random = new Prng(99)
+    const accidental = await origin(
+      Origin.start(({ target, socket }) => {
+        if (target === '/probe') socket.write(plain('well'))
+        else if (random.next() < 0.05) socket.resetAndDestroy()
+        else socket.end(Buffer.from(mutatedAnswer(random), 'latin1'))
+      }),
+    )
+    await proxy.route(service([accidental], { timeoutMs: 150 }))
+    for (let round = 0; round < 30; round++) {
+      await Promise.all(
+        Array.from({ length: 30 }, async () => {
+          const client = await connect()
+          client.send(mutatedRequests(random))
+          await Promise.race([eventually('its end', () => client.ended || client.closed), pause(between(random, 5, 60))])
+          client.destroy()
+        }),
+      )
+      for (const client of clients.splice(0)) client.destroy()
+      expect((await ask(proxy.port, get('/probe'))).text).toBe('well')
+    }
+    expect(proxy.signals.filter(({ type }) => type === 'workerExited')).toEqual([])
+    expect(accidental.malformed).toEqual([])
+    const telemetry = await eventually('no client is left', () => proxy.client.telemetry()?.connections.active === 0 && proxy.client.telemetry())
+    expect(telemetry.services.api).toMatchObject({ active: 0, tunnels: 0 })
   })
 })
 

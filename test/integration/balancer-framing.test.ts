@@ -180,28 +180,34 @@ describe('answers', () => {
     ['chunks, to HTTP/1.0', 'GET / HTTP/1.0\r\nHost: a\r\n\r\n', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nshort'],
   ])('that are cut (%s) never look whole', async (_what, request, bytes) => {
     await origin(({ socket }) => socket.end(bytes))
-    const client = await connect()
-    client.send(request)
-    await client.end()
-    if (request.includes('HTTP/1.0')) await eventually('a reset', () => client.errorCode === 'ECONNRESET')
-    else await expect(client.answer()).rejects.toThrow(/before the answer was whole/)
-    expect(client.text).not.toContain('0\r\n\r\n')
+    const old = request.includes('HTTP/1.0')
+    // What a quick client sees may be another thing than what a slow one sees: hence the rounds.
+    for (let round = 0; round < (old ? 20 : 1); round++) {
+      const client = await connect()
+      client.send(request)
+      await client.end()
+      if (old) await eventually('a reset', () => client.errorCode === 'ECONNRESET')
+      else await expect(client.answer()).rejects.toThrow(/before the answer was whole/)
+      expect(client.text).not.toMatch(/\n0\r\n\r\n$/)
+    }
   })
 
-  it('that end with the connection, broken by a reset, never look whole', async () => {
+  it.each([0, 30])('that end with the connection, broken by a reset after %i ms, never look whole', async (ms) => {
     await origin(({ socket }) => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\npart', () => setTimeout(() => socket.resetAndDestroy(), 30))
+      socket.write('HTTP/1.1 200 OK\r\n\r\npart')
+      if (ms === 0) socket.resetAndDestroy()
+      else setTimeout(() => socket.resetAndDestroy(), ms)
     })
-    const old = await connect()
-    old.send('GET / HTTP/1.0\r\nHost: a\r\n\r\n')
-    await old.end()
-    await eventually('a reset', () => old.errorCode)
-    expect(old.errorCode).toBe('ECONNRESET')
-    const modern = await connect()
-    modern.send(get())
-    await modern.end()
-    expect(modern.text).toContain('part')
-    expect(modern.text.endsWith('0\r\n\r\n')).toBe(false)
+    for (let round = 0; round < 10; round++) {
+      const old = await connect()
+      old.send('GET / HTTP/1.0\r\nHost: a\r\n\r\n')
+      const modern = await connect()
+      modern.send(get())
+      await Promise.all([old.end(), modern.end()])
+      // When the reset overtook the data there was no answer at all; that is told as such.
+      if (!old.text.includes('502')) await eventually('a reset', () => old.errorCode === 'ECONNRESET')
+      if (!modern.text.includes('502')) expect(modern.text).not.toMatch(/\n0\r\n\r\n$/)
+    }
   })
 })
 

@@ -297,6 +297,8 @@ export class RawClient {
     socket.on('data', (chunk: Buffer) => this.#chunks.push(chunk))
     socket.on('end', () => {
       this.ended = true
+      // libuv tells a reset that comes with data as an end. A write of nothing sends nothing, and fails after a reset.
+      socket.write(Buffer.alloc(0))
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.errorCode = error.code

@@ -7,7 +7,11 @@ const octets = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength, maxLength }).map((each) => Buffer.from(each).toString('latin1'))
 
 /** Feeds `text` in the given pieces; what was emitted, where the body ended, and how. */
-function feed(text: string, cuts: readonly number[] = [], framed = true): { out: string; end: number; state: 'open' | 'done' | 'failed'; emits: number } {
+function feed(
+  text: string,
+  cuts: readonly number[] = [],
+  framed = true,
+): { out: string; end: number; state: 'open' | 'done' | 'failed'; emits: number } {
   const body = new ChunkedBody(framed)
   let out = ''
   let emits = 0
@@ -43,7 +47,11 @@ describe('a chunked body', () => {
     ['capital digits', 'A\r\n0123456789\r\n0\r\n\r\n', 'A\r\n0123456789\r\n0\r\n\r\n'],
     ['extensions', '5;a=b;c="d"\r\nhello\r\n0;last\r\n\r\n', '5\r\nhello\r\n0\r\n\r\n'],
     ['trailers', '0\r\nX-Sum:1\r\nETag: "a"\r\n\r\n', '0\r\nX-Sum: 1\r\nETag: "a"\r\n\r\n'],
-    ['forbidden trailers', '0\r\nX: 1\r\nHost: a\r\nSet-Cookie: a\r\nConnection: close\r\nX-Forwarded-For: b\r\nAuthorization: c\r\n\r\n', '0\r\nX: 1\r\n\r\n'],
+    [
+      'forbidden trailers',
+      '0\r\nX: 1\r\nHost: a\r\nSet-Cookie: a\r\nConnection: close\r\nX-Forwarded-For: b\r\nAuthorization: c\r\n\r\n',
+      '0\r\nX: 1\r\n\r\n',
+    ],
   ])('is put in order: %s', (_what, text, out) => {
     expect(feed(text)).toMatchObject({ out, end: text.length, state: 'done' })
   })
@@ -76,7 +84,12 @@ describe('a chunked body', () => {
   ])('is refused for %s', (_what, text) => {
     expect(feed(text).state).toBe('failed')
     // In single bytes too.
-    expect(feed(text, Array.from({ length: Math.min(text.length, 6_000) }, (_, i) => i)).state).toBe('failed')
+    expect(
+      feed(
+        text,
+        Array.from({ length: Math.min(text.length, 6_000) }, (_, i) => i),
+      ).state,
+    ).toBe('failed')
   })
 
   it('is not spoilt by the trailers of another one', () => {
@@ -89,13 +102,19 @@ describe('a chunked body', () => {
     const chunk = fc.tuple(octets(1, 40), fc.constantFrom('', '0', '00'), fc.constantFrom('', ';a', ';a=b', ';"\x80"'))
     const trailers = fc.constantFrom('', 'A: b\r\n', 'A:b\r\nHost: c\r\n')
     fc.assert(
-      fc.property(fc.array(chunk, { maxLength: 8 }), trailers, fc.array(fc.nat(400), { maxLength: 12 }), fc.boolean(), (chunks, last, cuts, framed) => {
-        const text = `${chunks.map(([data, zeros, extension]) => `${zeros}${data.length.toString(16)}${extension}\r\n${data}\r\n`).join('')}0\r\n${last}\r\n`
-        const data = chunks.map(([each]) => each).join('')
-        const canonical = `${chunks.map(([each]) => `${each.length.toString(16)}\r\n${each}\r\n`).join('')}0\r\n${last === '' ? '' : 'A: b\r\n'}\r\n`
-        const read = feed(`${text}NEXT`, cuts, framed)
-        expect(read).toMatchObject({ state: 'done', end: text.length, out: framed ? canonical : data })
-      }),
+      fc.property(
+        fc.array(chunk, { maxLength: 8 }),
+        trailers,
+        fc.array(fc.nat(400), { maxLength: 12 }),
+        fc.boolean(),
+        (chunks, last, cuts, framed) => {
+          const text = `${chunks.map(([data, zeros, extension]) => `${zeros}${data.length.toString(16)}${extension}\r\n${data}\r\n`).join('')}0\r\n${last}\r\n`
+          const data = chunks.map(([each]) => each).join('')
+          const canonical = `${chunks.map(([each]) => `${each.length.toString(16)}\r\n${each}\r\n`).join('')}0\r\n${last === '' ? '' : 'A: b\r\n'}\r\n`
+          const read = feed(`${text}NEXT`, cuts, framed)
+          expect(read).toMatchObject({ state: 'done', end: text.length, out: framed ? canonical : data })
+        },
+      ),
       { numRuns: 1_000 },
     )
   })

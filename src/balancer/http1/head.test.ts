@@ -140,7 +140,23 @@ describe('a request head', () => {
 
   it('of random bytes never throws, and never ends outside of them', () => {
     const piece = fc.oneof(
-      fc.constantFrom('GET ', 'POST ', '/', ' HTTP/1.1', ' HTTP/1.0', '\r\n', '\r', '\n', 'Host: a', 'Content-Length: ', 'Transfer-Encoding: chunked', ':', ' ', '5', '\0'),
+      fc.constantFrom(
+        'GET ',
+        'POST ',
+        '/',
+        ' HTTP/1.1',
+        ' HTTP/1.0',
+        '\r\n',
+        '\r',
+        '\n',
+        'Host: a',
+        'Content-Length: ',
+        'Transfer-Encoding: chunked',
+        ':',
+        ' ',
+        '5',
+        '\0',
+      ),
       octets(6),
     )
     fc.assert(

@@ -42,9 +42,12 @@ describe('the host', () => {
     expect(hostOf(authority)).toBe(host)
   })
 
-  it.each(['', 'a,b', 'u@a', 'a b', 'a/b', '[::1', '::1', '[::1]x', '[g::1]', 'a:b', 'a:99999', 'a:-1', 'a:1:2', ':80', '%zz', 'a\x80', 'a?b'])('%j is refused', (authority) => {
-    expect(hostOf(authority)).toBeUndefined()
-  })
+  it.each(['', 'a,b', 'u@a', 'a b', 'a/b', '[::1', '::1', '[::1]x', '[g::1]', 'a:b', 'a:99999', 'a:-1', 'a:1:2', ':80', '%zz', 'a\x80', 'a?b'])(
+    '%j is refused',
+    (authority) => {
+      expect(hostOf(authority)).toBeUndefined()
+    },
+  )
 
   it('must be there in HTTP/1.1 and may be missing in HTTP/1.0, also behind another request', () => {
     expect(read('GET / HTTP/1.1\r\n\r\n').error).toBe(HeadError.host)
@@ -68,9 +71,12 @@ describe('the target', () => {
     expect(written(get('X: y\r\n', line))).toBe(`${line.split(' ')[0]} ${target} HTTP/1.1\r\nX: y\r\nHost: ${value}\r\n\r\n`)
   })
 
-  it.each(['GET * HTTP/1.1', 'GET a HTTP/1.1', 'GET http:// HTTP/1.1', 'GET http://u@b/ HTTP/1.1', 'GET ftp://b/ HTTP/1.1', 'CONNECT a/b HTTP/1.1'])('%s is refused', (line) => {
-    expect(read(get('', line)).error).toBe(HeadError.target)
-  })
+  it.each(['GET * HTTP/1.1', 'GET a HTTP/1.1', 'GET http:// HTTP/1.1', 'GET http://u@b/ HTTP/1.1', 'GET ftp://b/ HTTP/1.1', 'CONNECT a/b HTTP/1.1'])(
+    '%s is refused',
+    (line) => {
+      expect(read(get('', line)).error).toBe(HeadError.target)
+    },
+  )
 
   it.each(['OPTIONS * HTTP/1.1', 'CONNECT a:443 HTTP/1.1', 'GET //b/c HTTP/1.1'])('%s is read', (line) => {
     expect(read(get('', line)).error).toBe(0)
@@ -90,7 +96,8 @@ describe('Connection', () => {
   })
 
   it('removes what it names, also fields that we know, and everything hop-by-hop', () => {
-    const fields = 'Connection: X-One, accept\r\nX-One: 1\r\nAccept: b\r\nX-Two: 2\r\nKeep-Alive: 5\r\nProxy-Connection: a\r\nTE: gzip\r\nTrailer: A\r\nProxy-Authorization: b\r\n'
+    const fields =
+      'Connection: X-One, accept\r\nX-One: 1\r\nAccept: b\r\nX-Two: 2\r\nKeep-Alive: 5\r\nProxy-Connection: a\r\nTE: gzip\r\nTrailer: A\r\nProxy-Authorization: b\r\n'
     expect(written(get(fields))).toBe('GET / HTTP/1.1\r\nHost: a\r\nX-Two: 2\r\n\r\n')
   })
 
@@ -127,7 +134,9 @@ describe('what is forwarded', () => {
   })
 
   it('has no odd white space, and the version that we speak', () => {
-    expect(written(get('A:b\r\nB: \t c \t\r\nC:\r\nD: \r\n', 'GET / HTTP/1.0'))).toBe('GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nB: c\r\nC: \r\nD: \r\n\r\n')
+    expect(written(get('A:b\r\nB: \t c \t\r\nC:\r\nD: \r\n', 'GET / HTTP/1.0'))).toBe(
+      'GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nB: c\r\nC: \r\nD: \r\n\r\n',
+    )
   })
 
   it('has a Host even when the client gave none, chunked framing written anew, and TE only for trailers', () => {
@@ -138,16 +147,36 @@ describe('what is forwarded', () => {
   })
 
   it('says nothing that only we may say', () => {
-    const lies = ['X-Forwarded-For', 'x-forwarded-PROTO', 'X-Forwarded-Host', 'X-Forwarded-Port', 'Forwarded', 'X-Real-IP', 'X-Request-Id', 'X_Forwarded_For', 'X.Real.IP', 'x-forwarded_proto']
+    const lies = [
+      'X-Forwarded-For',
+      'x-forwarded-PROTO',
+      'X-Forwarded-Host',
+      'X-Forwarded-Port',
+      'Forwarded',
+      'X-Real-IP',
+      'X-Request-Id',
+      'X_Forwarded_For',
+      'X.Real.IP',
+      'x-forwarded_proto',
+    ]
     expect(written(get(lies.map((name) => `${name}: lie\r\n`).join('')))).toBe('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   })
 
-  it.each(['Content_Length', 'content.length', 'Transfer_Encoding', 'Transfer---Encoding', 'Transfer--Encoding', '_Host', 'Host_', 'Content-Length-', '-Transfer-Encoding', "Transfer'Encoding", 'Content-Length$'])(
-    'is nothing when %s imitates framing',
-    (name) => {
-      expect(written(get(`${name}: 5\r\n`))).toBe(HeadError.lookAlike)
-    },
-  )
+  it.each([
+    'Content_Length',
+    'content.length',
+    'Transfer_Encoding',
+    'Transfer---Encoding',
+    'Transfer--Encoding',
+    '_Host',
+    'Host_',
+    'Content-Length-',
+    '-Transfer-Encoding',
+    "Transfer'Encoding",
+    'Content-Length$',
+  ])('is nothing when %s imitates framing', (name) => {
+    expect(written(get(`${name}: 5\r\n`))).toBe(HeadError.lookAlike)
+  })
 
   it.each(["My.Custom.Header.!#$%&'*+^_`|~0123456789", 'X_Custom', 'X--Y', 'Content-Lengthy', 'Hosts'])('may be called %s', (name) => {
     expect(written(get(`${name}: 5\r\n`))).toBe(`GET / HTTP/1.1\r\nHost: a\r\n${name}: 5\r\n\r\n`)

@@ -6,10 +6,11 @@
 import { createServer, METHODS } from 'node:http'
 import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { between, chance, Prng, type Random } from '../../kernel/random.ts'
+import { Prng } from '../../kernel/random.ts'
+import { mutatedRequests } from '../testing/mutations.ts'
 import { ChunkedBody } from './chunked.ts'
 import { Head, parseRequestHead } from './head.ts'
-import { forwardedBlock, readRequest, RequestFacts, requestHeadGrowthMax, writeRequestHead } from './request.ts'
+import { forwardedBlock, readRequest, RequestFacts, writeRequestHead } from './request.ts'
 
 const count = Number(process.env.HOLDFAST_FUZZ ?? 20_000)
 
@@ -141,73 +142,12 @@ const deliberate: readonly { readonly what: string; readonly holds: (refused: Re
   { what: 'a tab behind a length or coding', holds: (_refused, bytes) => /^(?:content-length|transfer-encoding):.*\t\r$/im.test(bytes) },
 ]
 
-const valid = [
-  'GET /a?b=c HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n',
-  'POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello',
-  'POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n',
-  'PUT /t HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n',
-  'DELETE /d HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nX-A: b\r\nX-B: c\r\n\r\n',
-  'GET / HTTP/1.0\r\nHost: a\r\n\r\n',
-  'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
-  'HEAD http://b/x HTTP/1.1\r\nHost: a\r\n\r\n',
-  'POST /e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nhi\r\n0\r\n\r\n',
-]
-const fieldLines = [
-  'Content-Length: 3\r\n', 'Content-Length: 0\r\n', 'Content-Length: 5, 5\r\n', 'Content-Length: +5\r\n', 'Content-Length: 0x5\r\n', 'Content_Length: 5\r\n',
-  'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding: gzip, chunked\r\n', 'Transfer-Encoding : chunked\r\n', 'Transfer-Encoding: chunked, identity\r\n',
-  'Transfer-Encoding:\tchunked\r\n', 'Transfer-Encoding: xchunked\r\n', 'Host: b\r\n', ' folded: x\r\n', 'X: y\n', 'X: \rContent-Length: 3\r\n', 'X: \0\r\n', ': x\r\n', 'X-Ok:z \t\r\n',
-  'Expect: 100-continue\r\n', 'Upgrade: h2c\r\n',
-]
-const oddities = ['\r\n', '\n', '\r', ' ', '\t', '\0', ':', ';', '0', '1', 'f', '0x', '-', '+', '\x80', '\xff', '\x0b', '#', '\r\n\r\n', '0\r\n\r\n', 'chunked', ',', 'HTTP/1.1', 'HTTP/1.0']
-
-const oneOf = <T>(random: Random, items: readonly T[]): T => items[between(random, 0, items.length - 1)]!
-
-/** One to three valid requests on a connection, with nought to three accidents. */
-function mutated(random: Random): string {
-  let text = Array.from({ length: between(random, 1, 3) }, () => oneOf(random, valid)).join('')
-  for (let accidents = between(random, 0, 3); accidents > 0; accidents--) {
-    const at = between(random, 0, text.length)
-    const lines = [...text.matchAll(/\r\n/g)].map((match) => match.index + 2)
-    const digits = [...text.matchAll(/\d/g)].map((match) => match.index)
-    switch (between(random, 0, 7)) {
-      case 0:
-        text = text.slice(0, at) + oneOf(random, oddities) + text.slice(at)
-        break
-      case 1:
-        text = text.slice(0, at) + text.slice(at + between(random, 1, 3))
-        break
-      case 2:
-        text = text.slice(0, at) + String.fromCharCode(between(random, 0, 255)) + text.slice(at + 1)
-        break
-      case 3:
-      case 4: {
-        const line = oneOf(random, lines)
-        text = text.slice(0, line) + oneOf(random, fieldLines) + text.slice(line)
-        break
-      }
-      case 5: {
-        const digit = oneOf(random, digits)
-        text = text.slice(0, digit) + oneOf(random, ['0', '1', '9', '00', 'a', '0x1', '5;x', ' 5', '5 ', '', '-1', '99999999999999999999']) + text.slice(digit + 1)
-        break
-      }
-      case 6: {
-        const line = oneOf(random, lines)
-        text = text.slice(0, line - 2) + oneOf(random, ['\n', '\r', '\r\r\n', ' \r\n', '\n\r']) + text.slice(line)
-        break
-      }
-      default:
-        text = chance(random, 0.5) ? text.slice(0, at) : text.slice(0, at) + text.slice(between(random, 0, at))
-    }
-  }
-  return text
-}
-
 describe('mutated requests', () => {
   it(`are read as Node reads them, or refused (${count} cases)`, { timeout: 300_000 }, async () => {
     const random = new Prng(20_260)
     const tally = { accepted: 0, refused: 0, deliberate: 0 }
     for (let i = 0; i < count; i++) {
-      const text = mutated(random)
+      const text = mutatedRequests(random)
       const bytes = Buffer.from(text, 'latin1')
       const ours = readOurs(bytes)
       if (ours.requests.length === 0) {

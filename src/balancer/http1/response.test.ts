@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { Head, parseResponseHead } from './head.ts'
-import { acceptsUpgrade, keepAliveHint, originKeepsAlive, responseFraming, responseHeadGrowthMax, writeResponseHead, type ResponseHeadOptions } from './response.ts'
+import {
+  acceptsUpgrade,
+  keepAliveHint,
+  originKeepsAlive,
+  responseFraming,
+  responseHeadGrowthMax,
+  writeResponseHead,
+  type ResponseHeadOptions,
+} from './response.ts'
 
 function parse(text: string): { head: Head; buffer: Buffer } {
   const buffer = Buffer.from(text, 'latin1')
@@ -84,7 +92,12 @@ describe('what the client gets', () => {
 
   it('has our version, no odd white space, nothing hop-by-hop and nothing that Connection names', () => {
     expect(
-      written(answer('A:b\r\nConnection: X-One, alt-svc\r\nX-One: 1\r\nAlt-Svc: h3\r\nKeep-Alive: timeout=5\r\nX-Request-Id: theirs\r\n', 'HTTP/1.0 200 OK')),
+      written(
+        answer(
+          'A:b\r\nConnection: X-One, alt-svc\r\nX-One: 1\r\nAlt-Svc: h3\r\nKeep-Alive: timeout=5\r\nX-Request-Id: theirs\r\n',
+          'HTTP/1.0 200 OK',
+        ),
+      ),
     ).toBe(`HTTP/1.1 200 OK\r\nA: b\r\n${tail}\r\n`)
   })
 

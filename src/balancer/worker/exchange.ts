@@ -420,7 +420,7 @@ export class Exchange implements UpstreamUser, Parked {
       this.#tunnel.upstreamEnded()
       return
     }
-    if (this.#phase === 'relaying' && this.#framing === 'untilClose') {
+    if (this.#phase === 'relaying' && this.#framing === 'untilClose' && !upstream.wasReset()) {
       this.#finishBody()
       return
     }

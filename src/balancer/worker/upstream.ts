@@ -16,6 +16,8 @@ import { siblingsMs, upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from '
 const readBytesInitial = 16 * 1024
 const readBytesLarge = 64 * 1024
 
+const nothing = Buffer.alloc(0)
+
 /** Who hears what happens on a busy connection. */
 export interface UpstreamUser {
   upstreamConnected(upstream: Upstream): void
@@ -85,6 +87,15 @@ export class Upstream {
   /** Writes; returns false when the socket wants a pause. */
   write(bytes: Buffer): boolean {
     return this.socket.write(bytes)
+  }
+
+  /**
+   * Whether what looked like an orderly end was a reset. libuv reports a reset as an end when data came along with it; a write
+   * of nothing sends nothing, and fails on a connection that was reset.
+   */
+  wasReset(): boolean {
+    this.socket.write(nothing)
+    return this.socket.errored !== null
   }
 
   /** The last write failed at once: not a byte of it has left. */
