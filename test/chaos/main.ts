@@ -13,7 +13,8 @@ import { machineFacts } from '../../bench/lib/machine.ts'
 import { chaosCases, killOneOfThree, killSingle } from './cases.ts'
 import { failuresOf, toTable } from './report.ts'
 import { runCase, type CaseResult, type RunSettings } from './run.ts'
-import { HoldfastSystem, isBuilt, measureBoot } from './systems/holdfast.ts'
+import { isBuilt } from '../support/product.ts'
+import { HoldfastSystem, measureBoot } from './systems/holdfast.ts'
 import { missingPrograms, peerKinds, PeerSystem } from './systems/peer.ts'
 
 const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))

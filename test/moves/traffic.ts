@@ -19,7 +19,7 @@ const connections = 100
 export async function underLoad(product: Product, requestsPerSecond: number, work: () => Promise<void>): Promise<Traffic> {
   const load = new Load({ port: product.ports.web, connections, requestsPerSecond, seed: 1 })
   load.start()
-  let exchanges: readonly Exchange[] = []
+  let exchanges: readonly Exchange[]
   try {
     await work()
   } finally {

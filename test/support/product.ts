@@ -4,7 +4,7 @@
  * environment, so that what is left behind can be found.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -89,15 +89,20 @@ export class Product {
   readonly ports: { readonly web: number; readonly api: number; readonly metrics: number; readonly spare: number }
   readonly #env: NodeJS.ProcessEnv
 
-  private constructor(directory: string, [web = 0, api = 0, metrics = 0, spare = 0]: readonly number[]) {
+  readonly #keepsDirectory: boolean
+
+  private constructor(directory: string, keepsDirectory: boolean, [web = 0, api = 0, metrics = 0, spare = 0]: readonly number[]) {
     this.directory = directory
+    this.#keepsDirectory = keepsDirectory
     this.ports = { web, api, metrics, spare }
     const inherited = passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
     this.#env = { ...Object.fromEntries(inherited), NO_COLOR: '1', HOLDFAST_TEST_DIRECTORY: directory } as NodeJS.ProcessEnv
   }
 
-  static async create(): Promise<Product> {
-    return new Product(realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-e2e-'))), await freePorts(4))
+  /** In a new temporary directory that goes at the end; or in one of the caller's, which stays. */
+  static async create(directory?: string): Promise<Product> {
+    if (directory !== undefined) mkdirSync(directory, { recursive: true })
+    return new Product(realpathSync(directory ?? mkdtempSync(join(tmpdir(), 'holdfast-e2e-'))), directory !== undefined, await freePorts(4))
   }
 
   path(...parts: readonly string[]): string {
@@ -249,7 +254,7 @@ export class Product {
     return pids.filter((pid) => Number.isInteger(pid) && pid !== process.pid && this.#isOurs(pid))
   }
 
-  /** Kills what is left and removes the directory; resolves with what was left, as sentences. */
+  /** Kills what is left and removes its directory; resolves with what was left, as sentences. */
   async end(): Promise<string[]> {
     await until('what was told to stop is gone', () => this.survivors().length === 0 || undefined, 1_000).catch(() => undefined)
     const left = this.survivors().map((pid) => `left behind: pid ${pid} (${readProc(pid, 'cmdline').replaceAll('\0', ' ').trim()})`)
@@ -257,7 +262,7 @@ export class Product {
       for (const pid of this.survivors()) killIfThere(pid)
       await sleep(50)
     }
-    rmSync(this.directory, { recursive: true, force: true })
+    if (!this.#keepsDirectory) rmSync(this.directory, { recursive: true, force: true })
     return left
   }
 
