@@ -212,6 +212,18 @@ describe('the end', () => {
     expect(product.survivors()).toEqual([])
   })
 
+  it.each([50, 200, 400, 800])('Ctrl-C %i ms after the start, with a service that takes its time, leaves nothing behind', async (afterMs) => {
+    product.configure({ web: { instances: 2, env: { START_MS: '20000' } } })
+    const up = product.start(['up'])
+    await sleep(afterMs)
+    up.signal('SIGINT')
+    const { code, ms } = await up.ended
+    // Before the program has begun to listen to signals, the system's own answer to one is death.
+    expect(code === 0 || (code === null && afterMs < 400)).toBe(true)
+    expect(ms).toBeLessThan(afterMs + 10_000)
+    expect(product.survivors()).toEqual([])
+  })
+
   it('down from another terminal does the same; a second down has nothing to do', async () => {
     product.configure()
     const up = await product.up()
