@@ -330,6 +330,25 @@ describe('requests', () => {
     await eventually('no connection is kept', () => seen.sockets.size === 0)
   })
 
+  it('answered while the body is still coming by an origin that closes at once: the answer is not lost with the connection', async () => {
+    const hasty = await Origin.raw((socket) => {
+      socket.once('data', () => {
+        socket.pause()
+        socket.write('HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
+        socket.destroySoon()
+      })
+    })
+    origins.push(hasty)
+    await proxy.route(service([hasty]))
+    for (let round = 0; round < 10; round++) {
+      const client = await connect()
+      client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n')
+      for (let i = 0; i < 40; i++) client.send(Buffer.alloc(65_536, 120))
+      expect(await client.answer()).toMatchObject({ status: 413, text: 'big' })
+      client.destroy()
+    }
+  })
+
   it('of HTTP/1.0 without Host, with and without keep-alive', async () => {
     const seen = await answering(plain('ok'))
     const client = await connect()

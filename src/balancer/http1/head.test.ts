@@ -65,6 +65,7 @@ describe('a request head', () => {
     ['a hexadecimal length', withFields('Content-Length: 0x5\r\n'), HeadError.contentLength],
     ['an empty length', withFields('Content-Length: \r\n'), HeadError.contentLength],
     ['a length with a space', withFields('Content-Length: 1 0\r\n'), HeadError.contentLength],
+    ['a length of 16 digits', withFields('Content-Length: 1000000000000000\r\n'), HeadError.contentLength],
     ['a length beyond any double', withFields('Content-Length: 18446744073709551616\r\n'), HeadError.contentLength],
     ['chunked twice', withFields('Transfer-Encoding: chunked, chunked\r\n'), HeadError.transferEncoding],
     ['chunked in two lines', withFields('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n'), HeadError.transferEncoding],

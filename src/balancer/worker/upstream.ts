@@ -7,7 +7,7 @@
  * Reads go into a buffer of the connection's own (no allocation per read); it is handed over and replaced only when
  * bytes of it had to be kept by a slow client.
  */
-import { connect, type Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
 import { siblingsMs, upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
@@ -17,6 +17,17 @@ const readBytesInitial = 16 * 1024
 const readBytesLarge = 64 * 1024
 
 const nothing = Buffer.alloc(0)
+
+/**
+ * A socket that outlives a write that failed. An origin that answers early (413) and closes makes our next write fail while its answer
+ * lies unread in our kernel; Node would throw that away with the socket. Reading goes on instead: it gives what is there, and then
+ * the end or the error that closes the socket after all.
+ */
+class UpstreamSocket extends Socket {
+  override destroy(error?: NodeJS.ErrnoException): this {
+    return error?.syscall === 'write' && !this.destroyed ? this : super.destroy(error)
+  }
+}
 
 /** Who hears what happens on a busy connection. */
 export interface UpstreamUser {
@@ -48,7 +59,7 @@ export class Upstream {
     this.user = user
     this.#buffer = Buffer.allocUnsafeSlow(readBytesInitial)
     const { host, port } = pool.view
-    this.socket = connect({
+    const options = {
       host,
       port,
       noDelay: true,
@@ -58,7 +69,8 @@ export class Upstream {
         buffer: () => this.#buffer,
         callback: (length: number): boolean => this.#onRead(length),
       },
-    })
+    }
+    this.socket = new UpstreamSocket(options).connect(options)
     this.socket.on('connect', () => {
       this.user?.upstreamConnected(this)
     })
