@@ -2,7 +2,7 @@
  * The real data plane (built, in its own processes) between raw sockets: a client that sends and reads bytes, and an
  * origin that records every byte and answers by script.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,7 +78,11 @@ export async function startProxy(workers = 1): Promise<RunningProxy> {
     },
     async stop() {
       await client.shutdown(200)
-      rmSync(directory, { recursive: true, force: true })
+      // The primary tidies up in there until its very end.
+      await eventually('the folder is gone', () => {
+        rmSync(directory, { recursive: true, force: true })
+        return !existsSync(directory)
+      })
     },
   }
 }
