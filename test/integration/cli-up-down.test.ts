@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { freePorts } from '../../bench/lib/process.ts'
 import { readControlFile } from '../../src/app/control-file.ts'
 import type { ConfigChange } from '../../src/app/operations.ts'
 import type { RunOptions, UpProgress } from '../../src/app/progress.ts'
@@ -388,9 +389,10 @@ describe('holdfast doctor', () => {
     servers.push(taken)
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
     const { port } = taken.address() as AddressInfo
+    const [web = 0, metrics = 0] = await freePorts(2)
     writeFileSync(
       configFile,
-      `api: { port: ${port} }\nservices:\n  web: { command: no-such-program-here --x }\n  other: { command: node x.js, cwd: ./missing }\n`,
+      `api: { port: ${port} }\nmetrics: { port: ${metrics} }\nlisteners: { web: { port: ${web} } }\nservices:\n  web: { command: no-such-program-here --x }\n  other: { command: node x.js, cwd: ./missing }\n`,
     )
     const before = readdirSync(directory)
     const { code, stdout, stderr } = await runCli(['doctor'], { cwd: directory, env: { PATH: process.env.PATH }, clock: systemClock })
