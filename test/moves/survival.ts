@@ -12,7 +12,8 @@ import { underLoad } from './traffic.ts'
 
 const instances = 3
 const requestsPerSecond = 500
-const adoptionMaxMs = 1_000
+/** What is promised; and what the short run, beside everything else that a test run does, takes for broken. */
+const adoptionMaxMs = { full: 1_000, short: 3_000 }
 /** For so long, at most, nobody is in control. */
 const orphanedMaxMs = 400
 
@@ -51,7 +52,7 @@ export const survival: Move = {
       none('processes too many', duplicates),
       exactly('adoptions recorded', events, Math.min(1_000, adoptions.length * instances)),
       fact('taken over after holdfast up, p50, p99', `${quantileOf(adoptions, 0.5).toFixed(0)}, ${quantileOf(adoptions, 0.99).toFixed(0)} ms`),
-      atMost('taken over, slowest', Math.max(...adoptions), adoptionMaxMs, 'ms'),
+      atMost('taken over, slowest', Math.max(...adoptions), full ? adoptionMaxMs.full : adoptionMaxMs.short, 'ms'),
       fact('p50, p99 of requests', `${traffic.p50Ms.toFixed(1)}, ${traffic.p99Ms.toFixed(1)} ms`),
     ]
   },
