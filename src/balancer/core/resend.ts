@@ -8,7 +8,7 @@
 export type Failure =
   /** Refused, unreachable, timed out before it was established: nothing was sent. */
   | { readonly kind: 'notConnected' }
-  /** The first write failed at once, or the peer had closed before we wrote: nothing was received. */
+  /** The first write failed at once, or it left after the process had exited: nothing was received. */
   | { readonly kind: 'notReceived' }
   /** A reused connection closed without a byte of answer: usually the idle race, possibly a death. */
   | { readonly kind: 'staleConnection' }

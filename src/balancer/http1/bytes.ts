@@ -5,7 +5,6 @@ export const LF = 10
 export const SP = 32
 export const HTAB = 9
 export const COLON = 58
-export const COMMA = 44
 
 /** RFC 9110 §5.6.2 `tchar`: the byte in lower case, 0 for everything else. */
 export const tokenLower = new Uint8Array(256)

@@ -14,6 +14,7 @@ import { renderAnswer } from './answers.ts'
 import type { Client } from './client.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
+import type { Dispatched } from './dispatcher.ts'
 import { joinBytesMax } from './outgoing.ts'
 import { Replay } from './replay.ts'
 import { Tunnel } from './tunnel.ts'
@@ -47,7 +48,7 @@ type Phase = 'closed' | 'choosing' | 'parked' | 'connecting' | 'sent' | 'relayin
 
 const lastChunk = latin1('0\r\n\r\n')
 
-export class Exchange implements UpstreamUser, Parked {
+export class Exchange implements UpstreamUser, Parked, Dispatched {
   readonly #client: Client
   #phase: Phase = 'closed'
   #requestId = ''
@@ -67,7 +68,9 @@ export class Exchange implements UpstreamUser, Parked {
   #reused = false
   #fresh = false
   #sentAt = 0
-  #sentTurn = -1
+  /** The parsed head, until the first attempt is made. */
+  #head: Head | undefined
+  #queued = false
   /** All of the request left in one write that a server takes in with one read. */
   #oneRead = false
   #parkDeadline: number | undefined
@@ -143,12 +146,36 @@ export class Exchange implements UpstreamUser, Parked {
       })
       return
     }
-    // Whoever waits was here first.
-    if (service.lot.size > 0 && service.mayPark) this.#park()
-    else this.#attempt()
+    this.#head = this.#client.worker.keepHead()
+    this.#enqueue()
   }
 
   // --- choosing -------------------------------------------------------------------------------------------------
+
+  /** Endpoints are chosen at the end of this turn of the event loop, when all exits that the kernel knows of have been heard. */
+  #enqueue(): void {
+    this.#phase = 'choosing'
+    if (this.#queued) return
+    this.#queued = true
+    this.#client.worker.dispatcher.add(this)
+  }
+
+  dispatch(): void {
+    this.#queued = false
+    if (this.#phase !== 'choosing') return
+    this.#client.worker.now = performance.now()
+    const service = this.#service!
+    // Whoever waits was here first.
+    if (service.lot.size > 0 && service.mayPark && this.#parkDeadline === undefined) this.#park()
+    else this.#attempt()
+    this.#spareHead()
+  }
+
+  /** Whoever needs the head from here on reads it again. */
+  #spareHead(): void {
+    if (this.#head) this.#client.worker.spareHead(this.#head)
+    this.#head = undefined
+  }
 
   #attempt(): void {
     const service = this.#service!
@@ -184,7 +211,7 @@ export class Exchange implements UpstreamUser, Parked {
     const { facts, address } = this.#client
     const service = this.#service!
     if (service.view.algorithm === 'ip-hash') return addressKey(address)
-    const head = this.#reparse()
+    const head = this.#head ?? this.#reparse()
     if (service.view.hashHeader !== undefined) return findField(head, this.#source!, service.view.hashHeader) ?? addressKey(address)
     return routingPath(facts.target ?? text(this.#source!, head.targetStart, head.targetEnd))
   }
@@ -231,7 +258,7 @@ export class Exchange implements UpstreamUser, Parked {
   }
 
   unpark(): void {
-    if (this.#phase === 'parked') this.#attempt()
+    if (this.#phase === 'parked') this.#enqueue()
   }
 
   parkingExpired(): void {
@@ -299,8 +326,7 @@ export class Exchange implements UpstreamUser, Parked {
     const source = this.#source!
     this.#upstream = upstream
     upstream.user = this
-    const head =
-      this.#resent === 0 && this.#reused && this.#tried.length === 0 && this.#parkDeadline === undefined ? worker.requestHead : this.#reparse()
+    const head = this.#head ?? this.#reparse()
     const { slab } = worker
     const headRoom =
       head.end - head.begin + requestHeadGrowthMax + client.forwardedFields(head.minor).length + (this.#target?.length ?? 0) + facts.hostValue.length
@@ -320,7 +346,6 @@ export class Exchange implements UpstreamUser, Parked {
     this.#phase = 'sent'
     this.#sentAt = worker.now
     this.#endpoint!.lastSentAt = worker.now
-    this.#sentTurn = !facts.idempotent && this.#reused ? worker.markTurn() : -1
     this.#oneRead = facts.bodyLength >= 0 && end - slab.at + facts.bodyLength <= oneReadBytesMax
     if (facts.bodyLength === 0) {
       this.#write(upstream, end)
@@ -441,8 +466,7 @@ export class Exchange implements UpstreamUser, Parked {
         this.#attemptFailed({ kind: 'notConnected' }, code)
         return
       case 'sent': {
-        const notReceived = code === undefined && this.#sentTurn === this.#client.worker.turn
-        this.#attemptFailed({ kind: notReceived ? 'notReceived' : this.#reused && this.#partial === undefined ? 'staleConnection' : 'died' }, code)
+        this.#attemptFailed({ kind: this.#reused && this.#partial === undefined ? 'staleConnection' : 'died' }, code)
         return
       }
       case 'relaying':
@@ -608,11 +632,11 @@ export class Exchange implements UpstreamUser, Parked {
     const { worker } = this.#client
     this.#phase = 'closed'
     this.#deadline = Infinity
+    this.#spareHead()
     this.#source = undefined
     this.#replay.reset()
     this.#partial = undefined
     this.#chunkedIn = undefined
-    this.#sentTurn = -1
     if (service) {
       if (this.#status >= 500 && this.#endpoint) this.#endpoint.errors++
       this.#leaveEndpoint()

@@ -13,6 +13,7 @@ import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import type { EndpointDelta, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { Client } from './client.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServiceRuntime } from './service.ts'
 import { Slab } from './slab.ts'
@@ -48,7 +49,9 @@ interface Drain {
 }
 
 export class Worker {
-  readonly requestHead = new Head()
+  requestHead = new Head()
+  readonly #spareHeads: Head[] = []
+  readonly dispatcher = new Dispatcher()
   readonly responseHead = new Head()
   readonly slab = new Slab()
   readonly outgoing = new Outgoing(this.slab)
@@ -57,8 +60,6 @@ export class Worker {
   readonly via: Buffer
   /** Monotonic milliseconds, read once per event. */
   now = performance.now()
-  /** Rises once per turn of the event loop in which somebody asked; see `markTurn`. */
-  turn = 0
   draining = false
   view: RoutingView | undefined
   readonly #tell: (message: WorkerToPrimary) => void
@@ -74,7 +75,6 @@ export class Worker {
   readonly #lots = new Set<ServiceRuntime>()
   readonly #suspectedAt = new Map<string, number>()
   #drains: Drain[] = []
-  #turnMarked = false
   #accepted = 0
   #refused: Record<string, number> = {}
   readonly #idPrefix = randomBytes(5).toString('hex')
@@ -101,22 +101,22 @@ export class Worker {
 
   tick(): void {
     this.now = performance.now()
+    this.dispatcher.heard(this.now)
   }
 
   get instant(): Instant {
     return instant(this.now)
   }
 
-  /** The number of the current turn, which ends when the event loop has handled all it had at hand. */
-  markTurn(): number {
-    if (!this.#turnMarked) {
-      this.#turnMarked = true
-      setImmediate(() => {
-        this.#turnMarked = false
-        this.turn++
-      })
-    }
-    return this.turn
+  /** Gives the head that was just parsed to whoever will still need it when others are parsed; comes back with `spareHead`. */
+  keepHead(): Head {
+    const kept = this.requestHead
+    this.requestHead = this.#spareHeads.pop() ?? new Head()
+    return kept
+  }
+
+  spareHead(head: Head): void {
+    this.#spareHeads.push(head)
   }
 
   /** For the `Date` field of our own answers. */
