@@ -59,6 +59,18 @@ describe('the journal', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('writes what is asked for at whatever moment the transaction before it ends', async () => {
+    for (let microtasks = 0; microtasks < 12; microtasks++) {
+      const { store, committed } = storeOf(() => Promise.resolve())
+      const journal = new Journal(new VirtualClock(), store, () => undefined)
+      journal.put('a', 1)
+      for (let i = 0; i < microtasks; i++) await Promise.resolve()
+      journal.put('b', 1)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(committed, `after ${microtasks} microtasks`).toEqual([[{ put: 'a', value: 1 }], [{ put: 'b', value: 1 }]])
+    }
+  })
+
   it('writes nothing any more once it is closed', async () => {
     const { store, committed } = storeOf(() => Promise.resolve())
     const journal = new Journal(new VirtualClock(), store, () => undefined)

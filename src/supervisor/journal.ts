@@ -49,12 +49,15 @@ export class Journal {
   #begin(): void {
     if (this.#writing || this.#closed || this.#waiting.size === 0) return
     this.#retry?.[Symbol.dispose]()
-    this.#writing = this.#write().finally(() => {
+    this.#writing = this.#write().then((written) => {
       this.#writing = undefined
+      // What was asked for between the end of the last transaction and now.
+      if (written) this.#begin()
     })
   }
 
-  async #write(): Promise<void> {
+  /** Resolves with whether all that waited is written; if not, it is tried again later. */
+  async #write(): Promise<boolean> {
     while (this.#waiting.size > 0) {
       const batch = new Map([...this.#waiting].slice(0, storeLimits.writesMax))
       for (const key of batch.keys()) this.#waiting.delete(key)
@@ -65,9 +68,10 @@ export class Journal {
         this.#waiting = new Map([...batch, ...this.#waiting])
         this.#onProblem(error)
         this.#retry = this.#clock.schedule(after(this.#clock.now(), retryAfter), () => this.#begin())
-        return
+        return false
       }
     }
+    return true
   }
 }
 
