@@ -247,7 +247,10 @@ describe('the supervisor', () => {
     expect(h.supervisor.instances()).toEqual([])
   })
 
-  it.each(['group', 'escaped'])('leaves no grandchild behind when an instance is killed (%s)', async (kind) => {
+  it.each([
+    ['group', 'exit signal=SIGKILL, children left'],
+    ['escaped', 'exit signal=SIGKILL'],
+  ])('leaves no grandchild behind when an instance is killed, and tells the routing of one in its group (%s)', async (kind, reason) => {
     const h = await begin()
     h.supervisor.apply([serviceOf('web', { env: { GRANDCHILD: kind, REPORT: report } })])
     await h.supervisor.whenReady('web')
@@ -259,6 +262,7 @@ describe('the supervisor', () => {
     process.kill(pidOf(h, 'web'), 'SIGKILL')
     await eventually('the grandchild is gone', () => !lives(grandchild))
     await h.supervisor.whenReady('web')
+    expect(h.router.notes.find(({ what }) => what === 'gone')?.reason).toBe(reason)
   })
 
   it('cuts a stop short when the deadline comes', async () => {

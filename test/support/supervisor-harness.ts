@@ -16,6 +16,8 @@ export interface Noted {
   readonly what: string
   readonly id: string
   readonly service: string
+  /** Of `gone`. */
+  readonly reason?: string
 }
 
 /** Admits and drains at once, and remembers when. */
@@ -35,16 +37,16 @@ export class NotingRouter implements Router {
     return { remaining: 0 }
   }
 
-  gone(instance: RoutedInstance): void {
-    this.#note('gone', instance)
+  gone(instance: RoutedInstance, reason: string): void {
+    this.#note('gone', instance, reason)
   }
 
   expect(service: string, expectation: { coming: boolean; bootMs: number | undefined }): void {
     this.expectations.push({ service, ...expectation })
   }
 
-  #note(what: string, { id, service }: RoutedInstance): void {
-    this.notes.push({ at: performance.now(), what, id, service })
+  #note(what: string, { id, service }: RoutedInstance, reason?: string): void {
+    this.notes.push({ at: performance.now(), what, id, service, ...(reason !== undefined && { reason }) })
   }
 }
 

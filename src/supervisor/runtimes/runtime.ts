@@ -41,7 +41,7 @@ export type RuntimeEvent =
   | {
       readonly type: 'exited'
       readonly id: string
-      /** `exit signal=SIGKILL`: for answers to clients. */
+      /** `exit signal=SIGKILL`, and `…, children left` while others of its process group live: for the data plane and its answers. */
       readonly how: string
       readonly examine: () => ProcessExit
     }

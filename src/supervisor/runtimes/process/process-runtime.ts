@@ -271,11 +271,12 @@ export class ProcessRuntime implements Runtime {
     if (!watched || watched.ended) return
     watched.ended = true
     watched.probe?.[Symbol.dispose]()
-    const how = lost ? 'exit' : signal === undefined ? `exit code=${code ?? '?'}` : `exit signal=${signal}`
-    this.onEvent({ type: 'exited', id, how, examine: () => this.#examine(watched, code, signal, lost) })
+    const group = groupExists(watched.instance.process.pid)
+    const how = howItEnded(code, signal, lost, group)
+    this.onEvent({ type: 'exited', id, how, examine: () => this.#examine(watched, code, signal, lost, group) })
   }
 
-  #examine({ instance, ready }: Watched, code: number | undefined, signal: string | undefined, lost: boolean): ProcessExit {
+  #examine({ instance, ready }: Watched, code: number | undefined, signal: string | undefined, lost: boolean, group: boolean): ProcessExit {
     return {
       code,
       signal,
@@ -283,7 +284,7 @@ export class ProcessRuntime implements Runtime {
       lost,
       oom: signal === 'SIGKILL' || code === 137 ? this.#oomKillsRose() : false,
       portTaken: !ready && !lost && code !== 0 && signal === undefined && this.#lostItsPort(instance),
-      group: groupExists(instance.process.pid),
+      group,
     }
   }
 
@@ -342,6 +343,15 @@ export class ProcessRuntime implements Runtime {
     }
     again()
   }
+}
+
+/**
+ * For the data plane, which takes some ends as the proof that a request was not worked on: not while others of the group
+ * live, who may have taken it (the workers of a cluster, what a shell has started).
+ */
+function howItEnded(code: number | undefined, signal: string | undefined, lost: boolean, group: boolean): string {
+  const how = lost ? 'exit' : signal === undefined ? `exit code=${code ?? '?'}` : `exit signal=${signal}`
+  return group ? `${how}, children left` : how
 }
 
 /** Processes that were there before count with what they have used since, new ones with all they have used. */
