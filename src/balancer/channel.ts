@@ -3,6 +3,8 @@ import type { Socket } from 'node:net'
 
 /** A line longer than this ends the connection: nobody sane sends it, and nothing may grow without a limit. */
 const lineBytesMax = 64 * 1024 * 1024
+/** What may wait for a reader that does not read. */
+const unreadBytesMax = 64 * 1024 * 1024
 
 export class Channel<Incoming, Outgoing> {
   readonly #socket: Socket
@@ -29,7 +31,15 @@ export class Channel<Incoming, Outgoing> {
   }
 
   send(message: Outgoing): void {
-    if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify(message)}\n`)
+    if (this.#socket.destroyed) return
+    this.#socket.write(`${JSON.stringify(message)}\n`)
+    // The other side has stopped reading (it is stopped, or hangs): it will have to come again.
+    if (this.#socket.writableLength > unreadBytesMax) this.#socket.destroy()
+  }
+
+  /** The other side has not read all that was sent: what can be left out now should be. */
+  get behind(): boolean {
+    return this.#socket.writableLength > 0
   }
 
   close(): void {

@@ -35,6 +35,8 @@ const startTimeoutMs = 10_000
 /** After a break, the workers' heir gets this long before a new proxy is started from here. */
 const heirTimeoutMs = 2_500
 const retryMs = 25
+/** One that does not say welcome within this is not there. */
+const joinTimeoutMs = 2_000
 /** An order that the proxy does not answer within this (and its own deadline) has failed. */
 const orderTimeoutMs = 15_000
 
@@ -100,6 +102,8 @@ export class ProxyClient implements Proxy {
 
   async shutdown(deadlineMs: number): Promise<void> {
     this.#closed = true
+    // It may be on its way back: an heir that nobody stops would serve on for ever.
+    if (!this.#channel && this.#identity) await this.#joinWithin(heirTimeoutMs + retryMs).catch(() => undefined)
     const channel = this.#channel
     if (!channel) return
     const ended = new Promise<void>((resolve) => {
@@ -142,6 +146,7 @@ export class ProxyClient implements Proxy {
             )
             return
           }
+          timer[Symbol.dispose]()
           this.#channel = channel
           const identity = { pid: message.pid, workers: message.workers, adopted: message.viewVersion >= 0 }
           this.#identity = identity
@@ -152,8 +157,15 @@ export class ProxyClient implements Proxy {
           if (this.#channel === channel) this.#lost(reason)
         },
       )
+      // A proxy that is stopped or hangs accepts in its backlog and never answers.
+      const timer = this.#options.clock.schedule(after(this.#options.clock.now(), ms(joinTimeoutMs)), () => {
+        socket.destroy()
+      })
+      socket.on('close', () => {
+        timer[Symbol.dispose]()
+      })
       socket.on('connect', () => {
-        channel.send({ type: 'hello', protocol: protocolVersion, role: 'control' })
+        channel.send({ type: 'hello', protocol: protocolVersion, role: 'control', pid: process.pid })
       })
     })
   }
@@ -206,6 +218,8 @@ export class ProxyClient implements Proxy {
         this.#telemetry = message.telemetry
         for (const listener of this.#telemetryListeners) listener(message.telemetry)
         return
+      case 'toOrphan':
+        return
     }
   }
 
@@ -254,7 +268,11 @@ export class ProxyClient implements Proxy {
         return
       }
       if (clock.now() >= heirDeadline) {
-        this.#start()
+        try {
+          this.#start()
+        } catch {
+          // No descriptors, no memory, a full disk: the orphans serve on, and it is tried again.
+        }
         heirDeadline = after(clock.now(), ms(startTimeoutMs))
       }
       await sleep(clock, ms(retryMs))

@@ -6,11 +6,13 @@ import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
 export const protocolVersion = 1
 
 export type ControlToPrimary =
-  | { readonly type: 'hello'; readonly protocol: number; readonly role: 'control' | 'orphan' }
+  | { readonly type: 'hello'; readonly protocol: number; readonly role: 'control' | 'orphan'; readonly pid: number }
   | { readonly type: 'view'; readonly id: number; readonly view: RoutingView }
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
+  /** From a worker whose own primary has died. */
+  | { readonly type: 'fromOrphan'; readonly message: WorkerToPrimary }
 
 export type PrimaryToControl =
   | {
@@ -25,6 +27,7 @@ export type PrimaryToControl =
   | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly message: string; readonly hint?: string | undefined }
   | { readonly type: 'signal'; readonly signal: ProxySignal }
   | { readonly type: 'telemetry'; readonly telemetry: ProxyTelemetry }
+  | { readonly type: 'toOrphan'; readonly message: PrimaryToWorker }
 
 /**
  * A listening socket is opened by one worker and then belongs to all: that worker hands it up, the primary keeps it

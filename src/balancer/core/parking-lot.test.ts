@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ParkingLot, releaseBurst, releasePerFinished, type ParkingLimits } from './parking-lot.ts'
+import { ParkingLot, releaseBurst, releasePerFinished, releasePerLook, type ParkingLimits } from './parking-lot.ts'
 
 const limits: ParkingLimits = { requests: 100, bytes: 1_000, timeoutMs: 50 }
 
@@ -9,11 +9,12 @@ describe('the parking lot', () => {
     const lot = new ParkingLot<number>()
     for (let i = 0; i < 90; i++) lot.park(i, 1, 0, limits)
     expect(lot.open(0)).toEqual(Array.from({ length: releaseBurst }, (_, i) => i))
-    expect(lot.open(releaseBurst)).toEqual([])
     expect(lot.finished()).toEqual([64, 65])
     expect(lot.finished()).toHaveLength(releasePerFinished)
+    // Those that were let go may never end (streams, long polls): a few go at each look all the same.
+    expect(lot.open(releaseBurst)).toHaveLength(releasePerLook)
     // All that was let go is lost: nothing can finish any more, so another burst goes.
-    expect(lot.open(0)).toHaveLength(22)
+    expect(lot.open(0)).toHaveLength(18)
     expect(lot.size).toBe(0)
   })
 

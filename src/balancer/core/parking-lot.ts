@@ -10,6 +10,8 @@
 
 /** Requests let go at once when the first endpoint is ready. */
 export const releaseBurst = 64
+/** Let go at each look, however slow those before are: requests that take for ever must not hold up the others. */
+export const releasePerLook = 4
 /** Further requests let go for each that finishes. */
 export const releasePerFinished = 2
 
@@ -61,6 +63,7 @@ export class ParkingLot<R> {
   /** An endpoint is ready: the requests to let go now. May be said again at any time; `inFlight`: requests that are under way. */
   open(inFlight: number): R[] {
     if (this.#credit === undefined || inFlight === 0) this.#credit = releaseBurst
+    else this.#credit = Math.max(this.#credit, releasePerLook)
     return this.#take()
   }
 

@@ -49,6 +49,9 @@ export function neverRead(broken: BrokenConnection): boolean {
   return broken.sentAt > broken.exitedAt || (broken.killed && broken.reset && broken.oneRead)
 }
 
+/** How the supervisor ends the reason of an exit after which other processes of the instance live on. */
+export const childrenLeft = ', children left'
+
 /** How the supervisor names the exit of a process that was ended by SIGKILL. */
 export const killedReason = 'exit signal=SIGKILL'
 

@@ -20,6 +20,7 @@ import { proxyLogFile, socketPath, viewFile } from '../paths.ts'
 import type { ProxySignal, ProxyTelemetry } from '../port.ts'
 import { Prober } from './prober.ts'
 import { TelemetrySums } from './telemetry.ts'
+import { OrphanLink } from './orphan-link.ts'
 import { firstInheritedDescriptor, WorkerHandle } from './worker-handle.ts'
 
 /** A worker that keeps dying is started again after 0, 100, 200, … ms, at most this. */
@@ -60,7 +61,7 @@ interface SavedState {
 }
 
 interface PendingDrain {
-  readonly waiting: Set<WorkerHandle>
+  readonly waiting: Set<WorkerHandle | OrphanLink>
   remaining: number
   readonly answer: (remaining: number) => void
 }
@@ -74,7 +75,8 @@ export class Primary {
   readonly #sums = new TelemetrySums()
   readonly #prober: Prober
   readonly #drains = new Map<number, PendingDrain>()
-  readonly #onWorkerMessage = new Set<(worker: WorkerHandle, message: WorkerToPrimary, handle: unknown) => void>()
+  readonly #onWorkerMessage = new Set<(worker: WorkerHandle | OrphanLink, message: WorkerToPrimary, handle: unknown) => void>()
+  readonly #orphans = new Map<Channel<ControlToPrimary, PrimaryToControl>, OrphanLink>()
   #inherited: InheritedListener[]
   #workerCount: number
   #pseudonym = `holdfast-${randomBytes(4).toString('hex')}`
@@ -148,6 +150,7 @@ export class Primary {
       },
       () => {
         this.#controls.delete(channel)
+        this.#orphanEnded(channel)
       },
     )
   }
@@ -163,7 +166,10 @@ export class Primary {
           viewVersion: this.#view?.version ?? -1,
           startedAt: this.#startedAt,
         })
-        if (message.role !== 'control') return
+        if (message.role === 'orphan') {
+          this.#welcomeOrphan(message.pid, channel)
+          return
+        }
         this.#controls.add(channel)
         channel.send({ type: 'telemetry', telemetry: this.#snapshot() })
         return
@@ -184,7 +190,7 @@ export class Primary {
         )
         return
       case 'gone':
-        for (const worker of this.#workers)
+        for (const worker of this.#everyone())
           worker.send({ type: 'gone', endpoint: message.endpoint, reason: message.reason, exitedAt: message.exitedAt })
         return
       case 'drain':
@@ -195,7 +201,40 @@ export class Primary {
       case 'shutdown':
         void this.shutdown(message.deadlineMs)
         return
+      case 'fromOrphan': {
+        const orphan = this.#orphans.get(channel)
+        if (orphan) this.#onMessage(orphan, message.message, undefined)
+        return
+      }
     }
+  }
+
+  // --- workers of the primary before us -----------------------------------------------------------------------------
+
+  #everyone(): readonly (WorkerHandle | OrphanLink)[] {
+    return [...this.#workers, ...this.#orphans.values()]
+  }
+
+  /** It says hello again and again until our own workers serve; the first time it joins those that are told. */
+  #welcomeOrphan(pid: number, channel: Channel<ControlToPrimary, PrimaryToControl>): void {
+    if (this.#orphans.has(channel)) return
+    const orphan = new OrphanLink(pid, channel)
+    this.#orphans.set(channel, orphan)
+    if (this.#view) orphan.send({ type: 'view', view: this.#view, unhealthy: this.#prober.unhealthy })
+  }
+
+  #orphanEnded(channel: Channel<ControlToPrimary, PrimaryToControl>): void {
+    const orphan = this.#orphans.get(channel)
+    if (!orphan) return
+    this.#orphans.delete(channel)
+    this.#left(orphan)
+  }
+
+  /** A worker is no more: nobody waits for its answers. */
+  #left(worker: WorkerHandle | OrphanLink): void {
+    this.#sums.workerExited(worker.pid)
+    for (const drain of this.#drains.values()) this.#drainAnswered(drain, worker, 0)
+    for (const listen of [...this.#onWorkerMessage]) listen(worker, { type: 'ready' }, undefined)
   }
 
   #signal(signal: ProxySignal): void {
@@ -222,6 +261,7 @@ export class Primary {
 
   /** Opens what is new, lets every worker route by the view, then closes what is old. Nothing changes when a listener cannot be opened. */
   async #applyView(view: RoutingView): Promise<void> {
+    if (this.#stopping) throw new HoldfastError('proxy_unreachable', 'the proxy is stopping')
     const wanted = new Set(view.listeners.map(listenerKey))
     const missing = view.listeners.filter((listener) => !this.#listeners.has(listenerKey(listener)))
     const unwanted = [...this.#listeners.values()].filter((listener) => !wanted.has(listenerKey(listener)))
@@ -253,14 +293,18 @@ export class Primary {
 
   async #sendView(view: RoutingView): Promise<void> {
     const unhealthy = this.#prober.unhealthy
-    const workers = [...this.#workers].filter((worker) => worker.ready)
+    const workers = this.#everyone().filter((worker) => worker instanceof OrphanLink || worker.ready)
     for (const worker of workers) worker.send({ type: 'view', view, unhealthy })
     await this.#until(
-      () => workers.every((worker) => worker.viewVersion === view.version || !this.#workers.has(worker)),
+      () => workers.every((worker) => worker.viewVersion === view.version || !this.#everyone().includes(worker)),
       viewTimeoutMs,
       () => {
         // A worker that does not listen any more is a broken worker: its successor begins with the new view.
-        for (const worker of workers) if (worker.viewVersion !== view.version) worker.process.kill('SIGKILL')
+        for (const worker of workers) {
+          if (worker.viewVersion === view.version) continue
+          if (worker instanceof OrphanLink) worker.letGo()
+          else worker.process.kill('SIGKILL')
+        }
       },
     )
   }
@@ -307,14 +351,17 @@ export class Primary {
   #openIn(opener: WorkerHandle, order: OpenMessage): Promise<OpenListener['handle']> {
     const { name, host, port } = order
     return new Promise((resolve, reject) => {
-      const listen = (worker: WorkerHandle, message: WorkerToPrimary, received: unknown): void => {
+      const listen = (worker: WorkerHandle | OrphanLink, message: WorkerToPrimary, received: unknown): void => {
         if (worker !== opener) return
         if (message.type === 'opened' && message.name === name) resolve(received as OpenListener['handle'])
         else if (message.type === 'openFailed' && message.name === name) reject(listenError(host, port, message.code, message.message))
         else if (this.#workers.has(opener)) return
         else reject(new HoldfastError('listen_failed', `listening on ${host}:${port} failed: the proxy worker that tried has exited`))
+        clearTimeout(timer)
         this.#onWorkerMessage.delete(listen)
       }
+      // Killed, it is seen to exit, and that rejects.
+      const timer = setTimeout(() => opener.process.kill('SIGKILL'), viewTimeoutMs)
       this.#onWorkerMessage.add(listen)
       opener.send(order)
     })
@@ -336,7 +383,7 @@ export class Primary {
   // --- workers --------------------------------------------------------------------------------------------------
 
   async #ensureWorkers(): Promise<void> {
-    while (this.#workers.size < this.#workerCount) this.#startWorker()
+    for (let missing = this.#workerCount - this.#workers.size; missing > 0; missing--) this.#startWorker()
     await this.#until(
       () => [...this.#workers].some((worker) => worker.ready) && [...this.#workers].every((worker) => worker.ready),
       viewTimeoutMs,
@@ -344,7 +391,27 @@ export class Primary {
     )
   }
 
+  /** Starts another worker, the later the more of them have died soon. */
+  #respawn(): void {
+    setTimeout(
+      () => {
+        if (!this.#stopping && this.#workers.size < this.#workerCount) this.#startWorker()
+      },
+      Math.min(respawnMsMax, (this.#deaths > 1 ? this.#deaths - 1 : 0) * respawnStepMs),
+    )
+  }
+
   #startWorker(): void {
+    try {
+      this.#forkWorker()
+    } catch (error) {
+      process.stderr.write(`starting a proxy worker failed: ${messageOf(error)}\n`)
+      this.#deaths++
+      this.#respawn()
+    }
+  }
+
+  #forkWorker(): void {
     const used = new Set([...this.#workers].map(({ index }) => index))
     let index = 0
     while (used.has(index)) index++
@@ -359,27 +426,21 @@ export class Primary {
       },
       onExit: (exited, code, signal) => {
         this.#workers.delete(exited)
-        this.#sums.workerExited(exited.pid)
-        for (const drain of this.#drains.values()) this.#drainAnswered(drain, exited, 0)
-        for (const listen of [...this.#onWorkerMessage]) listen(exited, { type: 'ready' }, undefined)
+        this.#left(exited)
         if (this.#stopping) return
         this.#signal({ type: 'workerExited', pid: exited.pid, code: code ?? undefined, signal: signal ?? undefined })
         this.#deaths = systemClock.now() - startedAt > settledMs ? 0 : this.#deaths + 1
-        setTimeout(
-          () => {
-            if (!this.#stopping && this.#workers.size < this.#workerCount) this.#startWorker()
-          },
-          Math.min(respawnMsMax, (this.#deaths > 1 ? this.#deaths - 1 : 0) * respawnStepMs),
-        )
+        this.#respawn()
       },
     })
     this.#workers.add(worker)
     worker.send({ type: 'start', index, directory: this.#options.directory, pseudonym: this.#pseudonym })
   }
 
-  #onMessage(worker: WorkerHandle, message: WorkerToPrimary, handle: unknown): void {
+  #onMessage(worker: WorkerHandle | OrphanLink, message: WorkerToPrimary, handle: unknown): void {
     switch (message.type) {
       case 'ready':
+        if (worker instanceof OrphanLink) break
         worker.ready = true
         if (this.#view) worker.send({ type: 'view', view: this.#view, unhealthy: this.#prober.unhealthy })
         for (const { name, host, port, handle: shared } of this.#listeners.values()) worker.send({ type: 'listener', name, host, port }, shared)
@@ -397,7 +458,7 @@ export class Primary {
         this.#signal({ type: 'endpointSuspect', endpoint: message.endpoint, service: message.service, reason: message.reason })
         break
       case 'telemetry':
-        this.#sums.add(worker.pid, message.delta)
+        this.#sums.add(worker.pid, message.delta, this.#everyone().includes(worker))
         break
       case 'opened':
       case 'openFailed':
@@ -408,7 +469,7 @@ export class Primary {
 
   #drain(endpoint: string, deadlineMs: number, answer: (remaining: number) => void): void {
     const id = ++this.#drainId
-    const waiting = new Set([...this.#workers].filter((worker) => worker.ready))
+    const waiting = new Set(this.#everyone().filter((worker) => worker instanceof OrphanLink || worker.ready))
     if (waiting.size === 0) {
       answer(0)
       return
@@ -424,14 +485,14 @@ export class Primary {
     for (const worker of waiting) worker.send({ type: 'drain', id, endpoint, deadlineMs })
   }
 
-  #drainAnswered(drain: PendingDrain, worker: WorkerHandle, remaining: number): void {
+  #drainAnswered(drain: PendingDrain, worker: WorkerHandle | OrphanLink, remaining: number): void {
     if (!drain.waiting.delete(worker)) return
     drain.remaining += remaining
     if (drain.waiting.size === 0) drain.answer(drain.remaining)
   }
 
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
-    for (const worker of this.#workers) worker.send({ type: 'health', endpoint, healthy })
+    for (const worker of this.#everyone()) worker.send({ type: 'health', endpoint, healthy })
     this.#signal(
       healthy ? { type: 'endpointRecovered', endpoint, service } : { type: 'endpointUnhealthy', endpoint, service, reason: reason ?? 'probe failed' },
     )
@@ -440,7 +501,8 @@ export class Primary {
   #publishTelemetry(): void {
     if (this.#controls.size === 0) return
     const telemetry = this.#snapshot()
-    for (const control of this.#controls) control.send({ type: 'telemetry', telemetry })
+    // One that does not read (stopped, hung) gets no more until it has read what it was sent.
+    for (const control of this.#controls) if (!control.behind) control.send({ type: 'telemetry', telemetry })
   }
 
   #snapshot(): ProxyTelemetry {
@@ -465,17 +527,18 @@ export class Primary {
 
   /** Said again, it moves the deadline. */
   async shutdown(deadlineMs: number): Promise<void> {
-    for (const worker of this.#workers) worker.send({ type: 'shutdown', deadlineMs })
+    for (const worker of this.#everyone()) worker.send({ type: 'shutdown', deadlineMs })
     if (this.#stopping) return
     this.#stopping = true
     clearInterval(this.#timer)
     this.#prober.stop()
     for (const listener of this.#listeners.values()) listener.handle.close()
     await this.#until(
-      () => this.#workers.size === 0,
+      () => this.#everyone().length === 0,
       deadlineMs + 2_000,
       () => {
         for (const worker of this.#workers) worker.process.kill('SIGKILL')
+        for (const { pid } of this.#orphans.values()) process.kill(pid, 'SIGKILL')
       },
     )
     this.#publishTelemetry()

@@ -55,8 +55,9 @@ export class TelemetrySums {
   readonly #latest = new Map<number, WorkerDelta>()
   #accepted = 0
 
-  add(pid: number, delta: WorkerDelta): void {
-    this.#latest.set(pid, delta)
+  /** `alive`: its gauges count until it exits; the last report may come after that. */
+  add(pid: number, delta: WorkerDelta, alive: boolean): void {
+    if (alive) this.#latest.set(pid, delta)
     this.#accepted += delta.accepted
     addTo(this.#refused, delta.refused)
     for (const [name, service] of Object.entries(delta.services)) {

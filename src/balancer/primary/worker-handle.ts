@@ -36,7 +36,10 @@ export class WorkerHandle {
     this.process.on('message', (message: WorkerToPrimary, handle: unknown) => {
       options.onMessage(this, message, handle)
     })
-    this.process.on('error', () => undefined)
+    // A process that could not be started never exits; later errors (a message that cannot be sent) come with an exit.
+    this.process.on('error', () => {
+      if (this.process.pid === undefined) options.onExit(this, null, null)
+    })
     this.process.on('exit', (code, signal) => {
       options.onExit(this, code, signal)
     })

@@ -71,6 +71,7 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
   /** The parsed head, until the first attempt is made. */
   #head: Head | undefined
   #queued = false
+  #madeRoom = false
   /** All of the request left in one write that a server takes in with one read. */
   #oneRead = false
   #parkDeadline: number | undefined
@@ -134,6 +135,7 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
     this.#replay.reset()
     this.#continued = false
     this.#interims = 0
+    this.#madeRoom = false
     service.active++
     service.counters.requests++
     if (service.view.maintenance) {
@@ -191,7 +193,7 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
     this.#endpoint = endpoint
     endpoint.active++
     endpoint.requests++
-    const idle = this.#fresh ? undefined : endpoint.takeIdle(worker.now)
+    const idle = this.#fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
     if (idle) {
       this.#reused = true
       this.#send(idle)
@@ -358,7 +360,10 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
       this.#oneRead &&= client.bodyDone
     }
     // A malformed body has ended the exchange meanwhile; then nothing is left to fail.
-    if (this.#upstream === upstream && upstream.writeFailed) this.#attemptFailed({ kind: 'notReceived' }, 'EPIPE')
+    // Of several writes the first may have left.
+    if (this.#upstream === upstream && upstream.writeFailed) {
+      this.#attemptFailed({ kind: facts.bodyLength === 0 || this.#oneRead ? 'notReceived' : 'died' }, 'EPIPE')
+    }
   }
 
   /** Sends what lies in the slab up to `end`; false when the socket wants a pause. */
@@ -646,8 +651,16 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
         service.retrying--
       }
       service.finished(this.#status, (worker.now - this.#startedAt) * 1_000)
+      this.#letNextGo()
     }
     this.#client.exchangeDone(keep)
+  }
+
+  /** One that has its answer, or will have none, makes room for those who wait; a long answer does so when it begins. */
+  #letNextGo(): void {
+    if (this.#madeRoom) return
+    this.#madeRoom = true
+    this.#service?.madeRoom()
   }
 
   /** Deadlines, checked by the worker's sweep. */
@@ -725,6 +738,7 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
     this.#keepHint = keepAliveHint(head, buffer)
     this.#keepClient = facts.keepAlive && client.bodyDone && !worker.draining && !client.listener.closed && (!byClose || this.#chunkedOut)
     this.#phase = 'relaying'
+    this.#letNextGo()
     this.#deadline = worker.now + answerIdleMs
     this.#source = undefined
     this.#replay.reset()

@@ -6,8 +6,8 @@ import { Orphan } from './orphan.ts'
 import { Worker, type ListeningHandle } from './worker.ts'
 
 const tell = (message: WorkerToPrimary): void => {
-  // Without a primary there is nobody to tell; counting goes on when one is back.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
+  else orphan?.tell(message)
 }
 
 let worker: Worker | undefined
@@ -18,7 +18,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'start': {
       worker = new Worker({ pseudonym: message.pseudonym, tell })
       worker.start()
-      orphan = new Orphan(worker, message.directory, message.index)
+      orphan = new Orphan(worker, message.directory, message.index, (order) => {
+        onMessage(order, undefined)
+      })
       tell({ type: 'ready' })
       return
     }
@@ -31,7 +33,12 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
       )
       return
     case 'listener':
-      void worker?.listen(message.name, message.host, message.port, handle as ListeningHandle)
+      // A worker that cannot accept is no worker: its successor is handed the socket again.
+      if (handle === undefined) process.exit(1)
+      worker?.listen(message.name, message.host, message.port, handle as ListeningHandle).catch((error: unknown) => {
+        process.stderr.write(`taking over the listener ${message.name} failed: ${messageOf(error)}\n`)
+        process.exit(1)
+      })
       return
     case 'closeListener':
       worker?.closeListener(message)

@@ -2,7 +2,7 @@
  * What a worker does when the primary has died. It goes on serving: its sockets are its own. One of the workers (the
  * lowest index first, the others a little later if nothing happened) starts a new primary and hands it the listening
  * descriptors, so that no connection is refused meanwhile. When the new primary's workers accept, the orphans
- * stop accepting, finish what they have, and end.
+ * stop accepting, finish what they have by the views of the new primary, and end.
  *
  *   serving alone ──wait index × 300 ms──▶ nobody answers: start an heir │ somebody answers
  *                                                └──▶ heir ready ──▶ draining ──▶ ended
@@ -12,13 +12,17 @@ import { openSync, closeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { processArguments, proxyLogFile, socketPath } from '../paths.ts'
 import { Channel } from '../channel.ts'
-import { protocolVersion, type ControlToPrimary, type PrimaryToControl } from '../messages.ts'
+import { messageOf } from '../../kernel/errors.ts'
+import { protocolVersion, type ControlToPrimary, type PrimaryToControl, type PrimaryToWorker, type WorkerToPrimary } from '../messages.ts'
 import type { Worker } from './worker.ts'
 
 const turnMs = 300
 /** How long an heir may take to serve before somebody else tries. */
 const heirTimeoutMs = 5_000
-const attemptsMax = 5
+/** Between two attempts, at most. */
+const retryMsMax = 10_000
+/** Between two questions whether it serves. */
+const askMs = 50
 /** How long requests that run may take to finish once the heir serves. */
 const drainMs = 30_000
 
@@ -28,73 +32,93 @@ export class Orphan {
   readonly #worker: Worker
   readonly #directory: string
   readonly #index: number
+  readonly #receive: (message: PrimaryToWorker) => void
+  #channel: Channel<PrimaryToControl, ControlToPrimary> | undefined
+  #heirServes = false
 
-  constructor(worker: Worker, directory: string, index: number) {
+  constructor(worker: Worker, directory: string, index: number, receive: (message: PrimaryToWorker) => void) {
     this.#worker = worker
     this.#directory = directory
     this.#index = index
+    this.#receive = receive
+  }
+
+  /** To the heir, once there is one: it must know what is still under way here. */
+  tell(message: WorkerToPrimary): void {
+    this.#channel?.send({ type: 'fromOrphan', message })
   }
 
   async run(): Promise<void> {
     if (this.#worker.draining) return
     await pause(this.#index * turnMs)
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      if (await this.#primaryServes(attempt === 0 ? 200 : heirTimeoutMs)) break
+    for (let attempt = 0; !(await this.#waitForHeir(attempt === 0 ? 200 : heirTimeoutMs)); attempt++) {
       this.#startHeir()
-      if (await this.#primaryServes(heirTimeoutMs)) break
+      if (await this.#waitForHeir(heirTimeoutMs)) break
+      // It cannot be started now (no descriptors, no memory): serving goes on, and it is tried again.
+      await pause(Math.min(retryMsMax, turnMs * 2 ** attempt))
     }
     await this.#worker.shutdown(drainMs, true)
     process.exit(0)
   }
 
   #startHeir(): void {
-    const listeners = this.#worker.listeningDescriptors()
-    const primary = processArguments('primary')
-    const log = openSync(proxyLogFile(this.#directory), 'a', 0o600)
-    const child = spawn(process.execPath, [...primary.node, primary.module], {
-      detached: true,
-      stdio: ['ignore', log, log, ...listeners.map(({ fd }) => fd)],
-      env: {
-        ...process.env,
-        NODE_CHANNEL_FD: undefined,
-        HOLDFAST_PROXY: JSON.stringify({
-          directory: this.#directory,
-          workers: 0,
-          inherited: listeners.map(({ name, host, port }, index) => ({ name, host, port, fd: 3 + index })),
-        }),
-      },
-    })
-    child.unref()
-    closeSync(log)
+    const failed = (error: unknown): void => {
+      process.stderr.write(`starting a new primary failed: ${messageOf(error)}\n`)
+    }
+    try {
+      const listeners = this.#worker.listeningDescriptors()
+      const primary = processArguments('primary')
+      const log = openSync(proxyLogFile(this.#directory), 'a', 0o600)
+      try {
+        const child = spawn(process.execPath, [...primary.node, primary.module], {
+          detached: true,
+          stdio: ['ignore', log, log, ...listeners.map(({ fd }) => fd)],
+          env: {
+            ...process.env,
+            NODE_CHANNEL_FD: undefined,
+            HOLDFAST_PROXY: JSON.stringify({
+              directory: this.#directory,
+              workers: 0,
+              inherited: listeners.map(({ name, host, port }, index) => ({ name, host, port, fd: 3 + index })),
+            }),
+          },
+        })
+        child.on('error', failed)
+        child.unref()
+      } finally {
+        closeSync(log)
+      }
+    } catch (error) {
+      failed(error)
+    }
   }
 
-  /** Whether a primary answers and says that its workers accept, within the time. */
-  async #primaryServes(withinMs: number): Promise<boolean> {
+  /** Whether within the time a primary answers and says that its own workers serve. */
+  async #waitForHeir(withinMs: number): Promise<boolean> {
     const end = performance.now() + withinMs
     do {
-      if (await this.#asksOnce()) return true
-      await pause(50)
+      this.#ask()
+      await pause(askMs)
+      if (this.#heirServes) return true
     } while (performance.now() < end)
     return false
   }
 
-  #asksOnce(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const socket = connect(socketPath(this.#directory, 'proxy'))
-      const channel = new Channel<PrimaryToControl, ControlToPrimary>(
-        socket,
+  /** The connection stays: over it come views, exits and drains until this worker has ended. */
+  #ask(): void {
+    if (!this.#channel) {
+      const channel: Channel<PrimaryToControl, ControlToPrimary> = new Channel<PrimaryToControl, ControlToPrimary>(
+        connect(socketPath(this.#directory, 'proxy')),
         (message) => {
-          if (message.type !== 'welcome') return
-          resolve(message.workers > 0)
-          channel.close()
+          if (message.type === 'welcome') this.#heirServes = message.workers > 0
+          else if (message.type === 'toOrphan') this.#receive(message.message)
         },
         () => {
-          resolve(false)
+          if (this.#channel === channel) this.#channel = undefined
         },
       )
-      socket.on('connect', () => {
-        channel.send({ type: 'hello', protocol: protocolVersion, role: 'orphan' })
-      })
-    })
+      this.#channel = channel
+    }
+    this.#channel.send({ type: 'hello', protocol: protocolVersion, role: 'orphan', pid: process.pid })
   }
 }

@@ -138,6 +138,10 @@ export class ServiceRuntime {
     const index = status < 100 ? 0 : Math.floor(status / 100)
     this.#counts[index] = (this.#counts[index] ?? 0) + 1
     if (durationUs !== undefined) this.counters.duration.record(durationUs)
+  }
+
+  /** A request has its answer, or will have none: others may go. */
+  madeRoom(): void {
     if (this.lot.size > 0) for (const parked of this.lot.finished()) parked.unpark()
   }
 

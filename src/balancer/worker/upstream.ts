@@ -174,11 +174,11 @@ export class EndpointPool extends Endpoint {
   }
 
   /**
-   * The most recently used idle connection: the least likely to be closing. None while others just close: a new one is refused
-   * by a process that has died, and then the request may go elsewhere whatever it is.
+   * The most recently used idle connection: the least likely to be closing. `careful`: none while others just close, for a
+   * request that cannot be sent twice; a new connection is refused by a process that has died, and then it may go elsewhere.
    */
-  takeIdle(now: number): Upstream | undefined {
-    if (now - this.#idleClosedAt < siblingsMs) return undefined
+  takeIdle(now: number, careful: boolean): Upstream | undefined {
+    if (careful && now - this.#idleClosedAt < siblingsMs) return undefined
     for (let upstream = this.#idle.pop(); upstream; upstream = this.#idle.pop()) {
       if (now - upstream.idleSince < upstream.idleMs && !upstream.ended) return upstream
       upstream.destroy()

@@ -9,6 +9,7 @@ import { machineNow, systemClock, systemRandom } from '../../kernel/system.ts'
 import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { Head, requestHeadBytesMax } from '../http1/head.ts'
+import { childrenLeft } from '../core/resend.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import type { EndpointDelta, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
@@ -66,6 +67,8 @@ export class Worker {
   readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
   readonly #services = new Map<string, ServiceRuntime>()
   #endpoints = new Map<string, EndpointPool>()
+  /** In no view any more, but with requests under way. */
+  readonly #leaving = new Map<string, EndpointPool>()
   /** By the listener's name, and by its address. */
   readonly #routes = new Map<string, ListenerRoutes<ServiceRuntime>>()
   readonly #routesAt = new Map<string, ListenerRoutes<ServiceRuntime>>()
@@ -218,6 +221,10 @@ export class Worker {
       }
     }
     for (const name of removed) this.#retire(name)
+    // What a removed endpoint still has under way must be found by the drain that follows.
+    for (const [id, endpoint] of this.#endpoints) {
+      if (endpoints.get(id) !== endpoint && endpoint.active + endpoint.tunnels > 0) this.#leaving.set(id, endpoint)
+    }
     this.#endpoints = endpoints
     this.view = view
     this.#routes.clear()
@@ -243,10 +250,11 @@ export class Worker {
   /** The endpoint's process has exited. */
   gone(id: string, reason: string, exitedAtMachineMs: number): void {
     this.tick()
-    const endpoint = this.#endpoints.get(id)
-    if (!endpoint || endpoint.gone !== undefined) return
+    const endpoint = this.#endpoints.get(id) ?? this.#leaving.get(id)
+    if (endpoint?.exitedAt !== Infinity) return
     endpoint.gone = reason
-    endpoint.exitedAt = exitedAtMachineMs - machineMsOffset()
+    // While other processes of its group live, one of them may have taken what was sent.
+    if (!reason.endsWith(childrenLeft)) endpoint.exitedAt = exitedAtMachineMs - machineMsOffset()
     // What was sent between the exit and these news met a closed socket, not a process; how often that happens is measured.
     if (endpoint.lastSentAt > endpoint.exitedAt + lateSendMs) this.#services.get(endpoint.service)?.lateSent()
     endpoint.closeIdle()
@@ -295,7 +303,7 @@ export class Worker {
 
   drain(id: number, endpointId: string, deadlineMs: number): void {
     this.tick()
-    const endpoint = this.#endpoints.get(endpointId)
+    const endpoint = this.#endpoints.get(endpointId) ?? this.#leaving.get(endpointId)
     if (!endpoint) {
       this.#tell({ type: 'drained', id, remaining: 0 })
       return
@@ -310,7 +318,8 @@ export class Worker {
 
   /** Something at a draining endpoint has ended. */
   maybeDrained(endpoint: EndpointPool): void {
-    if (this.#drains.length === 0 || endpoint.active + endpoint.tunnels > 0) return
+    if (endpoint.active + endpoint.tunnels > 0) return
+    if (this.#leaving.get(endpoint.id) === endpoint) this.#leaving.delete(endpoint.id)
     for (const drain of this.#drains.filter((each) => each.endpoint === endpoint)) this.#tell({ type: 'drained', id: drain.id, remaining: 0 })
     this.#drains = this.#drains.filter((drain) => drain.endpoint !== endpoint)
   }
@@ -334,6 +343,7 @@ export class Worker {
 
   openTunnel(tunnel: Tunnel): void {
     this.#tunnels.add(tunnel)
+    if (this.draining || this.#drains.some(({ endpoint }) => endpoint === tunnel.endpoint)) tunnel.closeAt = this.now
   }
 
   closeTunnel(tunnel: Tunnel): void {
