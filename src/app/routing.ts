@@ -46,7 +46,7 @@ export const staticEndpointId = (host: string, port: number): string => (host.in
 
 interface Admitted {
   readonly instance: RoutedInstance
-  draining: boolean
+  readonly draining: boolean
 }
 
 export class Routing implements Router {
@@ -142,9 +142,8 @@ export class Routing implements Router {
   async drain(instance: RoutedInstance, deadlineMs: number): Promise<{ readonly remaining: number }> {
     const { clock, proxy } = this.#options
     const deadline = after(clock.now(), ms(deadlineMs))
-    const admitted = this.#admitted.get(instance.id)
-    if (!admitted) return { remaining: 0 }
-    admitted.draining = true
+    // Also one that was never admitted here: a proxy that was running before may route to it by the view it holds.
+    this.#admitted.set(instance.id, { instance, draining: true })
     await this.publish()
     while (!this.#closed) {
       const leftMs = Math.max(0, deadline - clock.now())

@@ -504,6 +504,8 @@ export class Supervisor implements Component {
   }
 
   #drain(id: string, timeout: Duration): void {
+    // One that was taken over only to be stopped has not been admitted; the routing learns of it here.
+    this.#routed.add(id)
     this.#deps.router.drain(this.#instances.routed(id), timeout).then(
       () => this.#tell(id, { type: 'drained' }),
       // Nothing is certain then, so the stop waits until the deadline is well past.

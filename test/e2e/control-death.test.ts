@@ -68,6 +68,31 @@ describe('kill -9 of the control process', () => {
     await product.down()
   })
 
+  it('fewer instances than run: those too many are drained before they are stopped', async () => {
+    const settings = { env: { HASTY: '1', SERVICE_MS: '300' } }
+    product.configure({ web: { ...settings, instances: 3 } })
+    await killControl(await product.up())
+    product.configure({ web: { ...settings, instances: 1 } })
+    let over = false
+    const statuses: (number | string)[] = []
+    const post = async (): Promise<void> => {
+      while (!over) {
+        const answer = await fetch(product.url, { method: 'POST', body: 'order' }).catch((error: unknown) => error)
+        statuses.push(answer instanceof Response ? answer.status : String(answer))
+        if (answer instanceof Response) await answer.text()
+      }
+    }
+    const posting = Array.from({ length: 12 }, post)
+    await product.up()
+    await product.settled(1)
+    over = true
+    await Promise.all(posting)
+    expect(statuses.filter((status) => status !== 200)).toEqual([])
+    expect(statuses.length).toBeGreaterThan(12)
+    expect((await product.overview()).services[0]?.endpoints.map(({ state }) => state)).toEqual(['active'])
+    await product.down()
+  })
+
   it('an instance that dies meanwhile is started again by the next one, and only that', async () => {
     product.configure({ web: { instances: 2 } })
     const first = await product.up()
