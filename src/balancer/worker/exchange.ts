@@ -71,6 +71,8 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
   /** The parsed head, until the first attempt is made. */
   #head: Head | undefined
   #queued = false
+  /** The new connection stands. */
+  #connected = false
   #madeRoom = false
   /** All of the request left in one write that a server takes in with one read. */
   #oneRead = false
@@ -149,6 +151,7 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
       return
     }
     this.#head = this.#client.worker.keepHead()
+    this.#phase = 'choosing'
     this.#enqueue()
   }
 
@@ -156,7 +159,6 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
 
   /** Endpoints are chosen at the end of this turn of the event loop, when all exits that the kernel knows of have been heard. */
   #enqueue(): void {
-    this.#phase = 'choosing'
     if (this.#queued) return
     this.#queued = true
     this.#client.worker.dispatcher.add(this)
@@ -164,11 +166,16 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
 
   dispatch(): void {
     this.#queued = false
-    if (this.#phase !== 'choosing') return
     this.#client.worker.now = performance.now()
+    if (this.#phase === 'connecting') this.#sendOnNew()
+    else if (this.#phase === 'choosing') this.#choose()
+  }
+
+  #choose(): void {
     const service = this.#service!
     // Whoever waits was here first.
-    if (service.lot.size > 0 && service.mayPark && this.#parkDeadline === undefined) this.#park()
+    const isNew = this.#parkDeadline === undefined && this.#lastFailure === undefined
+    if (isNew && service.lot.size > 0 && service.mayPark) this.#park()
     else this.#attempt()
     this.#spareHead()
   }
@@ -200,6 +207,7 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
       return
     }
     this.#reused = false
+    this.#connected = false
     this.#phase = 'connecting'
     if (facts.bodyLength !== 0) {
       this.#client.pauseInput()
@@ -260,7 +268,9 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
   }
 
   unpark(): void {
-    if (this.#phase === 'parked') this.#enqueue()
+    if (this.#phase !== 'parked') return
+    this.#phase = 'choosing'
+    this.#enqueue()
   }
 
   parkingExpired(): void {
@@ -314,11 +324,18 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
 
   // --- sending --------------------------------------------------------------------------------------------------
 
+  /** A connection that lay in the backlog when the process died completes all the same: its end may be the next thing heard. */
   upstreamConnected(upstream: Upstream): void {
-    if (this.#phase !== 'connecting') return
     this.#client.worker.tick()
-    // A connection that lay in the backlog when the process died completes all the same; nobody is there to read from it.
-    if (this.#endpoint?.gone === undefined) this.#send(upstream)
+    if (this.#phase !== 'connecting' || upstream !== this.#upstream) return
+    this.#connected = true
+    this.#enqueue()
+  }
+
+  #sendOnNew(): void {
+    if (!this.#connected || this.#upstream === undefined) return
+    this.#connected = false
+    if (this.#endpoint?.gone === undefined) this.#send(this.#upstream)
     else this.#attemptFailed({ kind: 'notConnected' }, 'ECONNRESET')
   }
 
@@ -527,7 +544,8 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
     }
     // All of them refused: whoever can wait does so, and may then go to any of them again.
     if (service.mayPark && this.#tried.length > 0 && this.#tried.length >= service.endpoints.length) this.#tried.length = 0
-    this.#attempt()
+    this.#phase = 'choosing'
+    this.#enqueue()
   }
 
   #neverRead({ failure, code, endpoint, answerBegun }: Broken): boolean {
@@ -556,7 +574,8 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
       if (this.#neverRead(this.#lastFailure!) && this.#replay.whole) {
         this.#fresh = true
         this.#service!.counters.retried++
-        this.#attempt()
+        this.#phase = 'choosing'
+        this.#enqueue()
       } else this.#answerFailure()
     })
   }
