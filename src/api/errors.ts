@@ -33,6 +33,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   store_unavailable: 503,
   proxy_unreachable: 503,
   log_unwritable: 503,
+  config_unwritable: 503,
   disk_full: 503,
 }
 

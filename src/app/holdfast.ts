@@ -11,9 +11,8 @@ import { join } from 'node:path'
 import { Access } from '../access/index.ts'
 import { ApiServer, MetricsServer } from '../api/index.ts'
 import { ProxyClient, type ProxyIdentity, type ProxySignal } from '../balancer/index.ts'
-import { loadConfig, parseConfig, problemsOf, type Config, type LoadedConfig } from '../config/index.ts'
-import { diffConfig, type ConfigDifference } from '../config/index.ts'
-import { codeOf, messageOf } from '../kernel/errors.ts'
+import { configTag, diffConfig, loadConfig, parseConfig, problemsOf, type Config, type ConfigDifference, type LoadedConfig } from '../config/index.ts'
+import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 import { aborted } from '../kernel/lifecycle.ts'
 import { makePrivateDirectory, writeFileAtomic } from '../kernel/files.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
@@ -24,7 +23,7 @@ import { Supervisor, type Settlement } from '../supervisor/index.ts'
 import { EventBus } from './event-bus.ts'
 import { openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
-import { Routing } from './routing.ts'
+import { Routing, type Switches } from './routing.ts'
 import { loadSwitches, pruneSwitches, saveSwitches } from './switches.ts'
 import { Traffic } from './traffic.ts'
 import type { Actor } from './operations.ts'
@@ -64,7 +63,7 @@ export class Holdfast {
   #loaded: LoadedConfig
   #effective: Config
   #adopted = 0
-  #applying: Promise<unknown> = Promise.resolve()
+  #changing: Promise<unknown> = Promise.resolve()
   #stopping = false
   /** Undoes what `start` has done so far, last first. */
   #undo: (() => Promise<void> | void)[] = []
@@ -151,8 +150,10 @@ export class Holdfast {
   /** Resolves when API, balancer and supervisor work; services may still be starting (`settled`). */
   async start(): Promise<void> {
     try {
-      await this.#start()
+      // What the API is asked to change meanwhile waits until there is something to change.
+      await this.exclusive(() => this.#start())
     } catch (error) {
+      this.#stopping = true
       for (const undo of this.#undo.splice(0).reverse())
         await Promise.resolve(undo()).catch((cause: unknown) => this.#log.logger.error({ err: cause }, 'undoing a failed start'))
       await this.#log.close()
@@ -259,15 +260,31 @@ export class Holdfast {
     return diffConfig({ config: this.#effective, origins: this.#loaded.origins }, this.readConfig(text))
   }
 
-  /** Applies the file, or `text`, which then becomes the file. One at a time; a bad one changes nothing. */
-  applyConfig(text: string | undefined, actor: Actor): Promise<readonly ConfigDifference[]> {
-    const applied = this.#applying.then(() => this.#applyNow(text, actor))
-    this.#applying = applied.catch(() => undefined)
-    return applied
+  /** Runs what changes configuration or switches, one after the other, so that each begins with what the one before it has left. */
+  exclusive<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(() => {
+      if (this.#stopping) throw new HoldfastError('unavailable', 'tried to change something while holdfast stops')
+      return change()
+    })
+    this.#changing = done.catch(() => undefined)
+    return done
+  }
+
+  /**
+   * Applies the file, or `text`, which then becomes the file. One at a time; one that is bad or cannot be written changes nothing.
+   *
+   * @param ifTag - the tag that the configuration in force must have when its turn comes; rejects with `stale` when it has another.
+   */
+  applyConfig(text: string | undefined, actor: Actor, ifTag?: string): Promise<readonly ConfigDifference[]> {
+    return this.exclusive(() => {
+      if (ifTag !== undefined && ifTag !== configTag(this.#effective)) {
+        throw new HoldfastError('stale', 'the configuration has changed since it was read', { hint: 'read it again, and apply your change to that' })
+      }
+      return this.#applyNow(text, actor)
+    })
   }
 
   async #applyNow(text: string | undefined, actor: Actor): Promise<readonly ConfigDifference[]> {
-    const file = this.#loaded.config.file
     let next: LoadedConfig
     try {
       next = this.readConfig(text)
@@ -280,21 +297,20 @@ export class Holdfast {
     const switchesBefore = this.routing.switches
     const effective = withoutRestartKeys(before, next.config)
     const switches = pruneSwitches(switchesBefore, effective)
-    if (differences.length > 0) {
-      this.routing.configure(effective, switches)
-      try {
+    try {
+      if (differences.length > 0) {
+        this.routing.configure(effective, switches)
         await this.routing.publish()
-      } catch (error) {
-        this.routing.configure(before, switchesBefore)
-        await this.routing.publish()
-        this.#refused(error, actor)
-        throw error
       }
+      await this.#writeDown(text, switches, switchesBefore)
+    } catch (error) {
+      this.routing.configure(before, switchesBefore)
+      await this.routing.publish()
+      this.#refused(error, actor)
+      throw error
     }
-    if (text !== undefined && file !== undefined) await writeFileAtomic(file, text, 0o644)
     this.#loaded = next
     this.#effective = effective
-    if (switches !== switchesBefore) await saveSwitches(this.store, switches)
     const cause = this.#announceApplied(differences, actor)
     // Also without a difference: `up` means "try again" to what has come to rest.
     const report = this.supervisor.apply(Object.values(effective.services), { drainTimeout: effective.cluster.gracefulShutdownTimeout })
@@ -305,6 +321,30 @@ export class Holdfast {
       this.events.emit('service.changed', { message: `${service} becomes revision ${revision}`, service, cause, data: { revision, changes } })
     }
     return differences
+  }
+
+  /** The switches that are left, then the file. Rejects with `config_unwritable`; both are then as they were. */
+  async #writeDown(text: string | undefined, switches: Switches, before: Switches): Promise<void> {
+    const { file } = this.#loaded.config
+    try {
+      if (switches !== before) await saveSwitches(this.store, switches)
+      if (text === undefined || file === undefined) return
+      try {
+        await writeFileAtomic(file, text, 0o644)
+      } catch (error) {
+        if (switches !== before) await saveSwitches(this.store, before)
+        throw error
+      }
+    } catch (cause) {
+      throw new HoldfastError(
+        'config_unwritable',
+        `writing the new configuration${file === undefined ? '' : ` to ${file}`} failed: ${messageOf(cause)}`,
+        {
+          cause,
+          hint: 'nothing has changed; make room on the disk, or let the user that runs holdfast write there, and try again',
+        },
+      )
+    }
   }
 
   #refused(error: unknown, actor: Actor): void {

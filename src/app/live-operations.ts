@@ -31,7 +31,6 @@ export class LiveOperations implements Operations {
   readonly #holdfast: Holdfast
   readonly #metrics: PrometheusMetrics
   readonly #version: string
-  #switching: Promise<unknown> = Promise.resolve()
 
   constructor(holdfast: Holdfast, metrics: PrometheusMetrics, version: string) {
     this.#holdfast = holdfast
@@ -62,12 +61,7 @@ export class LiveOperations implements Operations {
   }
 
   applyConfig({ text, actor, ifMatch }: { text?: string; actor: Actor; ifMatch?: string }): Promise<readonly ConfigChange[]> {
-    if (ifMatch !== undefined && ifMatch !== this.configTag()) {
-      return Promise.reject(
-        new HoldfastError('stale', 'the configuration has changed since it was read', { hint: 'read it again, and apply your change to that' }),
-      )
-    }
-    return this.#holdfast.applyConfig(text, actor)
+    return this.#holdfast.applyConfig(text, actor, ifMatch)
   }
 
   // --- questions --------------------------------------------------------------------------------------------------
@@ -270,6 +264,8 @@ export class LiveOperations implements Operations {
       })
     }
     await this.#switch((switches) => {
+      // Somebody may have removed it while this waited for its turn.
+      this.#endpoint(id)
       const added = switches.added.some((each) => each.id === id)
       return added ? { ...switches, added: switches.added.filter((each) => each.id !== id) } : { ...switches, removed: [...switches.removed, id] }
     })
@@ -287,17 +283,15 @@ export class LiveOperations implements Operations {
     throw new HoldfastError('unknown_endpoint', `looked for endpoint ${id}, found no such endpoint`, { hint: 'see: holdfast status' })
   }
 
-  /** One switch at a time: written down, then every worker routes by it. */
+  /** One change at a time: written down, then every worker routes by it. */
   #switch(change: (switches: Switches) => Switches): Promise<void> {
     const { routing, store } = this.#holdfast
-    const done = this.#switching.then(async () => {
+    return this.#holdfast.exclusive(async () => {
       const switches = change(routing.switches)
       await saveSwitches(store, switches)
       routing.configure(this.config(), switches)
       await routing.publish()
     })
-    this.#switching = done.catch(() => undefined)
-    return done
   }
 
   // --- events and logs ----------------------------------------------------------------------------------------------

@@ -13,8 +13,14 @@ export async function saveSwitches(store: StateStore, switches: Switches): Promi
   await store.commit({ writes: [{ put: key, value: switches }] })
 }
 
-/** Without what speaks of services and endpoints that the configuration no longer has. */
+/** Without what speaks of services and endpoints that the configuration no longer has; the same object when there is nothing of the kind. */
 export function pruneSwitches(switches: Switches, config: Config): Switches {
+  const pruned = withoutStrangers(switches, config)
+  const names = ['added', 'removed', 'maintenanceServices', 'maintenanceEndpoints'] as const
+  return names.every((name) => pruned[name].length === switches[name].length) ? switches : pruned
+}
+
+function withoutStrangers(switches: Switches, config: Config): Switches {
   const services = new Set(Object.keys(config.services))
   const configured = new Set(
     Object.values(config.services).flatMap(({ source }) =>
