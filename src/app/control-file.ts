@@ -3,7 +3,7 @@
  * writes it (mode 0600, atomically) once its API listens, and removes it when it has stopped.
  * A file whose process is gone is a leftover of a kill; the reader has to look.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
 
@@ -25,6 +25,15 @@ export function runDirectory(dataDir: string): string {
 
 export function controlFilePath(dataDir: string): string {
   return path.join(runDirectory(dataDir), 'control.json')
+}
+
+/** One that cannot be removed stays: it names a process that is gone, and readers look. */
+export function removeControlFile(dataDir: string): void {
+  try {
+    rmSync(controlFilePath(dataDir), { force: true })
+  } catch {
+    // Such as a directory in its place, which is not ours.
+  }
 }
 
 /** undefined when there is none. Throws `control_file_unreadable` when there is one that cannot be read or understood. */

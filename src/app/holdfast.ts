@@ -37,6 +37,8 @@ export interface HoldfastOptions {
   readonly onStep: (text: string) => void
   /** Somebody ordered `down` through the API. */
   readonly onDown: () => void
+  /** The last step of a start: tells where it is to be reached. A start whose last step fails has failed. */
+  readonly publish: (holdfast: Holdfast) => Promise<void>
 }
 
 /** How long a part may take to stop when a start has failed. */
@@ -238,6 +240,7 @@ export class Holdfast {
       if (adopted === 0) await this.supervisor.stopAll(AbortSignal.timeout(failedStartMs))
     })
     await this.routing.release()
+    await this.#options.publish(this)
   }
 
   /** Resolves when every service is ready or has come to rest without being so. */

@@ -1,11 +1,11 @@
 /** The life of a control process: what `holdfast up` runs until it is told to stop, and what `holdfast down` runs when nobody is left to tell. */
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { loadConfig, parseConfig, type LoadedConfig } from '../config/index.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
-import { writeFileAtomic } from '../kernel/files.ts'
+import { privateFile, writeFileAtomic } from '../kernel/files.ts'
 import { aborted } from '../kernel/lifecycle.ts'
 import { startTicksOf } from '../kernel/process-identity.ts'
-import { controlFilePath, type ControlFile } from './control-file.ts'
+import { controlFilePath, removeControlFile, type ControlFile } from './control-file.ts'
 import { Holdfast } from './holdfast.ts'
 import { lockDataDirectory } from './lock.ts'
 import type { LeftoverOptions, RunOptions, Serving } from './progress.ts'
@@ -20,21 +20,20 @@ export async function runControlProcess(options: RunOptions): Promise<void> {
   const ordered = new AbortController()
   try {
     const holdfast = await start(loaded, options, ordered)
-    await writeControlFile(holdfast)
     options.reload(() => {
       reload(holdfast, options)
     })
     const stopOrdered = aborted(AbortSignal.any([options.signal, ordered.signal]))
     await Promise.race([announce(holdfast, options), stopOrdered])
     await stopOrdered
-    rmSync(controlFilePath(data), { force: true })
+    removeControlFile(data)
     options.onProgress({ kind: 'stopping', text: 'stopping' })
     await holdfast.down(options.force, (text) => {
       options.onProgress({ kind: 'stopping', text })
     })
     options.onProgress({ kind: 'stopped' })
   } finally {
-    rmSync(controlFilePath(data), { force: true })
+    removeControlFile(data)
     unlock()
   }
 }
@@ -53,6 +52,7 @@ async function start(loaded: LoadedConfig, { env, onProgress }: RunOptions, orde
     onDown: () => {
       ordered.abort()
     },
+    publish: writeControlFile,
   })
   await holdfast.start()
   return holdfast
@@ -68,7 +68,15 @@ async function writeControlFile(holdfast: Holdfast): Promise<void> {
     ...(startTicks !== undefined && { startTicks }),
     ...(file !== undefined && { configFile: file }),
   }
-  await writeFileAtomic(controlFilePath(data), JSON.stringify(control), 0o600)
+  const path = controlFilePath(data)
+  try {
+    await writeFileAtomic(path, JSON.stringify(control), privateFile)
+  } catch (cause) {
+    throw new HoldfastError('data_unwritable', `writing ${path} failed: ${messageOf(cause)}`, {
+      cause,
+      hint: 'make room on its disk, and move away whatever is in its place',
+    })
+  }
 }
 
 /** Tells how the services come up, and when all have come to rest, where everything is. */
@@ -134,7 +142,7 @@ export async function stopLeftovers({ configFile, dataDir }: LeftoverOptions): P
     const { LeftoverStopper } = await import('./leftovers.ts')
     return await new LeftoverStopper(loaded.config).stop()
   } finally {
-    rmSync(controlFilePath(dataDir), { force: true })
+    removeControlFile(dataDir)
     unlock()
   }
 }

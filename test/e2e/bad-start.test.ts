@@ -1,6 +1,6 @@
 /** Every way to start wrongly: said in words that name what, where, what was found and what to do; the right exit code; nothing left running. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { until } from '../chaos/wait.ts'
@@ -118,6 +118,16 @@ describe('a data directory that cannot be used is refused with 1', () => {
     product.configure()
     writeFileSync(product.path('data'), 'a file')
     expectRefusal(await product.run('up'), 1, new RegExp(product.path('data')), /data/)
+  })
+
+  it('a folder in the place of the file that tells where it is to be reached: what was started is stopped again', async () => {
+    product.configure({ web: { instances: 2 } })
+    mkdirSync(product.path('data', 'run', 'control.json', 'in the way'), { recursive: true })
+    expectRefusal(await product.run('up'), 1, /control\.json/, /in its place/)
+    rmSync(product.path('data', 'run', 'control.json'), { recursive: true })
+    await product.up()
+    await product.settled(2)
+    await product.down()
   })
 
   /** A private mount namespace, in which the data directory is what the test wants it to be. */
