@@ -17,6 +17,7 @@ import { aborted } from '../kernel/lifecycle.ts'
 import { makePrivateDirectory, writeFileAtomic } from '../kernel/files.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
 import { PrometheusMetrics } from '../metrics/index.ts'
+import { publicEndpointId } from '../registry/endpoint-id.ts'
 import type { ServiceStatus } from '../registry/types.ts'
 import { SqliteEventLog, SqliteStore, StateFile, type SetAside } from '../store/index.ts'
 import { Supervisor, type Settlement } from '../supervisor/index.ts'
@@ -415,7 +416,7 @@ export class Holdfast {
       else this.supervisor.reportHealth(endpoint, 'healthy')
       return
     }
-    const address = endpoint
+    const address = publicEndpointId(service, endpoint)
     if (signal.type === 'endpointUnhealthy') {
       this.events.emit('endpoint.unhealthy', {
         message: `${address} of ${service} is unhealthy: ${signal.reason}`,

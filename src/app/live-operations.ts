@@ -5,6 +5,7 @@ import { HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventOf } from '../kernel/events.ts'
 import { elapsed } from '../kernel/time.ts'
 import type { PrometheusMetrics } from '../metrics/index.ts'
+import { proxyEndpointId, staticEndpointId } from '../registry/endpoint-id.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/index.ts'
 import type { Holdfast } from './holdfast.ts'
@@ -20,7 +21,7 @@ import type {
   RestartReport,
   ScalingRecord,
 } from './operations.ts'
-import { staticEndpointId, type Switches } from './routing.ts'
+import type { Switches } from './routing.ts'
 import { endpointStatus, serviceStatus } from './service-status.ts'
 import { saveSwitches } from './switches.ts'
 
@@ -130,13 +131,9 @@ export class LiveOperations implements Operations {
 
   #endpointStatus(view: EndpointView, service: string): EndpointStatus {
     const { traffic, routing } = this.#holdfast
-    return endpointStatus(
-      view,
-      service,
-      traffic.latest?.endpoints[view.id],
-      traffic.endpoint(view.id),
-      routing.isAdmitted(view.id) ? view.id : undefined,
-    )
+    const id = proxyEndpointId(service, view.id)
+    const instance = routing.isAdmitted(view.id) ? view.id : undefined
+    return endpointStatus(view, service, traffic.latest?.endpoints[id], traffic.endpoint(id), instance)
   }
 
   // --- actions ----------------------------------------------------------------------------------------------------

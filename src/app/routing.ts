@@ -12,6 +12,7 @@ import type { EndpointView, RoutingView, ServiceView } from '../balancer/index.t
 import type { Config, ServiceConfig } from '../config/types.ts'
 import { codeOf } from '../kernel/errors.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
+import { proxyEndpointId, staticEndpointId } from '../registry/endpoint-id.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
 
 export interface RoutingOptions {
@@ -41,8 +42,6 @@ export const noSwitches: Switches = { added: [], removed: [], maintenanceService
 
 /** Between two attempts to give the view to a proxy that is away. */
 const retryMs = 100
-
-export const staticEndpointId = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
 interface Admitted {
   readonly instance: RoutedInstance
@@ -217,7 +216,7 @@ export class Routing implements Router {
         statusMax: health.expect.statusMax,
         body: health.expect.body,
       },
-      endpoints: this.endpointViews(service),
+      endpoints: this.endpointViews(service).map((view) => ({ ...view, id: proxyEndpointId(name, view.id) })),
     }
   }
 
@@ -225,7 +224,7 @@ export class Routing implements Router {
     return [...this.#admitted.values()].some(({ instance, draining }) => instance.service === service && !draining)
   }
 
-  /** The endpoints of a service: its instances, or its configured addresses, and what was added by hand. */
+  /** The endpoints of a service, by the ids that users know: its instances, or its configured addresses, and what was added by hand. */
   endpointViews({ name, source }: ServiceConfig): readonly EndpointView[] {
     const views: EndpointView[] = []
     if (source.kind === 'static') {

@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client'
 import type { ProxyTelemetry } from '../balancer/port.ts'
 import { countAtMost } from '../kernel/histogram.ts'
+import { publicEndpointId } from '../registry/endpoint-id.ts'
 import { instancePhases, type ServiceStatus } from '../registry/types.ts'
 
 /** What is read at each scrape. */
@@ -42,7 +43,11 @@ export class PrometheusMetrics {
     const perEndpoint = (read: (endpoint: ProxyTelemetry['endpoints'][string]) => number): (() => Sample[]) => {
       return () =>
         telemetry(
-          (now) => Object.entries(now.endpoints).map(([endpoint, counts]) => [{ service: counts.service, endpoint }, read(counts)] as const),
+          (now) =>
+            Object.entries(now.endpoints).map(([id, counts]) => {
+              const { service } = counts
+              return [{ service, endpoint: publicEndpointId(service, id) }, read(counts)] as const
+            }),
           [],
         )
     }

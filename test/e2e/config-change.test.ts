@@ -89,3 +89,28 @@ describe('a configuration by the API', () => {
     await product.down()
   })
 })
+
+describe('one address in two services', () => {
+  it('is judged, counted and switched for each by itself', async () => {
+    const address = `127.0.0.1:${await origin()}`
+    const health = (path: string): object => ({ path, interval: '100ms', fall: 1, rise: 1 })
+    product.configure({
+      well: { routes: [{ path: '/well' }], endpoints: [address], health: health('/fine') },
+      ill: { routes: [{ path: '/ill' }], endpoints: [address], health: health('/sick') },
+    })
+    await product.up()
+    const stateOf = async (name: string): Promise<unknown> => (await product.service(name)).endpoints.map(({ id, health: is }) => [id, is])
+    await until('the one is healthy, the other is not', async () => {
+      const states = JSON.stringify([await stateOf('well'), await stateOf('ill')])
+      return states === JSON.stringify([[[address, 'healthy']], [[address, 'unhealthy']]]) || undefined
+    })
+    for (let i = 0; i < 5; i++) expect(await routed('/well')).toBe(200)
+    await until('its requests are counted', async () => (await product.service('well')).endpoints[0]?.traffic.requests === 5 || undefined)
+    expect((await product.service('ill')).endpoints[0]?.traffic.requests).toBe(0)
+    const unhealthy = await product.events('endpoint.unhealthy')
+    expect(unhealthy.map(({ service, data }) => [service, data.address])).toEqual([['ill', address]])
+    const metrics = await (await fetch(`http://127.0.0.1:${product.ports.metrics}/metrics`)).text()
+    expect(metrics).toMatch(new RegExp(`^holdfast_endpoint_requests_total\\{[^}]*service="well",endpoint="${address}"[^}]*\\} 5$`, 'm'))
+    await product.down()
+  })
+})

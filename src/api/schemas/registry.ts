@@ -115,19 +115,21 @@ export const proxySchema = z
         duration: histogramSchema.describe('Microseconds; log-linear buckets, [index, count].'),
       }),
     ),
-    endpoints: z.record(
-      z.string(),
-      z.object({
-        service: z.string(),
-        address: z.string(),
-        active: z.number(),
-        requests: z.number(),
-        errors: z.number(),
-        ewmaMs: z.number().optional(),
-        health: z.enum(['healthy', 'unhealthy', 'pending']),
-        reason: z.string().optional(),
-      }),
-    ),
+    endpoints: z
+      .record(
+        z.string(),
+        z.object({
+          service: z.string(),
+          address: z.string(),
+          active: z.number(),
+          requests: z.number(),
+          errors: z.number(),
+          ewmaMs: z.number().optional(),
+          health: z.enum(['healthy', 'unhealthy', 'pending']),
+          reason: z.string().optional(),
+        }),
+      )
+      .describe('By the id of the instance, or `service/host:port`.'),
   })
   .meta({ id: 'Proxy' })
 
