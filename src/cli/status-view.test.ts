@@ -97,4 +97,10 @@ ENDPOINT       SERVICE  HEALTH     STATE   WEIGHT  ACTIVE  REQUESTS  ERRORS
   it('takes no orders from the reasons it shows', () => {
     expect(renderStatus(anOverview([aService({ reason: 'x\u001b[2Jy\nz' })]), view)).toContain('└ xyz')
   })
+
+  it('does not say that there are no workers before the proxy has heard of them', () => {
+    const overview = anOverview([])
+    const young = { ...overview, proxy: overview.proxy && { ...overview.proxy, workers: [] } }
+    expect(renderStatus(young, view)).toContain('proxy: pid 4250, no readings of its workers yet')
+  })
 })

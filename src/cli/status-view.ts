@@ -32,8 +32,14 @@ function headline(overview: Overview, { paint, columns }: StatusView): string {
   for (const { name, url } of overview.listeners) lines.push(`listener ${name}: ${url}`)
   const { proxy } = overview
   if (!overview.proxyConnected) lines.push(paint('red', 'proxy: not connected'))
-  else if (proxy) lines.push(`proxy: pid ${proxy.pid}, ${plural(proxy.workers.length, 'worker')}, ${plural(proxy.connections.active, 'connection')}`)
+  else if (proxy) lines.push(`proxy: pid ${proxy.pid}, ${workersOf(proxy)}`)
   return lines.map((line) => fit(line, columns)).join('\n')
+}
+
+/** In its first second a proxy has not heard of its workers yet. */
+function workersOf({ workers, connections }: NonNullable<Overview['proxy']>): string {
+  if (workers.length === 0) return 'no readings of its workers yet'
+  return `${plural(workers.length, 'worker')}, ${plural(connections.active, 'connection')}`
 }
 
 const serviceColumns: readonly Column[] = [
