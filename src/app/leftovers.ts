@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ProxyClient, socketPath } from '../balancer/index.ts'
 import type { Config } from '../config/types.ts'
+import { messageOf } from '../kernel/errors.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
 import { SqliteStore, StateFile, MemoryEventLog } from '../store/index.ts'
 import { Supervisor, type Router } from '../supervisor/index.ts'
 import { EventBus } from './event-bus.ts'
+import type { LeftoverReport } from './progress.ts'
 
 /** Nothing is routed any more. */
 const noRouting: Router = {
@@ -23,12 +25,18 @@ export class LeftoverStopper {
     this.#config = config
   }
 
-  async stop(): Promise<{ readonly stopped: number }> {
+  async stop(): Promise<LeftoverReport> {
     const { data, region, services } = this.#config
     const clock = systemClock
-    const problems: unknown[] = []
-    const store = new SqliteStore({ file: new StateFile({ directory: data, clock, onSetAside: () => undefined }) })
-    const keep = (problem: unknown): void => void problems.push(problem)
+    const problems: string[] = []
+    const keep = (problem: unknown): void => void problems.push(messageOf(problem))
+    const store = new SqliteStore({
+      file: new StateFile({
+        directory: data,
+        clock,
+        onSetAside: ({ file, reason }) => void problems.push(`the state store was damaged (${reason}); it was set aside as ${file}`),
+      }),
+    })
     const events = new EventBus({ log: new MemoryEventLog(), clock, region, newId, onListenerError: keep, onLogError: keep })
     // First, because it may refuse: then nothing has been touched.
     await store.start()
@@ -50,7 +58,7 @@ export class LeftoverStopper {
     await supervisor.stopAll(AbortSignal.timeout(longest + 1_000))
     await supervisor.stop(AbortSignal.timeout(1_000))
     await store.stop(AbortSignal.timeout(1_000))
-    return { stopped: proxyProcesses + adopted }
+    return { stopped: proxyProcesses + adopted, problems: [...new Set(problems)] }
   }
 
   /** Resolves with how many processes it had. */

@@ -42,3 +42,10 @@ export interface LeftoverOptions {
   readonly configFile?: string
   readonly dataDir: string
 }
+
+export interface LeftoverReport {
+  /** Processes: of the proxy and of instances. */
+  readonly stopped: number
+  /** What went wrong on the way and was worked around, as sentences. */
+  readonly problems: readonly string[]
+}

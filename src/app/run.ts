@@ -8,7 +8,7 @@ import { startTicksOf } from '../kernel/process-identity.ts'
 import { controlFilePath, removeControlFile, type ControlFile } from './control-file.ts'
 import { Holdfast } from './holdfast.ts'
 import { lockDataDirectory } from './lock.ts'
-import type { LeftoverOptions, RunOptions, Serving } from './progress.ts'
+import type { LeftoverOptions, LeftoverReport, RunOptions, Serving } from './progress.ts'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
@@ -135,7 +135,7 @@ function reload(holdfast: Holdfast, { onProgress }: RunOptions): void {
  * Adopts what a control process that is gone has left running in the data directory, and stops it.
  * Rejects with `already_running` when a control process lives there.
  */
-export async function stopLeftovers({ configFile, dataDir }: LeftoverOptions): Promise<{ readonly stopped: number }> {
+export async function stopLeftovers({ configFile, dataDir }: LeftoverOptions): Promise<LeftoverReport> {
   const unlock = await lockDataDirectory(dataDir)
   try {
     const loaded = leftoverConfig(configFile, dataDir)

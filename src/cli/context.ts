@@ -1,5 +1,5 @@
 /** What a command is given: how to speak, whom to ask, and the few effects it may have. Tests hand in fakes. */
-import type { LeftoverOptions, RunOptions } from '../app/progress.ts'
+import type { LeftoverOptions, LeftoverReport, RunOptions } from '../app/progress.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { Api } from './client.ts'
 import type { Output } from './output.ts'
@@ -35,7 +35,7 @@ export interface CommandContext {
 export interface AppEntry {
   readonly runControlProcess: (options: RunOptions) => Promise<void>
   /** Adopts and stops what a control process that is gone has left running. */
-  readonly stopLeftovers: (options: LeftoverOptions) => Promise<{ readonly stopped: number }>
+  readonly stopLeftovers: (options: LeftoverOptions) => Promise<LeftoverReport>
 }
 
 /** The signals of this process. */

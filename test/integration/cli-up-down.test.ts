@@ -367,11 +367,12 @@ describe('holdfast down', () => {
     const asked: unknown[] = []
     const stopLeftovers = (options: unknown) => {
       asked.push(options)
-      return Promise.resolve({ stopped: 4 })
+      return Promise.resolve({ stopped: 4, problems: ['the store is full'] })
     }
-    const { code, stdout } = await runCli(['down'], { cwd: directory, app: { stopLeftovers } })
+    const { code, stdout, stderr } = await runCli(['down'], { cwd: directory, app: { stopLeftovers } })
     expect([code, asked]).toEqual([0, [{ dataDir: path.join(directory, 'data'), configFile }]])
     expect(stdout).toContain('stopped 4 processes that a dead control process had left\n')
+    expect(stderr).toBe('warning: the store is full\n')
   })
 
   it('is content when nothing runs', async () => {

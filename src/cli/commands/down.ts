@@ -12,6 +12,7 @@ import { formatAge, plural } from '../format.ts'
 import { LiveBlock } from '../live.ts'
 import type { Result } from '../output.ts'
 import { isAlive, startTicksOf } from '../../kernel/process-identity.ts'
+import { printable } from '../style.ts'
 
 const lookInterval: Duration = ms(200)
 /** Longer than any sensible stop timeout; past it a person has to look. */
@@ -119,15 +120,19 @@ async function stopLeftovers(context: CommandContext, { dataDirectories, configF
   const dataDir = dataDirectories.find(hasLeftovers)
   if (dataDir === undefined) {
     const where = dataDirectories[0] ?? context.cwd
-    return { data: { dataDirectory: where, stopped: false, instances: 0 }, text: `nothing to stop: holdfast is not running in ${where}` }
+    return {
+      data: { dataDirectory: where, stopped: false, instances: 0, problems: [] },
+      text: `nothing to stop: holdfast is not running in ${where}`,
+    }
   }
   context.out.say(`no control process answers in ${dataDir}; looking for what it left running`)
   const app = await context.loadApp()
   const belongsToFile = configFile !== undefined && dataDir === dataDirectories[0]
-  const { stopped } = await app.stopLeftovers({ dataDir, ...(belongsToFile && { configFile }) })
+  const { stopped, problems } = await app.stopLeftovers({ dataDir, ...(belongsToFile && { configFile }) })
+  for (const problem of problems) context.out.note(`warning: ${printable(problem, false)}`)
   const text =
     stopped === 0 ? 'nothing was running any more' : `stopped ${plural(stopped, 'process', 'processes')} that a dead control process had left`
-  return { data: { dataDirectory: dataDir, stopped: stopped > 0, instances: stopped }, text }
+  return { data: { dataDirectory: dataDir, stopped: stopped > 0, instances: stopped, problems }, text }
 }
 
 function hasLeftovers(dataDirectory: string): boolean {
