@@ -1,8 +1,9 @@
 /** The secret that signs tokens: the configured one, or one made once and kept in the data directory, readable by its owner only. */
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { link, open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
+import { makePrivateDirectory } from '../kernel/files.ts'
 
 export const secretBytesMin = 32
 export const secretFileName = 'jwt.secret'
@@ -32,7 +33,7 @@ async function readSecret(file: string): Promise<Uint8Array> {
 
 /** Written whole under another name, then linked: of two processes that start at once, one wins and both read the same. */
 async function createSecret(file: string, directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makePrivateDirectory(directory)
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   try {
     const handle = await open(draft, 'wx', 0o600)

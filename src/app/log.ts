@@ -1,10 +1,10 @@
 /** The program's own log: JSON lines in `combined-YYYY-MM-DD.log`, a new file each day, kept 14 days. */
-import { mkdirSync } from 'node:fs'
 import { pino, type Logger } from 'pino'
 import { createStream, type RotatingFileStream } from 'rotating-file-stream'
 import type { LogConfig } from '../config/types.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
 import { systemClock } from '../kernel/system.ts'
+import { makeDirectory } from '../kernel/files.ts'
 
 /** A day's file is cut before it grows beyond this. */
 const fileSizeMax = '64M'
@@ -26,7 +26,7 @@ function fileName(time: number | Date | null, index?: number): string {
 /** Throws `log_unwritable` when the directory cannot be used. A disk that fills later loses log lines, never the program. */
 export function openLog({ level, directory }: LogConfig, onError: (error: Error) => void): Log {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o750 })
+    makeDirectory(directory, 0o750)
   } catch (cause) {
     throw new HoldfastError('log_unwritable', `opening the log in ${directory} failed: ${codeOf(cause) ?? 'unknown error'}`, {
       cause,

@@ -7,7 +7,7 @@
  *                         └──disconnect / shutdown──▶ closed
  */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { HoldfastError } from '../kernel/errors.ts'
@@ -19,6 +19,7 @@ import { protocolVersion, type ControlToPrimary, type PrimaryToControl } from '.
 import { processArguments, proxyLogFile, socketPath } from './paths.ts'
 import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
 import type { PrimaryOptions } from './primary/primary.ts'
+import { makeDirectory } from '../kernel/files.ts'
 
 export interface ProxyClientOptions {
   /** The data directory. */
@@ -189,7 +190,7 @@ export class ProxyClient implements Proxy {
     const { directory, workers, nodeArguments = [] } = this.#options
     const primary = processArguments('primary')
     const log = proxyLogFile(directory)
-    mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
+    makeDirectory(dirname(log), 0o700)
     const descriptor = openSync(log, 'a', 0o600)
     const options: PrimaryOptions = { directory, workers, inherited: [] }
     const child = spawn(process.execPath, [...primary.node, ...nodeArguments, primary.module], {

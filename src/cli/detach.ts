@@ -3,7 +3,7 @@
  * to a file, so that a start that fails can be told in its own words.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Overview } from '../app/operations.ts'
 import type { Config } from '../config/types.ts'
@@ -18,6 +18,7 @@ import { formatAge } from './format.ts'
 import { LiveBlock } from './live.ts'
 import type { Result } from './output.ts'
 import { renderServing } from './up-view.ts'
+import { makeDirectory } from '../kernel/files.ts'
 
 const lookInterval: Duration = ms(150)
 /** On top of what the services' own start timeouts allow. */
@@ -47,7 +48,7 @@ export async function startDetached(context: CommandContext, config: Config, con
 }
 
 function openLog(file: string): { fd: number; offset: number } {
-  mkdirSync(path.dirname(file), { recursive: true })
+  makeDirectory(path.dirname(file), 0o750)
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
   if (size > controlLogBytesMax) renameSync(file, `${file}.1`)
   const fd = openSync(file, 'a', 0o600)

@@ -3,8 +3,9 @@
  * A reader sees the old file or the new one, also after a power failure, never a part of one.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdirSync, statSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf } from './errors.ts'
 
 /** Only the owner may read and write it. */
@@ -54,13 +55,28 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes the directory and those above it, where they are missing, for the owner only. One that exists stays as it is. */
-export async function makePrivateDirectory(path: string): Promise<void> {
+/**
+ * Makes the directory and those above it, where they are missing. One that exists stays as it is.
+ * Not by Node's own `recursive`: it never returns where a directory seems to be missing and cannot be made (below /proc),
+ * and says ENOENT for whatever keeps the last one from being made.
+ */
+export function makeDirectory(path: string, mode: number): void {
   try {
-    await mkdir(path, { recursive: true, mode: privateDirectory })
+    mkdirSync(path, { mode })
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-    // Node says ENOENT here for what keeps the last one from being made, such as EROFS; asked for that one alone, it says which.
-    await mkdir(path, { mode: privateDirectory })
+    const code = codeOf(error)
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path) throw error
+    makeDirectory(parent, mode)
+    // Somebody else may have made it meanwhile.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) mkdirSync(path, { mode })
   }
+}
+
+/** `makeDirectory` for the owner only. */
+export function makePrivateDirectory(path: string): Promise<void> {
+  return Promise.resolve().then(() => {
+    makeDirectory(resolve(path), privateDirectory)
+  })
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -87,6 +88,10 @@ describe('writeFileAtomic', () => {
 })
 
 describe('makePrivateDirectory', () => {
+  it.runIf(existsSync('/proc/self'))('says so where nothing can be made, and returns', async () => {
+    await expect(makePrivateDirectory('/proc/holdfast/run')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   it('makes what is missing for the owner only and leaves what exists as it is', async () => {
     const inner = join(directory, 'a', 'b')
     await makePrivateDirectory(inner)

@@ -6,12 +6,11 @@
  *   starting ──first view──▶ serving ──shutdown──▶ draining ──▶ ended
  */
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { HoldfastError, codeOf, messageOf } from '../../kernel/errors.ts'
-import { writeFileAtomic } from '../../kernel/files.ts'
+import { makePrivateDirectory, writeFileAtomic } from '../../kernel/files.ts'
 import { systemClock, systemRandom } from '../../kernel/system.ts'
 import { Channel } from '../channel.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
@@ -104,9 +103,9 @@ export class Primary {
 
   /** Resolves once the control socket answers; `false` when another primary already serves this directory. */
   async start(): Promise<boolean> {
-    await mkdir(join(this.#options.directory, 'run'), { recursive: true, mode: 0o700 })
+    await makePrivateDirectory(join(this.#options.directory, 'run'))
     const log = proxyLogFile(this.#options.directory)
-    await mkdir(dirname(log), { recursive: true, mode: 0o700 })
+    await makePrivateDirectory(dirname(log))
     this.#log = openSync(log, 'a', 0o600)
     if (!(await this.#takeSocket())) return false
     const saved = this.#inherited.length > 0 ? this.#loadState() : undefined

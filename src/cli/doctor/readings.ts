@@ -1,8 +1,9 @@
 /** Reads this machine. Each answers a question with a value, never with a throw, since a doctor must get to the end. */
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { codeOf, messageOf } from '../../kernel/errors.ts'
+import { makeDirectory } from '../../kernel/files.ts'
 
 /** The soft limit of this process; Node raises it to the hard one when it starts. */
 export function openFilesLimit(): number | undefined {
@@ -23,7 +24,7 @@ export function tryDirectory(directory: string): DirectoryReading {
   const made = firstMissing(directory)
   const probe = path.join(directory, `.doctor-${process.pid}`)
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(path.resolve(directory), 0o700)
     writeFileSync(probe, 'holdfast doctor\n')
     const fileTime = statSync(probe).mtimeMs
     const { bavail, bsize } = statfsSync(directory)

@@ -8,12 +8,12 @@
  * process dies (a piped Node process is killed by EPIPE at its next line), and never through us, who might be slow.
  * Files are therefore cut by copying and truncating; an O_APPEND writer goes on at the new end.
  */
+import { makeDirectory } from '../../kernel/files.ts'
 import {
   closeSync,
   constants,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -93,7 +93,7 @@ export class LogFiles implements Output {
   /** A service must not fail because its output cannot be kept. */
   #openOne(service: string, id: string, stream: LogStream): number {
     try {
-      mkdirSync(this.folder(service), { recursive: true, mode: 0o750 })
+      makeDirectory(this.folder(service), 0o750)
       return openSync(this.path(service, id, stream), constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY, 0o640)
     } catch (error) {
       this.#onProblem(error)
