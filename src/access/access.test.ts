@@ -86,6 +86,11 @@ describe('tokens', () => {
     expect(JSON.stringify(emitted)).not.toContain(token.split('.')[2])
   })
 
+  it('say how long a refused one would live as people say it', async () => {
+    const refused = { message: 'could not make a token that lives 2 d', hint: 'ask for 1s to 24h' }
+    await expect(access.mintToken({ subject: 'alice', role: 'viewer', ttl: ms(172_800_000), by })).rejects.toMatchObject(refused)
+  })
+
   it.each([0, 999, 86_400_001, NaN, -5])('are not made for %s ms', async (ttl) => {
     await expect(access.mintToken({ subject: 'alice', role: 'viewer', ttl: ms(ttl), by })).rejects.toMatchObject({ code: 'invalid_input' })
   })

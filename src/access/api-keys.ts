@@ -3,6 +3,7 @@
  * and follow the store by a watch, so that checking one is a lookup and revoking one on any node reaches every node.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { formatDuration } from '../kernel/duration.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import { wallTime, type Clock, type Duration, type WallTime } from '../kernel/time.ts'
 import type { Change, Entry, StateStore } from '../store/port.ts'
@@ -86,7 +87,7 @@ export class ApiKeys {
       })
     }
     if (!(ttl >= 1_000 && ttl <= apiKeyTtlMax)) {
-      throw new HoldfastError('invalid_input', `could not make an API key that lives ${ttl} ms`, { hint: 'ask for 1s to 365d' })
+      throw new HoldfastError('invalid_input', `could not make an API key that lives ${formatDuration(ttl)}`, { hint: 'ask for 1s to 365d' })
     }
     if (this.#held.size >= apiKeysMax) {
       throw new HoldfastError('conflict', `could not make an API key: there are ${this.#held.size} already`, {

@@ -4,6 +4,7 @@
  * tokens: they are short-lived, and a new secret ends them all.
  */
 import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
+import { formatDuration } from '../kernel/duration.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import { newId } from '../kernel/system.ts'
 import { wallTime, type Clock, type Duration } from '../kernel/time.ts'
@@ -40,7 +41,7 @@ export class Tokens {
       })
     }
     if (!(ttl >= 1_000 && ttl <= tokenTtlMax)) {
-      throw new HoldfastError('invalid_input', `could not make a token that lives ${ttl} ms`, { hint: 'ask for 1s to 24h' })
+      throw new HoldfastError('invalid_input', `could not make a token that lives ${formatDuration(ttl)}`, { hint: 'ask for 1s to 24h' })
     }
     const issuedAt = Math.floor(this.#clock.wallTime() / 1_000)
     const expiresAt = issuedAt + Math.floor(ttl / 1_000)
