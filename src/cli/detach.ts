@@ -7,7 +7,7 @@ import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from '
 import path from 'node:path'
 import type { Overview } from '../app/operations.ts'
 import type { Config } from '../config/types.ts'
-import { after, elapsed, ms, seconds, type Duration } from '../kernel/time.ts'
+import { after, elapsed, ms, seconds, type Duration, type Instant } from '../kernel/time.ts'
 import { ApiClient } from './client.ts'
 import { findReadableControl } from './configuration.ts'
 import { notRunning } from './connect.ts'
@@ -17,12 +17,14 @@ import { isAborted, pause } from './follow.ts'
 import { formatAge } from './format.ts'
 import { LiveBlock } from './live.ts'
 import type { Result } from './output.ts'
-import { renderServing } from './up-view.ts'
+import { renderServing, servingTitle } from './up-view.ts'
 import { makeDirectory } from '../kernel/files.ts'
 
 const lookInterval: Duration = ms(150)
 /** On top of what the services' own start timeouts allow. */
 const startSlack: Duration = seconds(30)
+/** How long after the services the balancer may take to hear of them. */
+const restSlack: Duration = seconds(2)
 /** A control.log larger than this is set aside (once) before the next start. */
 const controlLogBytesMax = 1_048_576
 const tailBytes = 8_192
@@ -72,16 +74,21 @@ async function waitUntilServing(context: CommandContext, child: ChildProcess, co
   const startedAt = clock.now()
   const giveUpAt = after(startedAt, startLimit(config))
   let reasons: readonly string[] = []
+  let told: readonly string[] = []
+  let restedAt: Instant | undefined
   try {
     for (;;) {
       if (isAborted(interrupted)) throw stoppedWaiting(child.pid)
       if (child.exitCode !== null || child.signalCode !== null) throw startFailed(child, log)
+      if (restedAt === undefined && hasComeToRest(log)) restedAt = clock.now()
       const seen = await look(context, child.pid, config.data)
       if (seen?.serving) return seen.serving
       if (seen) reasons = seen.reasons
-      if (clock.now() > giveUpAt) throw notReady(child.pid, elapsed(startedAt, clock.now()), reasons)
+      const isOver = clock.now() > giveUpAt || (restedAt !== undefined && clock.now() > after(restedAt, restSlack))
+      if (isOver) throw notReady(child.pid, elapsed(startedAt, clock.now()), reasons)
       const title = out.interactive ? `starting, ${formatAge(elapsed(startedAt, clock.now()))}` : 'starting'
-      block.show([title, ...reasons.map((reason) => `  ${reason}`)])
+      told = out.interactive ? reasons : withNews(told, reasons)
+      block.show([title, ...told.map((reason) => `  ${reason}`)])
       await pause(context, lookInterval)
     }
   } finally {
@@ -89,10 +96,38 @@ async function waitUntilServing(context: CommandContext, child: ChildProcess, co
   }
 }
 
-/** Dependants wait for what they depend on, so the allowances of all services add up at worst. */
-function startLimit(config: Config): Duration {
-  const allowances = Object.values(config.services).map((service) => service.start.timeout)
-  return ms(allowances.reduce((sum, each) => sum + each, 0) + startSlack)
+/** Services start side by side; only dependants wait for what they depend on, so that the longest such chain decides. */
+function startLimit({ services }: Config): Duration {
+  const known = new Map<string, number>()
+  const allowanceOf = (name: string): number => {
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const service = services[name]
+    if (!service) return 0
+    const allowance = service.start.timeout + Math.max(0, ...service.dependsOn.map(allowanceOf))
+    known.set(name, allowance)
+    return allowance
+  }
+  return ms(Math.max(0, ...Object.keys(services).map(allowanceOf)) + startSlack)
+}
+
+/** Whether it has said that nothing more is on its way: all is ready, or has failed and is being tried again. */
+function hasComeToRest(log: LogPart): boolean {
+  return tailOf(log).some((line) => line.startsWith(servingTitle))
+}
+
+/** What was told, and what is new: not what differs from it in a number (a countdown, a pid) or in an instance's id only. */
+function withNews(told: readonly string[], reasons: readonly string[]): readonly string[] {
+  const known = new Set(told.map(withoutNumbers))
+  return [...told, ...reasons.filter((reason) => !known.has(withoutNumbers(reason)))]
+}
+
+/** Numbers go with their units: `2 s` counts down to `828 ms`. */
+function withoutNumbers(text: string): string {
+  return text
+    .replace(/-[0-9a-f]{6}\b/g, '-#')
+    .replace(/\d[\d.]*(?:\s?(?:ms|s|m|min|h|d)\b)?/g, '#')
+    .replace(/#(?: #)+/g, '#')
 }
 
 type Seen = { readonly serving: ServingNow } | { readonly serving: undefined; readonly reasons: readonly string[] }
@@ -143,14 +178,11 @@ function passedOn(code: number | null): ExitCode {
 }
 
 function notReady(pid: number | undefined, waited: Duration, reasons: readonly string[]): CliError {
-  return new CliError(
-    'not_ready',
-    `holdfast (pid ${pid ?? '?'}) runs, but not everything is ready after ${formatAge(waited)}: ${reasons.join('; ') || 'no reason given'}`,
-    {
-      hint: 'it goes on trying; see: holdfast status',
-      details: { pid, reasons },
-    },
-  )
+  return new CliError('not_ready', `holdfast (pid ${pid ?? '?'}) runs, but not everything is ready after ${formatAge(waited)}`, {
+    hint: 'it goes on trying; see: holdfast status',
+    details: { pid, reasons },
+    evidence: reasons.map((reason) => `  ${reason}`).join('\n') || '  no reason given',
+  })
 }
 
 function stoppedWaiting(pid: number | undefined): CliError {

@@ -109,6 +109,9 @@ export class UpView {
   }
 }
 
+/** How `renderServing` opens. The program writes it once, when all services have come to rest. */
+export const servingTitle = 'holdfast is serving'
+
 /** Where everything is, a line that can be tried, and how to end it. */
 export function renderServing(
   serving: Serving,
@@ -125,7 +128,7 @@ export function renderServing(
   const width = Math.max(...rows.map(([label]) => label.length))
   const title =
     serving.adopted > 0
-      ? `holdfast is serving; it took over ${serving.adopted} running ${serving.adopted === 1 ? 'instance' : 'instances'}`
-      : 'holdfast is serving'
+      ? `${servingTitle}; it took over ${serving.adopted} running ${serving.adopted === 1 ? 'instance' : 'instances'}`
+      : servingTitle
   return ['', paint('bold', title), '', ...rows.map(([label, value]) => `  ${paint('dim', label.padEnd(width))}  ${value}`), ''].join('\n')
 }

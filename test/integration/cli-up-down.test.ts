@@ -299,7 +299,17 @@ describe('holdfast up --detach', () => {
     const { code, stderr } = await detach('never-ready', { clock: hurried(40) })
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /^error: holdfast \(pid \d+\) runs, but not everything is ready after 1m.*: web: none of 1 instances is ready; it goes on trying; see: holdfast status\n$/,
+      /^error: holdfast \(pid \d+\) runs, but not everything is ready after 1m.*; it goes on trying; see: holdfast status\n {2}web: none of 1 instances is ready\n$/,
+    )
+  })
+
+  it('ends as soon as everything has come to rest, and does not take a countdown for news', async () => {
+    const startedAt = Date.now()
+    const { code, stdout, stderr } = await detach('broken')
+    expect(Date.now() - startedAt).toBeLessThan(15_000)
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^starting\n {2}web: exited with code 1; starts again in \d+ ms\n$/)])
+    expect(stderr).toMatch(
+      /^error: holdfast \(pid \d+\) runs, but not everything is ready after .*; it goes on trying; see: holdfast status\n {2}web: exited .*\n$/,
     )
   })
 
