@@ -89,6 +89,18 @@ ENDPOINT       SERVICE  HEALTH     STATE   WEIGHT  ACTIVE  REQUESTS  ERRORS
     expect(coloured.replace(/\u001b\[[0-9;]*m/g, '')).toBe(renderStatus(overview, view))
   })
 
+  it('shows which instances were taken out of the traffic', () => {
+    const instances = [anInstance(), anInstance({ id: 'shop-77aa01' })]
+    const endpoints = [
+      anEndpoint({ id: 'shop-3f2a9c', instance: 'shop-3f2a9c', state: 'maintenance' }),
+      anEndpoint({ id: 'shop-77aa01', instance: 'shop-77aa01' }),
+    ]
+    const shown = renderStatus(anOverview([aService({ instances, endpoints })]), view)
+    expect(shown).toContain('└ 1 of 2 out of the traffic')
+    expect(shown).toMatch(/^shop-3f2a9c {2}ready \(maintenance\) /m)
+    expect(shown).toMatch(/^shop-77aa01 {2}ready {2}/m)
+  })
+
   it('says when the balancer is not there, and survives a service without anything', () => {
     const overview = anOverview([], { proxy: undefined, proxyConnected: false })
     expect(renderStatus(overview, view)).toContain('proxy: not connected')

@@ -15,11 +15,12 @@ export interface StatusView {
 
 export function renderStatus(overview: Overview, view: StatusView): string {
   const instances = overview.services.flatMap((service) => service.instances)
+  const outOfTraffic = new Set(overview.services.flatMap(instancesInMaintenance))
   const endpoints = overview.services.filter((service) => service.kind === 'static').flatMap((service) => service.endpoints)
   const blocks = [
     headline(overview, view),
     serviceTable(overview.services, view),
-    instances.length > 0 ? instanceTable(instances, view) : '',
+    instances.length > 0 ? instanceTable(instances, outOfTraffic, view) : '',
     endpoints.length > 0 ? endpointTable(endpoints, view) : '',
   ]
   return blocks.filter((block) => block !== '').join('\n\n')
@@ -64,14 +65,19 @@ function serviceTable(services: readonly ServiceStatus[], view: StatusView): str
       formatMs(service.traffic.p95Ms),
       formatShare(service.traffic.errorRate),
     ],
-    notes: [service.reason, service.traffic.parked > 0 ? `${plural(service.traffic.parked, 'request')} parked` : undefined],
+    notes: [service.reason, maintenanceNote(service), service.traffic.parked > 0 ? `${plural(service.traffic.parked, 'request')} parked` : undefined],
   }))
   return withNotes(serviceColumns, rows, view)
 }
 
+function maintenanceNote(service: ServiceStatus): string | undefined {
+  const out = instancesInMaintenance(service).length
+  return out === 0 ? undefined : `${out} of ${service.instances.length} out of the traffic`
+}
+
 const instanceColumns: readonly Column[] = [
   { title: 'INSTANCE', shrinkTo: 12 },
-  { title: 'PHASE' },
+  { title: 'PHASE', shrinkTo: 12 },
   { title: 'PID', align: 'right' },
   { title: 'PORT', align: 'right' },
   { title: 'CPU', align: 'right' },
@@ -80,14 +86,21 @@ const instanceColumns: readonly Column[] = [
   { title: 'RESTARTS', align: 'right' },
 ]
 
-function instanceTable(instances: readonly InstanceStatus[], view: StatusView): string {
+/** Ids of the instances whose endpoint was taken out of the traffic by hand. */
+function instancesInMaintenance({ endpoints }: ServiceStatus): readonly string[] {
+  return endpoints.flatMap(({ instance, state }) => (instance !== undefined && state === 'maintenance' ? [instance] : []))
+}
+
+function instanceTable(instances: readonly InstanceStatus[], outOfTraffic: ReadonlySet<string>, view: StatusView): string {
   const { paint, now } = view
   const rows = instances.map((instance) => {
     const { resources, pid, startedAt } = instance
     return {
       cells: [
         instance.id,
-        paint(toneOfPhase[instance.phase], instance.phase),
+        outOfTraffic.has(instance.id)
+          ? paint(toneOfHealth.maintenance, `${instance.phase} (maintenance)`)
+          : paint(toneOfPhase[instance.phase], instance.phase),
         pid === undefined ? nothing : String(pid),
         instance.port > 0 ? String(instance.port) : nothing,
         resources ? `${Math.round(resources.cpuPercent)}%` : nothing,

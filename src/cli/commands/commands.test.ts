@@ -123,7 +123,8 @@ describe('scale, restart, maintenance', () => {
     const given = { api: { ...api, setMaintenance } }
     expect((await runCli(['maintenance', 'shop', 'on'], given)).stdout).toBe('service shop is in maintenance\n')
     expect((await runCli(['maintenance', '10.0.0.5:3000', 'off'], given)).stdout).toBe('endpoint 10.0.0.5:3000 is back in the traffic\n')
-    expect((await runCli(['maintenance', 'nosuch', 'on'], given)).code).toBe(1)
+    const unknown = await runCli(['maintenance', 'nosuch', 'on'], given)
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('no service or endpoint "nosuch" in demo')])
     expect(asked).toEqual([
       [{ service: 'shop' }, true],
       [{ endpoint: '10.0.0.5:3000' }, false],

@@ -17,7 +17,7 @@ export const maintenance = defineCommand({
     const overview = await api.overview()
     const isService = overview.services.some((service) => service.name === target)
     const isEndpoint = overview.services.some((service) => service.endpoints.some((endpoint) => endpoint.id === target))
-    if (!isService && !isEndpoint) throw unknownService(target, overview)
+    if (!isService && !isEndpoint) throw unknownService(target, overview, 'service or endpoint')
 
     const enabled = state === 'on'
     await api.setMaintenance(isService ? { service: target } : { endpoint: target }, enabled)

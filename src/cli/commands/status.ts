@@ -59,9 +59,9 @@ function narrow(overview: Overview, service: string | undefined): Overview {
 }
 
 /** Says what the names are, or which one was meant. */
-export function unknownService(name: string, overview: Overview): CliError {
+export function unknownService(name: string, overview: Overview, what = 'service'): CliError {
   const names = overview.services.map((each) => each.name)
   const meant = nearest(name, names)
   const hint = meant !== undefined ? `did you mean "${meant}"?` : `services are: ${names.join(', ') || 'none'}`
-  return new CliError('unknown_service', `no service "${name}" in ${overview.name}`, { hint, details: { service: name, known: names } })
+  return new CliError('unknown_service', `no ${what} "${name}" in ${overview.name}`, { hint, details: { service: name, known: names } })
 }
