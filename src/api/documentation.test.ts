@@ -75,6 +75,13 @@ describe('the OpenAPI document', () => {
     expect(references.filter((name) => !(name in document.components.schemas))).toEqual([])
   })
 
+  it('the pages bear our name and icon, and fit a phone', async () => {
+    const page = String((await ask(app, { url: '/api/docs' })).body.data)
+    expect(page).toContain('<title>Holdfast API</title>')
+    expect(page.match(/rel="icon"[^>]*href="[^"]*holdfast\.svg"/g)).toHaveLength(1)
+    expect((await app.inject({ url: '/api/docs/static/theme/holdfast.js' })).body).toContain("viewport.content = 'width=device-width")
+  })
+
   it('the pages load nothing from elsewhere', async () => {
     const page = String((await ask(app, { url: '/api/docs' })).body.data)
     const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '')
