@@ -1,5 +1,5 @@
 /**
- * The page at `/`: says where things are, takes the one-time login code that `up` prints out of the address (`#login=`, which
+ * The sign-in page at `/`, until there is a dashboard: says where things are, takes the one-time login code that `up` prints out of the address (`#login=`, which
  * never travels in a request line, or `?login=`), and exchanges it for a token to use in the documentation.
  */
 import { createHash } from 'node:crypto'
@@ -37,18 +37,19 @@ const page = (version: string): string => `<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Holdfast</title>
+<title>Holdfast: sign in</title>
 <style>${style}</style>
 </head>
 <body>
 <h1>Holdfast</h1>
 <p>Version ${version}. It keeps the services of this machine up.</p>
+<p>This is the sign-in page: the link that <code>holdfast up</code> prints becomes a token here. The dashboard comes later; until then, <code>holdfast status --watch</code> shows what runs.</p>
 <section id="login" hidden aria-live="polite"><p id="said">Signing in…</p><p><code id="token"></code></p></section>
 <ul>
 <li><a href="${docsBase}">Documentation of the API</a>, and as <a href="${docsBase}/openapi.json">OpenAPI 3.1</a></li>
 <li>The API itself: <code>${apiBase}</code>, for example <a href="${apiBase}/health">its health</a></li>
 <li><a href="/metrics">Metrics</a> for Prometheus</li>
-<li>In the terminal: <code>holdfast status</code></li>
+<li>A token without the link: <code>holdfast token create --role viewer</code></li>
 </ul>
 <script>${script}</script>
 </body>
