@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import type { ConfigChange } from '../../app/operations.ts'
 import { after, ms, seconds, type Duration, type Instant } from '../../kernel/time.ts'
 import { renderChanges } from '../changes.ts'
 import { ApiClient } from '../client.ts'
@@ -53,12 +54,7 @@ async function applyToRunning(context: CommandContext, { control, dataDirectory 
     while (isAlive(control.pid, control.startTicks) && !isAborted(context.interrupted)) {
       try {
         const changes = await api.reloadConfig()
-        const running = `holdfast (pid ${control.pid})`
-        const text =
-          changes.length === 0
-            ? `${running} already runs this configuration; nothing changed`
-            : `${running} applied ${plural(changes.length, 'change')}:\n${renderChanges(changes)}`
-        return { data: { pid: control.pid, changes }, text }
+        return { data: { pid: control.pid, changes }, text: describeChanges(changes, control.pid) }
       } catch (thrown) {
         if (exitCodeOf(thrown) !== exitCodes.unreachable) throw thrown
       }
@@ -69,6 +65,23 @@ async function applyToRunning(context: CommandContext, { control, dataDirectory 
   } finally {
     await api.close()
   }
+}
+
+/** The effect of a change that only the next control process takes up. */
+const restartEffect = 'needs a restart of holdfast'
+
+function describeChanges(changes: readonly ConfigChange[], pid: number): string {
+  const running = `holdfast (pid ${pid})`
+  if (changes.length === 0) return `${running} already runs this configuration; nothing changed`
+  const applied = changes.filter(({ effect }) => effect !== restartEffect)
+  const waiting = changes.filter(({ effect }) => effect === restartEffect)
+  const parts: string[] = []
+  if (applied.length > 0) parts.push(`${running} applied ${plural(applied.length, 'change')}:`, renderChanges(applied))
+  if (waiting.length > 0) {
+    parts.push(`${plural(waiting.length, 'change waits', 'changes wait')} for a restart of ${running}:`, renderChanges(waiting))
+    parts.push('services go on: kill the control process with SIGKILL or stop its unit, then holdfast up takes over')
+  }
+  return parts.join('\n')
 }
 
 function unanswered(pid: number, url: string, dataDirectory: string): CliError {
