@@ -5,7 +5,8 @@
  */
 import { HoldfastError } from '../kernel/errors.ts'
 import { ApiClient } from './client.ts'
-import { candidateDirectories, findControl, type Where } from './configuration.ts'
+import { isAlive } from '../kernel/process-identity.ts'
+import { candidateDirectories, findControl, findReadableControl, type Where } from './configuration.ts'
 import { usageError } from './errors.ts'
 
 export function connect(where: Where): ApiClient {
@@ -31,8 +32,17 @@ function connectLocally(where: Where, token: string | undefined): ApiClient {
   return new ApiClient({ url: control.url, token: token ?? control.token, unreachable: () => notRunning(dataDirectory, where) })
 }
 
+/** Nobody answers there: never started, stopped, or died and left its services and balancer running. */
 export function notRunning(dataDirectory: string, { options }: Pick<Where, 'options'>): HoldfastError {
-  const start = options.config === undefined ? 'holdfast up' : `holdfast up --config ${options.config}`
+  const suffix = options.config === undefined ? '' : ` --config ${options.config}`
+  const start = `holdfast up${suffix}`
+  const left = findReadableControl(dataDirectory)?.control
+  if (left && !isAlive(left.pid, left.startTicks)) {
+    return new HoldfastError('not_running', `holdfast (pid ${left.pid}) has died, its services and balancer may still run`, {
+      hint: `take over with: ${start}, stop them with: holdfast down${suffix}`,
+      details: { dataDirectory, pid: left.pid },
+    })
+  }
   return new HoldfastError('not_running', `holdfast is not running in ${dataDirectory}`, {
     hint: `start it with: ${start}`,
     details: { dataDirectory },
