@@ -11,6 +11,7 @@ import { readControlFile } from '../../src/app/control-file.ts'
 import type { ConfigChange } from '../../src/app/operations.ts'
 import type { RunOptions, UpProgress } from '../../src/app/progress.ts'
 import { startTicksOf } from '../../src/kernel/process-identity.ts'
+import { connect } from '../../src/cli/connect.ts'
 import { FakeSignals, jsonOf, Page, runCli, startCli, type Ran, type RunOptions as CliOptions } from '../../src/cli/testing/run-cli.ts'
 import { HoldfastError } from '../../src/kernel/errors.ts'
 import { systemClock } from '../../src/kernel/system.ts'
@@ -225,6 +226,21 @@ stopped; nothing is left running
     expect(jsonOf(await runCli(['up', '--json'], { cwd: directory })).data).toEqual({ pid, changes })
   })
 
+  it('does not call applied what waits for a restart', async () => {
+    const changes: ConfigChange[] = [{ path: 'api.port', from: 1, to: 2, effect: 'needs a restart of holdfast' }]
+    const { pid, startTicks } = await startSleeper()
+    leaveControlFile({ url: await startApi(changes), pid, startTicks, configFile })
+    const { code, stdout } = await runCli(['up'], { cwd: directory })
+    expect([code, stdout]).toEqual([
+      0,
+      `1 change waits for a restart of holdfast (pid ${pid}):\n  api.port: 1 -> 2  (needs a restart of holdfast)\n` +
+        'services go on: kill the control process with SIGKILL or stop its unit, then holdfast up takes over\n',
+    ])
+    changes.push({ path: 'services.web.instances', from: 1, to: 2, effect: 'scales web' })
+    const both = (await runCli(['up'], { cwd: directory })).stdout
+    expect(both).toContain(`holdfast (pid ${pid}) applied 1 change:\n  services.web.instances: 1 -> 2  (scales web)\n1 change waits for a restart`)
+  })
+
   it('refuses when holdfast runs in the same data directory from another file', async () => {
     const other = path.join(directory, 'other.yml')
     const { pid, startTicks } = await startSleeper()
@@ -394,6 +410,17 @@ describe('holdfast down', () => {
   })
 })
 
+describe('a command that asks the control process', () => {
+  it('tells a dead control process from one that never ran', async () => {
+    leaveControlFile({ url: 'http://127.0.0.1:1', pid: 4_194_304, configFile })
+    const { code, stderr } = await runCli(['status'], { cwd: directory, clock: systemClock, connect })
+    expect([code, stderr]).toEqual([
+      3,
+      'error: holdfast (pid 4194304) has died, its services and balancer may still run; take over with: holdfast up, stop them with: holdfast down\n',
+    ])
+  })
+})
+
 describe('holdfast doctor', () => {
   it('finds what is wrong, says what to mend, and changes nothing', async () => {
     const taken = createServer()
@@ -422,5 +449,20 @@ describe('holdfast doctor', () => {
     leaveControlFile({ url: 'http://127.0.0.1:1', pid: 4_194_304, configFile })
     const { stdout } = await runCli(['doctor'], { cwd: directory, clock: systemClock })
     expect(stdout).toContain('holdfast (pid 4194304) has died; what it ran may go on')
+  })
+
+  it('takes the port of a listener for the balancer that a dead control process has left, the port of the API for a stranger', async () => {
+    leaveControlFile({ url: 'http://127.0.0.1:1', pid: 4_194_304, configFile })
+    const [balancer = 0, api = 0] = [await startApi({}), await startApi({})].map((url) => Number(new URL(url).port))
+    const [metrics = 0] = await freePorts(1)
+    const listeners = `{ web: { host: 127.0.0.1, port: ${balancer} } }`
+    writeFileSync(
+      configFile,
+      `data: ./data\napi: { port: ${api} }\nmetrics: { port: ${metrics} }\nlisteners: ${listeners}\nservices:\n  web: { command: 'cd sub && exec node x.js' }\n`,
+    )
+    const { stdout } = await runCli(['doctor'], { cwd: directory, env: { PATH: process.env.PATH }, clock: systemClock })
+    expect(stdout).toMatch(new RegExp(`^warn +port ${balancer} .* seems to be held by the balancer that a dead holdfast has left$`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^fail +port ${api} .* is taken by another program$`, 'm'))
+    expect(stdout).toMatch(/^ok +service web +started by a shell$/m)
   })
 })

@@ -1,7 +1,7 @@
 /** All checks in the order in which a person would make them: the machine, the configuration, what it needs, what is left from before. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { runDirectory, type ControlFile } from '../../app/control-file.ts'
+import { runDirectory } from '../../app/control-file.ts'
 import type { LoadedConfig } from '../../config/index.ts'
 import type { Config, ServiceConfig } from '../../config/types.ts'
 import { codeOf, messageOf } from '../../kernel/errors.ts'
@@ -26,9 +26,9 @@ export async function examine(doctor: Doctor): Promise<readonly Finding[]> {
     await sqlite(),
   ]
   const { finding, config } = configuration(doctor)
-  const { left, running } = leftovers(doctor)
+  const { left, control } = leftovers(doctor)
   findings.push(finding)
-  if (config) findings.push(...directories(config, doctor), ...programs(config, doctor), ...(await ports(config, running !== undefined)))
+  if (config) findings.push(...directories(config, doctor), ...programs(config, doctor), ...(await ports(config, control)))
   else findings.push(judgeClock(doctor.clock.wallTime(), undefined))
   return [...findings, left]
 }
@@ -100,7 +100,12 @@ function programs(config: Config, { env }: Doctor): readonly Finding[] {
   return Object.values(config.services).flatMap((service) => judgeProgram(service, env.PATH ?? ''))
 }
 
-/** Only what is certain: a word that a shell would expand is not looked at. */
+/** What a command may open with that is no program of its own, though some lie on the search path, too. */
+const shellWords: ReadonlySet<string> = new Set(
+  '. [ : cd command eval exec export for if set source test time trap ulimit umask unset until while'.split(' '),
+)
+
+/** Only what is certain: a word that a shell would expand or run by itself is not looked at. */
 function judgeProgram({ name, source }: ServiceConfig, searchPath: string): readonly Finding[] {
   if (source.kind !== 'process') return []
   const check = `service ${name}`
@@ -108,43 +113,47 @@ function judgeProgram({ name, source }: ServiceConfig, searchPath: string): read
     return [{ check, verdict: 'fail', text: `its cwd ${source.cwd} is no directory`, mend: `mend services.${name}.cwd` }]
   }
   const word = source.command.trim().split(/\s+/)[0] ?? ''
-  if (!/^[\w@%+:,./-]+$/.test(word)) return [{ check, verdict: 'ok', text: 'started by a shell' }]
+  if (shellWords.has(word) || !/^[\w@%+:,./-]+$/.test(word)) return [{ check, verdict: 'ok', text: 'started by a shell' }]
   if (programExists(word, source.cwd, source.env.PATH ?? searchPath)) return [{ check, verdict: 'ok', text: `${word} is there` }]
   return [{ check, verdict: 'fail', text: `its program ${word} is not found`, mend: `mend services.${name}.command, install ${word}, or set PATH` }]
 }
 
-async function ports(config: Config, running: boolean): Promise<readonly Finding[]> {
+/** The control process holds the ports of API and metrics, the balancer those of the listeners: only the balancer survives its control process. */
+async function ports(config: Config, control: ControlState): Promise<readonly Finding[]> {
   const wanted = [
-    { what: 'api', host: config.api.host, port: config.api.port },
-    ...(config.metrics.port === undefined ? [] : [{ what: 'metrics', host: config.metrics.host, port: config.metrics.port }]),
-    ...Object.entries(config.listeners).map(([name, { host, port }]) => ({ what: `listener ${name}`, host, port })),
+    { what: 'api', host: config.api.host, port: config.api.port, outlives: false },
+    ...(config.metrics.port === undefined ? [] : [{ what: 'metrics', host: config.metrics.host, port: config.metrics.port, outlives: false }]),
+    ...Object.entries(config.listeners).map(([name, { host, port }]) => ({ what: `listener ${name}`, host, port, outlives: true })),
   ]
   const findings: Finding[] = []
-  for (const { what, host, port } of wanted) {
+  for (const { what, host, port, outlives } of wanted) {
     const outcome = await tryPort(host, port)
-    const ours = running && outcome !== 'free' && outcome.code === 'EADDRINUSE'
-    findings.push(judgePort(what, host, port, ours ? 'ours' : outcome))
+    const taken = outcome !== 'free' && outcome.code === 'EADDRINUSE'
+    const holder = control === 'runs' ? 'ours' : control === 'died' && outlives ? 'left' : undefined
+    findings.push(judgePort(what, host, port, taken ? (holder ?? outcome) : outcome))
   }
   return findings
 }
 
-function leftovers(doctor: Doctor): { readonly left: Finding; readonly running: ControlFile | undefined } {
+type ControlState = 'runs' | 'died' | 'none'
+
+function leftovers(doctor: Doctor): { readonly left: Finding; readonly control: ControlState } {
   const check = 'running'
   const { dataDirectories } = candidateDirectories(doctor)
   try {
     const control = findControl(dataDirectories)?.control
     if (control && isAlive(control.pid, control.startTicks))
-      return { left: { check, verdict: 'ok', text: `holdfast runs (pid ${control.pid})` }, running: control }
+      return { left: { check, verdict: 'ok', text: `holdfast runs (pid ${control.pid})` }, control: 'runs' }
     const [leftIn] = dataDirectories.filter((directory) => existsSync(runDirectory(directory)) && readdirSync(runDirectory(directory)).length > 0)
-    if (leftIn === undefined) return { left: { check, verdict: 'ok', text: 'holdfast does not run, and has left nothing' }, running: undefined }
+    if (leftIn === undefined) return { left: { check, verdict: 'ok', text: 'holdfast does not run, and has left nothing' }, control: 'none' }
     const text = control
       ? `holdfast (pid ${control.pid}) has died; what it ran may go on`
       : `holdfast does not run, but has left files in ${runDirectory(leftIn)}`
     return {
       left: { check, verdict: 'warn', text, mend: 'take over with `holdfast up`, or stop what is left with `holdfast down`' },
-      running: undefined,
+      control: 'died',
     }
   } catch (thrown) {
-    return { left: { check, verdict: 'warn', text: errorText(thrown), mend: 'look at the file named' }, running: undefined }
+    return { left: { check, verdict: 'warn', text: errorText(thrown), mend: 'look at the file named' }, control: 'none' }
   }
 }

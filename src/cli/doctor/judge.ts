@@ -60,17 +60,21 @@ export function judgeClock(now: number, fileTime: number | undefined): Finding {
   return { check, verdict: 'ok', text: shown }
 }
 
-/** What came of trying to listen. `ours`: a running holdfast of this configuration holds it. */
+/** What came of trying to listen. `ours`: a running holdfast of this configuration holds it; `left`: a dead one has left its balancer there. */
 export function judgePort(
   what: string,
   host: string,
   port: number,
-  outcome: 'free' | 'ours' | { readonly code: string; readonly message: string },
+  outcome: 'free' | 'ours' | 'left' | { readonly code: string; readonly message: string },
 ): Finding {
   const check = `port ${port}`
   const where = `${host}:${port} (${what})`
   if (outcome === 'free') return { check, verdict: 'ok', text: `${where} is free` }
   if (outcome === 'ours') return { check, verdict: 'ok', text: `${where} is held by the running holdfast` }
+  if (outcome === 'left') {
+    const mend = `take over with \`holdfast up\`, or stop what is left with \`holdfast down\`; who it is: \`ss -ltnp 'sport = :${port}'\``
+    return { check, verdict: 'warn', text: `${where} seems to be held by the balancer that a dead holdfast has left`, mend }
+  }
   switch (outcome.code) {
     case 'EADDRINUSE':
       return {
