@@ -4,7 +4,7 @@ import { duration, oneOf } from '../readers.ts'
 
 export const tokenCreate = defineCommand({
   name: 'token create',
-  summary: 'make a token (JWT) for the API, the dashboard or the CLI elsewhere',
+  summary: 'make a token (JWT) for the API or the CLI elsewhere',
   description: 'The token alone goes to stdout, so that it can be captured; it is kept nowhere and cannot be shown again. It needs the role admin.',
   options: {
     role: optional('--role <role>', 'viewer reads; operator also acts; admin also configures', oneOf('viewer', 'operator', 'admin')),

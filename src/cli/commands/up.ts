@@ -79,7 +79,7 @@ function describeChanges(changes: readonly ConfigChange[], pid: number): string 
   if (applied.length > 0) parts.push(`${running} applied ${plural(applied.length, 'change')}:`, renderChanges(applied))
   if (waiting.length > 0) {
     parts.push(`${plural(waiting.length, 'change waits', 'changes wait')} for a restart of ${running}:`, renderChanges(waiting))
-    parts.push('services go on: kill the control process with SIGKILL or stop its unit, then holdfast up takes over')
+    parts.push('services go on: kill the control process with SIGKILL, then holdfast up takes over')
   }
   return parts.join('\n')
 }
