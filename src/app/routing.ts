@@ -12,7 +12,7 @@ import type { EndpointView, RoutingView, ServiceView } from '../balancer/index.t
 import type { Config, ServiceConfig } from '../config/types.ts'
 import { codeOf } from '../kernel/errors.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
-import { proxyEndpointId, staticEndpointId } from '../registry/endpoint-id.ts'
+import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
 
 export interface RoutingOptions {

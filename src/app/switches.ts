@@ -1,6 +1,6 @@
 /** What was switched by hand (endpoints added or removed, maintenance), kept in the store so that it outlives the control process. */
 import type { Config } from '../config/types.ts'
-import { staticEndpointId } from '../registry/endpoint-id.ts'
+import { staticEndpointId } from '../registry/index.ts'
 import type { StateStore } from '../store/port.ts'
 import { noSwitches, type Switches } from './routing.ts'
 

@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client'
 import type { ProxyTelemetry } from '../balancer/port.ts'
 import { countAtMost } from '../kernel/histogram.ts'
-import { publicEndpointId } from '../registry/endpoint-id.ts'
+import { publicEndpointId } from '../registry/index.ts'
 import { instancePhases, type ServiceStatus } from '../registry/types.ts'
 
 /** What is read at each scrape. */
