@@ -234,7 +234,7 @@ stopped; nothing is left running
     expect([code, stdout]).toEqual([
       0,
       `1 change waits for a restart of holdfast (pid ${pid}):\n  api.port: 1 -> 2  (needs a restart of holdfast)\n` +
-        'services go on: kill the control process with SIGKILL or stop its unit, then holdfast up takes over\n',
+        'services go on: kill the control process with SIGKILL, then holdfast up takes over\n',
     ])
     changes.push({ path: 'services.web.instances', from: 1, to: 2, effect: 'scales web' })
     const both = (await runCli(['up'], { cwd: directory })).stdout
