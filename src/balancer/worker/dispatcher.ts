@@ -1,61 +1,57 @@
 /**
- * Sends requests on at the end of a turn of the event loop, when everything the kernel had to tell has been heard.
+ * Sends requests on when everything that the kernel had to tell has been heard.
  *
- *   poll phase: requests are read and wait here; closed connections and exits are heard ──▶ check phase: endpoints are chosen
+ *   poll: requests are read, and wait here ──▶ poll again: ends of connections and exits are heard ──▶ endpoints are chosen
  *
- * Sent at once, a request could go to a connection whose end the kernel reported in the same poll, only later in its
- * list: to a process that is already dead. When hearing took long (a busy machine took the processor away), the kernel is
- * asked once more before anything is sent.
+ * Sent at once, a request could go to a process that is already dead: the end of the connection may stand later in the list of the
+ * same poll, or have come after that list was made, while the processor was somebody else's. A kernel closes the sockets of a process
+ * before it tells its parent of the exit; so a poll that began less than `freshMs` before the sending has shown every death that anybody
+ * could know of longer than that. The second poll finds its answer ready and costs about a microsecond, for all that wait together.
  */
 
-/** What was heard longer ago than this is asked for again. */
+/** How old the beginning of the last poll may be when a request is sent. */
 const freshMs = 0.5
-/** Requests sent between two looks at the clock. */
-const batch = 16
+/** Polls in a row that were too old at their end; then requests are sent all the same: on a machine that busy none may be short enough. */
+const stalePollsMax = 8
 
 export interface Dispatched {
-  dispatch(): void
+  /** `now`: on the worker's clock. */
+  dispatch(now: number): void
 }
 
 export class Dispatcher {
   #waiting: Dispatched[] = []
   #next = 0
-  /** When the first event of this turn was handled; 0: none has been. */
-  #heardSince = 0
   #scheduled = false
-  #askedAgain = false
+  /** When the poll before this turn began; -Infinity: nobody looked at the clock then. */
+  #polledAt = -Infinity
+  #stalePolls = 0
   readonly #run = (): void => {
-    this.#flush()
-  }
-
-  /** An event of this turn is being handled. */
-  heard(now: number): void {
-    if (this.#heardSince === 0) this.#heardSince = now
+    this.#turn()
   }
 
   add(request: Dispatched): void {
     this.#waiting.push(request)
     if (this.#scheduled) return
     this.#scheduled = true
+    this.#polledAt = -Infinity
     setImmediate(this.#run)
   }
 
-  #flush(): void {
-    const started = performance.now()
-    const heardSince = this.#heardSince
-    this.#heardSince = 0
-    if (heardSince !== 0 && started - heardSince > freshMs && !this.#askedAgain) {
-      this.#askedAgain = true
-      setImmediate(this.#run)
-      return
-    }
-    this.#askedAgain = false
+  #turn(): void {
     while (this.#next < this.#waiting.length) {
-      this.#waiting[this.#next++]!.dispatch()
-      if (this.#next % batch === 0 && performance.now() - started > freshMs) {
-        setImmediate(this.#run)
-        return
+      const now = performance.now()
+      if (now - this.#polledAt > freshMs) {
+        if (this.#stalePolls < stalePollsMax) {
+          this.#stalePolls++
+          this.#polledAt = now
+          setImmediate(this.#run)
+          return
+        }
+        this.#polledAt = now
       }
+      this.#stalePolls = 0
+      this.#waiting[this.#next++]!.dispatch(now)
     }
     this.#waiting.length = 0
     this.#next = 0

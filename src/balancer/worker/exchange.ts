@@ -164,9 +164,9 @@ export class Exchange implements UpstreamUser, Parked, Dispatched {
     this.#client.worker.dispatcher.add(this)
   }
 
-  dispatch(): void {
+  dispatch(now: number): void {
     this.#queued = false
-    this.#client.worker.now = performance.now()
+    this.#client.worker.now = now
     if (this.#phase === 'connecting') this.#sendOnNew()
     else if (this.#phase === 'choosing') this.#choose()
   }

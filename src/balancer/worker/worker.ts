@@ -104,7 +104,6 @@ export class Worker {
 
   tick(): void {
     this.now = performance.now()
-    this.dispatcher.heard(this.now)
   }
 
   get instant(): Instant {
