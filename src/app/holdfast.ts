@@ -10,22 +10,23 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { Access } from '../access/index.ts'
 import { ApiServer, MetricsServer } from '../api/index.ts'
-import { ProxyClient, type ProxyIdentity, type ProxySignal } from '../balancer/index.ts'
-import { configTag, diffConfig, loadConfig, parseConfig, problemsOf, type Config, type ConfigDifference, type LoadedConfig } from '../config/index.ts'
-import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
+import { ProxyClient, type ProxyIdentity } from '../balancer/index.ts'
+import type { Config, ConfigDifference, LoadedConfig } from '../config/index.ts'
+import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import { aborted } from '../kernel/lifecycle.ts'
-import { makePrivateDirectory, writeFileAtomic } from '../kernel/files.ts'
+import { makePrivateDirectory } from '../kernel/files.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
 import { PrometheusMetrics } from '../metrics/index.ts'
-import { publicEndpointId } from '../registry/index.ts'
-import type { ServiceStatus } from '../registry/types.ts'
 import { SqliteEventLog, SqliteStore, StateFile, type SetAside } from '../store/index.ts'
 import { Supervisor, type Settlement } from '../supervisor/index.ts'
+import { BalancerSignals } from './balancer-signals.ts'
+import { Configuration } from './configuration.ts'
 import { EventBus } from './event-bus.ts'
+import { HealthChanges } from './health-changes.ts'
 import { openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
-import { Routing, type Switches } from './routing.ts'
-import { loadSwitches, pruneSwitches, saveSwitches } from './switches.ts'
+import { Routing } from './routing.ts'
+import { loadSwitches, pruneSwitches } from './switches.ts'
 import { Traffic } from './traffic.ts'
 import type { Actor } from './operations.ts'
 
@@ -61,10 +62,10 @@ export class Holdfast {
   readonly #log: Log
   readonly #api: ApiServer
   readonly #metricsServer: MetricsServer
-  readonly #health = new Map<string, ServiceStatus['health']>()
+  readonly #configuration: Configuration
+  readonly #healthChanges: HealthChanges
+  readonly #signals: BalancerSignals
   readonly #setAside: SetAside[] = []
-  #loaded: LoadedConfig
-  #effective: Config
   #adopted = 0
   #changing: Promise<unknown> = Promise.resolve()
   #stopping = false
@@ -76,8 +77,6 @@ export class Holdfast {
     const { config } = loaded
     const clock = this.clock
     this.#options = options
-    this.#loaded = loaded
-    this.#effective = config
     this.#log = openLog(config.log, (error) => {
       options.onWarning(`writing the log failed: ${messageOf(error)}`)
     })
@@ -109,6 +108,11 @@ export class Holdfast {
       env: options.env,
       onProblem: problem('the supervisor worked around a problem'),
     })
+    const { events, store, routing, supervisor } = this
+    const exclusive: Holdfast['exclusive'] = (change) => this.exclusive(change)
+    this.#configuration = new Configuration({ env: options.env, events, store, routing, supervisor, exclusive }, loaded)
+    this.#signals = new BalancerSignals({ events, routing, supervisor, isStopping: () => this.#stopping })
+    this.#healthChanges = new HealthChanges(events)
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),
       telemetry: () => this.traffic.latest,
@@ -129,11 +133,11 @@ export class Holdfast {
 
   /** What is in force: the file's configuration, except for keys that need a restart of Holdfast to change. */
   get config(): Config {
-    return this.#effective
+    return this.#configuration.effective
   }
 
   get loaded(): LoadedConfig {
-    return { ...this.#loaded, config: this.#effective }
+    return this.#configuration.loaded
   }
 
   get apiUrl(): string {
@@ -147,7 +151,7 @@ export class Holdfast {
 
   /** Where clients reach a listener from this machine. */
   get listeners(): readonly { readonly name: string; readonly url: string }[] {
-    return Object.entries(this.#effective.listeners).map(([name, { host, port }]) => ({ name, url: `http://${reachable(host)}:${port}` }))
+    return Object.entries(this.config.listeners).map(([name, { host, port }]) => ({ name, url: `http://${reachable(host)}:${port}` }))
   }
 
   /** Resolves when API, balancer and supervisor work; services may still be starting (`settled`). */
@@ -166,7 +170,7 @@ export class Holdfast {
 
   async #start(): Promise<void> {
     const { onStep } = this.#options
-    const { data } = this.#effective
+    const { data } = this.config
     const stopSoon = (): AbortSignal => AbortSignal.timeout(failedStartMs)
     await makePrivateDirectory(data)
     onStep('opening the store')
@@ -206,7 +210,7 @@ export class Holdfast {
       this.#announceHealth()
     })
     this.proxy.onSignal((signal) => {
-      this.#onSignal(signal)
+      this.#signals.onSignal(signal)
     })
     const proxy = await this.proxy.connect()
     this.#undo.push(async () => {
@@ -223,7 +227,7 @@ export class Holdfast {
   }
 
   async #startServices(proxy: ProxyIdentity): Promise<void> {
-    this.routing.configure(this.#effective, pruneSwitches(await loadSwitches(this.store), this.#effective))
+    this.routing.configure(this.config, pruneSwitches(await loadSwitches(this.store), this.config))
     // A proxy that is new opens its listeners first: a port in use is known before anything is started. One that was running
     // keeps its view until all that it routes to has been adopted.
     if (proxy.adopted) this.routing.hold()
@@ -233,8 +237,8 @@ export class Holdfast {
     this.supervisor.onChange(() => {
       this.#announceHealth()
     })
-    const services = Object.values(this.#effective.services)
-    const { adopted } = this.supervisor.apply(services, { drainTimeout: this.#effective.cluster.gracefulShutdownTimeout })
+    const services = Object.values(this.config.services)
+    const { adopted } = this.supervisor.apply(services, { drainTimeout: this.config.cluster.gracefulShutdownTimeout })
     this.#adopted = adopted
     this.#undo.push(async () => {
       // Whoever was here before us stays; what we began goes.
@@ -244,6 +248,10 @@ export class Holdfast {
     await this.#options.publish(this)
   }
 
+  #announceHealth(): void {
+    if (!this.#stopping) this.#healthChanges.look(this.operations.services())
+  }
+
   /** Resolves when every service is ready or has come to rest without being so. */
   settled(): Promise<readonly Settlement[]> {
     return this.supervisor.whenSettled()
@@ -251,17 +259,18 @@ export class Holdfast {
 
   // --- changing the configuration -----------------------------------------------------------------------------------
 
-  /** Reads the configuration file (or takes `text` in its place). Throws what `loadConfig` throws. */
-  readConfig(text?: string): LoadedConfig {
-    const file = this.#loaded.config.file
-    if (file === undefined && text === undefined) return this.#loaded
-    const { env } = this.#options
-    return text === undefined ? loadConfig({ file, env, cwd: process.cwd() }) : parseConfig(text, { file, env })
+  /** What applying the file, or `text`, would change. Throws what reading a configuration throws. */
+  previewConfig(text?: string): readonly ConfigDifference[] {
+    return this.#configuration.preview(text)
   }
 
-  /** What applying would change. */
-  previewConfig(text?: string): readonly ConfigDifference[] {
-    return diffConfig({ config: this.#effective, origins: this.#loaded.origins }, this.readConfig(text))
+  /**
+   * Applies the file, or `text`, which then becomes the file. One at a time; one that is bad or cannot be written changes nothing.
+   *
+   * @param ifTag - the tag that the configuration in force must have when its turn comes; rejects with `stale` when it has another.
+   */
+  applyConfig(text: string | undefined, actor: Actor, ifTag?: string): Promise<readonly ConfigDifference[]> {
+    return this.#configuration.apply(text, actor, ifTag)
   }
 
   /** Runs what changes configuration or switches, one after the other, so that each begins with what the one before it has left. */
@@ -274,176 +283,6 @@ export class Holdfast {
     return done
   }
 
-  /**
-   * Applies the file, or `text`, which then becomes the file. One at a time; one that is bad or cannot be written changes nothing.
-   *
-   * @param ifTag - the tag that the configuration in force must have when its turn comes; rejects with `stale` when it has another.
-   */
-  applyConfig(text: string | undefined, actor: Actor, ifTag?: string): Promise<readonly ConfigDifference[]> {
-    return this.exclusive(() => {
-      if (ifTag !== undefined && ifTag !== configTag(this.#effective)) {
-        throw new HoldfastError('stale', 'the configuration has changed since it was read', { hint: 'read it again, and apply your change to that' })
-      }
-      return this.#applyNow(text, actor)
-    })
-  }
-
-  async #applyNow(text: string | undefined, actor: Actor): Promise<readonly ConfigDifference[]> {
-    let next: LoadedConfig
-    try {
-      next = this.readConfig(text)
-    } catch (error) {
-      this.#refused(error, actor)
-      throw error
-    }
-    const differences = diffConfig({ config: this.#effective, origins: this.#loaded.origins }, next)
-    const before = this.#effective
-    const switchesBefore = this.routing.switches
-    const effective = withoutRestartKeys(before, next.config)
-    const switches = pruneSwitches(switchesBefore, effective)
-    try {
-      if (differences.length > 0) {
-        this.routing.configure(effective, switches)
-        await this.routing.publish()
-      }
-      await this.#writeDown(text, switches, switchesBefore)
-    } catch (error) {
-      this.routing.configure(before, switchesBefore)
-      await this.routing.publish()
-      this.#refused(error, actor)
-      throw error
-    }
-    this.#loaded = next
-    this.#effective = effective
-    const cause = this.#announceApplied(differences, actor)
-    // Also without a difference: `up` means "try again" to what has come to rest.
-    const report = this.supervisor.apply(Object.values(effective.services), { drainTimeout: effective.cluster.gracefulShutdownTimeout })
-    for (const service of report.added) this.events.emit('service.added', { message: `${service} was added`, service, cause, data: {} })
-    for (const service of report.removed) this.events.emit('service.removed', { message: `${service} was removed`, service, cause, data: {} })
-    for (const { service, revision } of report.changed) {
-      const changes = differences.filter(({ path }) => path.startsWith(`services.${service}.`)).map(({ path }) => path)
-      this.events.emit('service.changed', { message: `${service} becomes revision ${revision}`, service, cause, data: { revision, changes } })
-    }
-    return differences
-  }
-
-  /** The switches that are left, then the file. Rejects with `config_unwritable`; both are then as they were. */
-  async #writeDown(text: string | undefined, switches: Switches, before: Switches): Promise<void> {
-    const { file } = this.#loaded.config
-    try {
-      if (switches !== before) await saveSwitches(this.store, switches)
-      if (text === undefined || file === undefined) return
-      try {
-        await writeFileAtomic(file, text, 0o644)
-      } catch (error) {
-        if (switches !== before) await saveSwitches(this.store, before)
-        throw error
-      }
-    } catch (cause) {
-      throw new HoldfastError(
-        'config_unwritable',
-        `writing the new configuration${file === undefined ? '' : ` to ${file}`} failed: ${messageOf(cause)}`,
-        {
-          cause,
-          hint: 'nothing has changed; make room on the disk, or let the user that runs holdfast write there, and try again',
-        },
-      )
-    }
-  }
-
-  #refused(error: unknown, actor: Actor): void {
-    const problems = codeOf(error) === 'config_invalid' ? problemsOf(error).map((problem) => problem.message) : [messageOf(error)]
-    this.events.emit('config.refused', {
-      message: `a changed configuration was refused and nothing changed: ${problems[0] ?? ''}`,
-      level: 'error',
-      cause: actor.cause,
-      data: { file: this.#loaded.config.file, problems },
-    })
-  }
-
-  #announceApplied(differences: readonly ConfigDifference[], actor: Actor): string | undefined {
-    if (differences.length === 0) return actor.cause
-    return this.events.emit('config.applied', {
-      message: `${actor.name} applied ${differences.length} changes of the configuration`,
-      cause: actor.cause,
-      data: { file: this.#loaded.config.file, changes: differences.map(({ path }) => path) },
-    })
-  }
-
-  // --- what the data plane tells --------------------------------------------------------------------------------------
-
-  #onSignal(signal: ProxySignal): void {
-    switch (signal.type) {
-      case 'endpointSuspect':
-        this.supervisor.check(signal.endpoint)
-        return
-      case 'endpointUnhealthy':
-      case 'endpointRecovered':
-        this.#onVerdict(signal)
-        return
-      case 'workerExited':
-        this.events.emit('proxy.workerExited', {
-          message: `a proxy worker (pid ${signal.pid}) ended ${signal.signal === undefined ? `with code ${signal.code ?? '?'}` : `by ${signal.signal}`}; another takes its place`,
-          level: 'error',
-          data: {
-            pid: signal.pid,
-            ...(signal.code !== undefined && { code: signal.code }),
-            ...(signal.signal !== undefined && { signal: signal.signal }),
-          },
-        })
-        return
-      case 'disconnected':
-        if (this.#stopping) return
-        this.events.emit('proxy.disconnected', {
-          message: `the connection to the balancer broke: ${signal.reason}`,
-          level: 'error',
-          data: { reason: signal.reason },
-        })
-        return
-      case 'connected':
-        this.events.emit(signal.adopted ? 'proxy.adopted' : 'proxy.started', {
-          message: `the balancer is back (pid ${signal.pid})`,
-          data: { pid: signal.pid, workers: signal.workers },
-        })
-        return
-    }
-  }
-
-  #onVerdict(signal: Extract<ProxySignal, { type: 'endpointUnhealthy' | 'endpointRecovered' }>): void {
-    const { endpoint, service } = signal
-    if (this.routing.isAdmitted(endpoint)) {
-      if (signal.type === 'endpointUnhealthy') this.supervisor.reportHealth(endpoint, 'unhealthy', signal.reason)
-      else this.supervisor.reportHealth(endpoint, 'healthy')
-      return
-    }
-    const address = publicEndpointId(service, endpoint)
-    if (signal.type === 'endpointUnhealthy') {
-      this.events.emit('endpoint.unhealthy', {
-        message: `${address} of ${service} is unhealthy: ${signal.reason}`,
-        level: 'warning',
-        service,
-        data: { address, reason: signal.reason },
-      })
-    } else this.events.emit('endpoint.recovered', { message: `${address} of ${service} is healthy again`, service, data: { address } })
-  }
-
-  #announceHealth(): void {
-    if (this.#stopping) return
-    for (const { name, health, reason } of this.operations.services()) {
-      const before = this.#health.get(name)
-      if (before === health) continue
-      this.#health.set(name, health)
-      if (before === undefined) continue
-      const worse = health === 'unhealthy' || health === 'degraded'
-      this.events.emit('service.healthChanged', {
-        message: `${name} changed from ${before} to ${health}${reason === undefined ? '' : `: ${reason}`}`,
-        level: health === 'unhealthy' ? 'error' : worse ? 'warning' : 'info',
-        service: name,
-        data: { from: before, to: health },
-      })
-    }
-  }
-
   // --- ending -----------------------------------------------------------------------------------------------------
 
   /** Somebody ordered `down` through the API. */
@@ -454,7 +293,7 @@ export class Holdfast {
   /** Drains the balancer, then stops every service, dependants first. `force` cuts the drain short. */
   async down(force: AbortSignal, onStep: (text: string) => void): Promise<void> {
     this.#stopping = true
-    const { gracefulShutdownTimeout } = this.#effective.cluster
+    const { gracefulShutdownTimeout } = this.config.cluster
     this.events.emit('holdfast.stopped', { message: 'holdfast was told to stop everything', data: { reason: 'ordered' } })
     onStep('draining the balancer')
     this.routing.close()
@@ -462,7 +301,7 @@ export class Holdfast {
     // Before the services go, or what is in flight would be parked for instances that nobody starts again.
     if (force.aborted) await this.proxy.shutdown(0)
     onStep('stopping the services')
-    const longest = Math.max(0, ...Object.values(this.#effective.services).map(({ stop }) => stop.timeout))
+    const longest = Math.max(0, ...Object.values(this.config.services).map(({ stop }) => stop.timeout))
     const deadline = AbortSignal.any([force, AbortSignal.timeout(gracefulShutdownTimeout + longest + 5_000)])
     let failure: unknown
     try {
@@ -491,11 +330,4 @@ export function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '') return '127.0.0.1'
   if (host === '::') return '[::1]'
   return host.includes(':') ? `[${host}]` : host
-}
-
-/** The new configuration with the old values of keys that are read only once. */
-function withoutRestartKeys(before: Config, next: Config): Config {
-  const { api, data, log, metrics, region, name } = before
-  const cluster = { ...next.cluster, workers: before.cluster.workers }
-  return { ...next, api, data, log, metrics, region, name, cluster, access: before.access }
 }

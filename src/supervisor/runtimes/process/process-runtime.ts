@@ -10,7 +10,7 @@ import type { HealthProbeConfig, StopSignal } from '../../../config/types.ts'
 import type { ResourceReading } from '../../../registry/types.ts'
 import { codeOf, messageOf } from '../../../kernel/errors.ts'
 import type { Random } from '../../../kernel/random.ts'
-import { after, ms, seconds, type Clock, type Duration } from '../../../kernel/time.ts'
+import { ms, seconds, type Clock, type Duration } from '../../../kernel/time.ts'
 import type { ProcessExit } from '../../core/exit.ts'
 import type { LaunchOrder, MarkedProcess, RunningInstance, Runtime, RuntimeEvent } from '../runtime.ts'
 import { parseCommand } from './command.ts'
@@ -20,7 +20,11 @@ import { FreePorts, isFree } from './free-port.ts'
 import { launchProcess } from './launch.ts'
 import { groupExists } from './linux-process-table.ts'
 import { ReadinessProbe } from './probe.ts'
-import { isSameProcess, type FoundProcess, type GroupUsage, type ProcessTable } from './process-table.ts'
+import { isSameProcess, type FoundProcess, type ProcessTable } from './process-table.ts'
+import { Readings } from './readings.ts'
+import { Reaper } from './reaper.ts'
+import { Rounds } from './rounds.ts'
+import type { Watched } from './watched.ts'
 
 /** Takes the output of instances. */
 export interface Output {
@@ -46,22 +50,6 @@ const readingInterval: Duration = seconds(2)
 /** Lines of stderr searched for a sign that the port was taken. */
 const portSignLines = 20
 const portSigns = /EADDRINUSE|address already in use/i
-/** Rounds of killing what carries an instance's mark, since a process may fork while it is being looked for. */
-const reapRoundsMax = 5
-
-interface Watched {
-  readonly instance: RunningInstance
-  /** undefined: adopted. */
-  readonly child: ChildProcess | undefined
-  /** Sockets that listened on its port before it was started. */
-  readonly strangers: ReadonlySet<string>
-  probe: ReadinessProbe | undefined
-  ready: boolean
-  ended: boolean
-  usage: GroupUsage | undefined
-  reading: ResourceReading | undefined
-}
-
 export class ProcessRuntime implements Runtime {
   onEvent: (event: RuntimeEvent) => void = () => undefined
   readonly #deps: ProcessRuntimeDeps
@@ -69,32 +57,32 @@ export class ProcessRuntime implements Runtime {
   readonly #watched = new Map<string, Watched>()
   /** Groups whose end is waited for, by instance. */
   readonly #awaited = new Set<string>()
-  readonly #toReap = new Set<string>()
-  #reaping: Promise<void> | undefined
-  readonly #timers = new Map<string, Disposable>()
-  #oomKills: number | undefined
-  #readAt: number | undefined
+  readonly #rounds: Rounds
+  readonly #reaper: Reaper
+  readonly #readings: Readings
   #stopped = true
 
   constructor(deps: ProcessRuntimeDeps) {
     this.#deps = deps
     this.#ports = new FreePorts(deps.clock, deps.random)
+    this.#rounds = new Rounds(deps.clock)
+    this.#reaper = new Reaper(deps.table, deps.dataDirectory)
+    this.#readings = new Readings(deps.clock, deps.table)
   }
 
   start(): void {
     this.#stopped = false
-    this.#oomKills = this.#deps.table.oomKills()
-    this.#every('readings', readingInterval, () => {
-      this.#read()
+    this.#readings.start()
+    this.#rounds.every('readings', readingInterval, () => {
+      this.#readings.read([...this.#watched.values()].filter(({ ended }) => !ended))
       return true
     })
   }
 
   stop(): void {
     this.#stopped = true
-    for (const timer of this.#timers.values()) timer[Symbol.dispose]()
+    this.#rounds.stop()
     for (const watched of this.#watched.values()) watched.probe?.[Symbol.dispose]()
-    this.#timers.clear()
     this.#watched.clear()
     this.#awaited.clear()
   }
@@ -135,7 +123,7 @@ export class ProcessRuntime implements Runtime {
     if (!now || !isSameProcess(now, instance.process)) return false
     this.#ports.hold(instance.port)
     this.#watch(instance, undefined, new Set())
-    this.#every('adopted', adoptedInterval, () => this.#checkAdopted())
+    this.#rounds.every('adopted', adoptedInterval, () => this.#checkAdopted())
     return true
   }
 
@@ -209,42 +197,18 @@ export class ProcessRuntime implements Runtime {
 
   awaitGroup(id: string): void {
     this.#awaited.add(id)
-    this.#every('groups', groupInterval, () => this.#checkGroups())
+    this.#rounds.every('groups', groupInterval, () => this.#checkGroups())
   }
 
   reap(id: string): void {
     const watched = this.#watched.get(id)
     this.#watched.delete(id)
     if (watched) this.#ports.release(watched.instance.port)
-    this.#toReap.add(id)
-    this.#reaping ??= this.#reapAll()
+    this.#reaper.reap(id)
   }
 
-  async reaped(): Promise<void> {
-    while (this.#reaping) await this.#reaping
-  }
-
-  /** One search through all processes serves all instances that have ended meanwhile. */
-  async #reapAll(): Promise<void> {
-    // Those that end in this tick are found by the same search.
-    await Promise.resolve()
-    while (this.#toReap.size > 0) {
-      const ids = new Set(this.#toReap)
-      this.#toReap.clear()
-      await this.#killMarked(ids)
-    }
-    this.#reaping = undefined
-  }
-
-  async #killMarked(ids: ReadonlySet<string>): Promise<void> {
-    const { table, dataDirectory } = this.#deps
-    for (let round = 0; round < reapRoundsMax; round++) {
-      const found = await table.marked(
-        (environment) => environment.get(marks.data) === dataDirectory && ids.has(environment.get(marks.instance) ?? ''),
-      )
-      if (found.length === 0) return
-      for (const { identity } of found) killOne(identity.pid)
-    }
+  reaped(): Promise<void> {
+    return this.#reaper.done()
   }
 
   check(id: string): void {
@@ -282,16 +246,10 @@ export class ProcessRuntime implements Runtime {
       signal,
       shell: instance.shell,
       lost,
-      oom: signal === 'SIGKILL' || code === 137 ? this.#oomKillsRose() : false,
+      oom: signal === 'SIGKILL' || code === 137 ? this.#readings.oomKillsRose() : false,
       portTaken: !ready && !lost && code !== 0 && signal === undefined && this.#lostItsPort(instance),
       group,
     }
-  }
-
-  #oomKillsRose(): boolean {
-    const before = this.#oomKills
-    this.#oomKills = this.#deps.table.oomKills()
-    return before !== undefined && this.#oomKills !== undefined && this.#oomKills > before
   }
 
   #lostItsPort({ id, port }: RunningInstance): boolean {
@@ -314,35 +272,6 @@ export class ProcessRuntime implements Runtime {
     }
     return this.#awaited.size > 0
   }
-
-  #read(): void {
-    const now = this.#deps.clock.now()
-    const elapsedMs = this.#readAt === undefined ? undefined : now - this.#readAt
-    this.#readAt = now
-    this.#oomKills = this.#deps.table.oomKills()
-    const live = [...this.#watched.values()].filter(({ ended }) => !ended)
-    if (live.length === 0) return
-    const usages = this.#deps.table.usage(new Set(live.map(({ instance }) => instance.process.pid)))
-    for (const watched of live) {
-      const usage = usages.get(watched.instance.process.pid)
-      if (usage) watched.reading = { cpuPercent: cpuPercent(usage, watched.usage, elapsedMs), memoryBytes: usage.memoryBytes }
-      watched.usage = usage
-    }
-  }
-
-  /** Runs the task again and again for as long as it wants to; one timer of a name at a time. */
-  #every(name: string, interval: Duration, task: () => boolean): void {
-    if (this.#timers.has(name)) return
-    const { clock } = this.#deps
-    const again = (): void => {
-      const timer = clock.schedule(after(clock.now(), interval), () => {
-        this.#timers.delete(name)
-        if (task() && !this.#stopped) again()
-      })
-      this.#timers.set(name, timer)
-    }
-    again()
-  }
 }
 
 /**
@@ -352,20 +281,4 @@ export class ProcessRuntime implements Runtime {
 function howItEnded(code: number | undefined, signal: string | undefined, lost: boolean, group: boolean): string {
   const how = lost ? 'exit' : signal === undefined ? `exit code=${code ?? '?'}` : `exit signal=${signal}`
   return group ? `${how}, children left` : how
-}
-
-/** Processes that were there before count with what they have used since, new ones with all they have used. */
-function cpuPercent(usage: GroupUsage, before: GroupUsage | undefined, elapsedMs: number | undefined): number {
-  if (!before || elapsedMs === undefined || elapsedMs <= 0) return 0
-  let usedMs = 0
-  for (const [process, cpuMs] of usage.cpuMs) usedMs += cpuMs - (before.cpuMs.get(process) ?? 0)
-  return Math.round((usedMs / elapsedMs) * 1000) / 10
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if (codeOf(error) !== 'ESRCH' && codeOf(error) !== 'EPERM') throw error
-  }
 }

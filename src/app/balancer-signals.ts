@@ -1,0 +1,77 @@
+/** What the balancer tells of itself and of endpoints: to the supervisor if it is about an instance, and to whoever reads events. */
+import type { ProxySignal } from '../balancer/index.ts'
+import type { EventSink } from '../kernel/events.ts'
+import { publicEndpointId } from '../registry/index.ts'
+import type { Supervisor } from '../supervisor/index.ts'
+import type { Routing } from './routing.ts'
+
+export interface BalancerSignalsDeps {
+  readonly events: EventSink
+  readonly routing: Routing
+  readonly supervisor: Supervisor
+  /** The connection to the balancer is being closed by ourselves. */
+  readonly isStopping: () => boolean
+}
+
+export class BalancerSignals {
+  readonly #deps: BalancerSignalsDeps
+
+  constructor(deps: BalancerSignalsDeps) {
+    this.#deps = deps
+  }
+
+  onSignal(signal: ProxySignal): void {
+    switch (signal.type) {
+      case 'endpointSuspect':
+        this.#deps.supervisor.check(signal.endpoint)
+        return
+      case 'endpointUnhealthy':
+      case 'endpointRecovered':
+        this.#onVerdict(signal)
+        return
+      case 'workerExited':
+        this.#deps.events.emit('proxy.workerExited', {
+          message: `a proxy worker (pid ${signal.pid}) ended ${signal.signal === undefined ? `with code ${signal.code ?? '?'}` : `by ${signal.signal}`}; another takes its place`,
+          level: 'error',
+          data: {
+            pid: signal.pid,
+            ...(signal.code !== undefined && { code: signal.code }),
+            ...(signal.signal !== undefined && { signal: signal.signal }),
+          },
+        })
+        return
+      case 'disconnected':
+        if (this.#deps.isStopping()) return
+        this.#deps.events.emit('proxy.disconnected', {
+          message: `the connection to the balancer broke: ${signal.reason}`,
+          level: 'error',
+          data: { reason: signal.reason },
+        })
+        return
+      case 'connected':
+        this.#deps.events.emit(signal.adopted ? 'proxy.adopted' : 'proxy.started', {
+          message: `the balancer is back (pid ${signal.pid})`,
+          data: { pid: signal.pid, workers: signal.workers },
+        })
+        return
+    }
+  }
+
+  #onVerdict(signal: Extract<ProxySignal, { type: 'endpointUnhealthy' | 'endpointRecovered' }>): void {
+    const { endpoint, service } = signal
+    if (this.#deps.routing.isAdmitted(endpoint)) {
+      if (signal.type === 'endpointUnhealthy') this.#deps.supervisor.reportHealth(endpoint, 'unhealthy', signal.reason)
+      else this.#deps.supervisor.reportHealth(endpoint, 'healthy')
+      return
+    }
+    const address = publicEndpointId(service, endpoint)
+    if (signal.type === 'endpointUnhealthy') {
+      this.#deps.events.emit('endpoint.unhealthy', {
+        message: `${address} of ${service} is unhealthy: ${signal.reason}`,
+        level: 'warning',
+        service,
+        data: { address, reason: signal.reason },
+      })
+    } else this.#deps.events.emit('endpoint.recovered', { message: `${address} of ${service} is healthy again`, service, data: { address } })
+  }
+}
