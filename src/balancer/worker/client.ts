@@ -2,7 +2,7 @@
  * A client's connection: cuts its bytes into requests, hands one at a time to the exchange, and speaks the answers.
  *
  *   idle ──bytes──▶ head ──complete──▶ exchange ──answered──▶ idle (keep-alive) │ lingering ──▶ closed
- *                                         └──101──▶ tunnel ──▶ closed
+ *                                         └──101──▶ handed over ──▶ closed
  *
  * Pipelined requests wait in the input; while there is more than the next step can use, reading stops.
  */
@@ -13,19 +13,23 @@ import { forwardedBlock, hasVia, readRequest, RequestFacts } from '../http1/requ
 import { text } from '../http1/bytes.ts'
 import { routingPath, strippedTarget, type Route } from '../core/routes.ts'
 import { renderAnswer, type Answer } from './answers.ts'
+import type { ClientSide, ConnectionOwner } from './client-side.ts'
 import { Exchange } from './exchange.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Worker, WorkerListener } from './worker.ts'
 import { bodyTimeoutMs, clientIdleMs, headTimeoutMs, lingerBytesMax, lingerMs, readerStallMs, waitingInputMax } from './limits.ts'
 
-type Phase = 'idle' | 'head' | 'exchange' | 'tunnel' | 'lingering' | 'closed'
+type Phase = 'idle' | 'head' | 'exchange' | 'handedOver' | 'lingering' | 'closed'
 
-export class Client {
+export class Client implements ClientSide {
   readonly worker: Worker
   readonly listener: WorkerListener
   readonly socket: Socket
   readonly address: string
   readonly facts = new RequestFacts()
+  requestId = ''
+  minor = 1
+  #accept = ''
   readonly exchange: Exchange
   phase: Phase = 'idle'
   /** Unread input: [inputStart, input.length). */
@@ -45,9 +49,7 @@ export class Client {
   #forwarded: Buffer | undefined
   #forwardedHost = ''
   #forwardedMinor = 1
-  /** Takes over every byte once a tunnel is open. */
-  #tunnelSink: ((bytes: Buffer) => void) | undefined
-  /** Called when the socket can take more. */
+  #owner: ConnectionOwner | undefined
   onDrain: (() => void) | undefined
 
   constructor(worker: Worker, listener: WorkerListener, socket: Socket) {
@@ -71,14 +73,16 @@ export class Client {
     })
   }
 
-  /** The whole request body has been read from the client. */
   get bodyDone(): boolean {
     return this.#bodyDone
   }
 
-  /** The client has sent its end. */
   get ended(): boolean {
     return this.#ended
+  }
+
+  get closing(): boolean {
+    return this.worker.draining || this.listener.closed
   }
 
   get gone(): boolean {
@@ -88,8 +92,8 @@ export class Client {
   #onData(chunk: Buffer): void {
     this.worker.tick()
     switch (this.phase) {
-      case 'tunnel':
-        this.#tunnelSink?.(chunk)
+      case 'handedOver':
+        this.#owner?.fromClient(chunk)
         return
       case 'lingering':
         this.#lingered += chunk.length
@@ -126,7 +130,6 @@ export class Client {
     if (this.#input !== undefined && this.#input.length - this.#inputStart > waitingInputMax) this.pauseInput()
   }
 
-  /** The client is not read from at the moment. */
   get inputPaused(): boolean {
     return this.#paused
   }
@@ -215,8 +218,10 @@ export class Client {
     this.#bodyDone = facts.bodyLength === 0
     this.#chunked = facts.bodyLength < 0 ? new ChunkedBody(true) : undefined
     this.runBodyDeadline()
-    const requestId = this.#requestId(head, input)
-    this.exchange.open(requestId, head.accept >= 0 ? fieldText(head, input, head.accept) : '', head.minor)
+    this.requestId = this.#requestIdOf(head, input)
+    this.minor = head.minor
+    this.#accept = head.accept >= 0 ? fieldText(head, input, head.accept) : ''
+    this.exchange.open()
     if (head.method === 'CONNECT' || head.method === 'TRACE') {
       // What follows a CONNECT is not HTTP to us: the connection ends here.
       this.exchange.answer(
@@ -241,7 +246,7 @@ export class Client {
   }
 
   /** A client's own id is kept when it is harmless: it ties our logs to the caller's. */
-  #requestId(head: Head, input: Buffer): string {
+  #requestIdOf(head: Head, input: Buffer): string {
     if (head.requestId >= 0 && head.requestId !== several) {
       const given = fieldText(head, input, head.requestId)
       if (/^[A-Za-z0-9._:+=/-]{1,128}$/.test(given)) return given
@@ -278,7 +283,6 @@ export class Client {
     return target === '*' ? target : strippedTarget(target, route.path)
   }
 
-  /** `X-Forwarded-*`, `Forwarded` and `Via` for the current request. */
   forwardedFields(minor: number): Buffer {
     const host = this.facts.hostValue
     if (this.#forwarded === undefined || host !== this.#forwardedHost || minor !== this.#forwardedMinor) {
@@ -296,12 +300,6 @@ export class Client {
     return this.#forwarded
   }
 
-  /** Bytes of body that wait to be taken. */
-  get bodyWaiting(): number {
-    return this.#bodyDone || this.#input === undefined ? 0 : this.#input.length - this.#inputStart
-  }
-
-  /** Hands what has come of the body to `emit`. Returns false when the body is malformed. */
   takeBody(emit: Emit): boolean {
     const input = this.#input
     if (this.#bodyDone || input === undefined) return true
@@ -321,17 +319,21 @@ export class Client {
     return true
   }
 
-  /** No deadline runs while we, not the client, are what the body waits for. */
   holdBodyDeadline(): void {
     this.#deadline = Infinity
   }
 
-  /** It is the client's turn to send the next piece of the body. */
   runBodyDeadline(): void {
     this.#deadline = this.#bodyDone ? Infinity : this.worker.now + bodyTimeoutMs
   }
 
-  /** The answer is out. `keep`: the connection may carry another request. */
+  writeAnswer(answer: Answer, close: boolean): void {
+    const { worker, facts, requestId } = this
+    this.socket.write(
+      renderAnswer(answer, { method: facts.method, accept: this.#accept, requestId, close, name: worker.pseudonym, date: worker.httpDate() }),
+    )
+  }
+
   exchangeDone(keep: boolean): void {
     this.onDrain = undefined
     if (this.gone) return
@@ -345,16 +347,15 @@ export class Client {
     if (this.#input !== undefined || this.#ended) this.#parseRequests()
   }
 
-  /** From here on every byte belongs to the tunnel, those that waited first. */
-  enterTunnel(sink: (bytes: Buffer) => void): void {
-    this.phase = 'tunnel'
+  handOver(owner: ConnectionOwner): void {
+    this.phase = 'handedOver'
     this.#deadline = Infinity
-    this.#tunnelSink = sink
+    this.#owner = owner
     const waiting = this.#input?.subarray(this.#inputStart)
     this.#input = undefined
-    if (waiting !== undefined && waiting.length > 0) sink(waiting)
+    if (waiting !== undefined && waiting.length > 0) owner.fromClient(waiting)
     this.resumeInput()
-    if (this.#ended) this.exchange.clientEnded()
+    if (this.#ended) owner.clientEnded()
   }
 
   #refuse(code: number): void {
@@ -401,11 +402,10 @@ export class Client {
     this.resumeInput()
   }
 
-  /** The tunnel is over: what was written last should still arrive, then the connection ends. */
-  endTunnel(): void {
+  endOwned(): void {
+    this.#owner = undefined
     if (this.gone) return
     this.phase = 'lingering'
-    this.#tunnelSink = undefined
     this.onDrain = undefined
     this.#deadline = this.worker.now + readerStallMs
     this.socket.destroySoon()
@@ -420,7 +420,6 @@ export class Client {
     this.socket.destroy()
   }
 
-  /** Ends a cut answer so that no client can take it for a whole one. */
   reset(): void {
     this.socket.resetAndDestroy()
   }
@@ -437,8 +436,8 @@ export class Client {
         // Half-closed behind a whole request: it still wants its answer. But most who do so have left, and a place to wait is dear.
         if (!this.#bodyDone || this.exchange.parked) this.exchange.clientGone()
         return
-      case 'tunnel':
-        this.exchange.clientEnded()
+      case 'handedOver':
+        this.#owner?.clientEnded()
         return
       case 'lingering':
       case 'closed':
@@ -451,7 +450,8 @@ export class Client {
     this.phase = 'closed'
     this.#input = undefined
     this.worker.forget(this)
-    if (phase === 'exchange' || phase === 'tunnel') this.exchange.clientGone()
+    if (phase === 'exchange') this.exchange.clientGone()
+    else if (phase === 'handedOver') this.#owner?.clientClosed()
   }
 
   sweep(now: number): void {
@@ -471,7 +471,7 @@ export class Client {
       case 'lingering':
         this.destroy()
         return
-      case 'tunnel':
+      case 'handedOver':
       case 'closed':
         return
     }

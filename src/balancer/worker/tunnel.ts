@@ -5,34 +5,46 @@
  *
  *   open ──close()──▶ closing (server's bytes are dropped, client's pass) ──peer ends / 2 s──▶ closed
  */
-import type { Client } from './client.ts'
-import type { EndpointPool, Upstream } from './upstream.ts'
+import type { ClientSide, ConnectionOwner } from './client-side.ts'
+import type { ServiceRuntime } from './service.ts'
+import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import { FrameBoundary } from '../core/websocket-frames.ts'
 import { tunnelClosingMs, tunnelIdleMs } from './limits.ts'
 
 /** RFC 6455 §7.4 and IANA: 1012 Service Restart. */
 const closeFrame = Buffer.from([0x88, 0x02, 0x03, 0xf4])
 
-export class Tunnel {
+export class Tunnel implements UpstreamUser, ConnectionOwner {
   readonly endpoint: EndpointPool
-  readonly #client: Client
+  readonly #client: ClientSide
   readonly #upstream: Upstream
-  readonly #onClosed: () => void
+  readonly #service: ServiceRuntime
   readonly #frames: FrameBoundary | undefined
   #state: 'open' | 'wantsClose' | 'closing' | 'closed' = 'open'
   #deadline: number
   /** When to ask for a close, while its endpoint drains. */
   closeAt = Infinity
 
-  constructor(client: Client, upstream: Upstream, endpoint: EndpointPool, webSocket: boolean, onClosed: () => void) {
+  constructor(client: ClientSide, upstream: Upstream, endpoint: EndpointPool, service: ServiceRuntime, webSocket: boolean) {
     this.#client = client
     this.#upstream = upstream
     this.endpoint = endpoint
-    this.#onClosed = onClosed
+    this.#service = service
     this.#frames = webSocket ? new FrameBoundary() : undefined
     this.#deadline = client.worker.now + tunnelIdleMs
-    client.socket.setKeepAlive(true, 60_000)
-    upstream.socket.setKeepAlive(true, 60_000)
+  }
+
+  /** Takes both connections over from the exchange; `rest`: what has come behind the `101`. */
+  open(rest: Buffer): void {
+    this.#service.tunnels++
+    this.endpoint.tunnels++
+    this.endpoint.active--
+    this.#client.socket.setKeepAlive(true, 60_000)
+    this.#upstream.socket.setKeepAlive(true, 60_000)
+    this.#upstream.user = this
+    this.#client.worker.openTunnel(this)
+    if (rest.length > 0) this.upstreamData(this.#upstream, rest, rest.length)
+    this.#client.handOver(this)
   }
 
   fromClient(bytes: Buffer): void {
@@ -41,12 +53,16 @@ export class Tunnel {
     if (!this.#upstream.write(bytes)) this.#client.pauseInput()
   }
 
+  upstreamConnected(): void {
+    // It stood before there was a tunnel.
+  }
+
   upstreamDrained(): void {
     this.#client.resumeInput()
   }
 
-  /** Returns false to stop reading from the endpoint. */
-  fromUpstream(buffer: Buffer, length: number): boolean {
+  upstreamData(_upstream: Upstream, buffer: Buffer, length: number): boolean {
+    this.#client.worker.tick()
     if (this.#state === 'closing' || this.#state === 'closed') return true
     this.#deadline = this.#client.worker.now + tunnelIdleMs
     const { socket } = this.#client
@@ -113,8 +129,14 @@ export class Tunnel {
   #finish(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    const { worker } = this.#client
     this.#upstream.destroy()
-    this.#client.endTunnel()
-    this.#onClosed()
+    this.#client.endOwned()
+    worker.closeTunnel(this)
+    this.#service.tunnels--
+    this.#service.active--
+    this.endpoint.tunnels--
+    this.#service.finished(101)
+    worker.maybeDrained(this.endpoint)
   }
 }

@@ -1,0 +1,264 @@
+/**
+ * The answer on its way to the client: its head is read, and rewritten for the client's connection; its body is cut out of the origin's bytes
+ * and framed anew, with back-pressure.
+ *
+ *   head ──1xx──▶ head ──final──▶ body ──▶ ended │ cut
+ *     └──101──▶ switched     └──▶ invalid
+ *
+ * It tells its host what it meets, and decides nothing about connections, deadlines or further attempts.
+ */
+import { latin1 } from '../http1/bytes.ts'
+import { ChunkedBody } from '../http1/chunked.ts'
+import { type Head, headErrorSentence, parseResponseHead } from '../http1/head.ts'
+import { keepAliveHint, originKeepsAlive, responseFraming, responseHeadGrowthMax, writeResponseHead, type BodyFraming } from '../http1/response.ts'
+import type { ClientSide } from './client-side.ts'
+import { interimAnswersMax } from './limits.ts'
+import { joinBytesMax } from './outgoing.ts'
+import type { ServiceCounters } from './service.ts'
+import type { Upstream } from './upstream.ts'
+
+const lastChunk = latin1('0\r\n\r\n')
+
+/** Who hears how the answer goes. The last four end it. */
+export interface AnswerHost {
+  /** An interim answer (1xx) has been passed on. */
+  interimPassed(status: number): void
+  /** The head is read, the body follows. */
+  answerBegun(status: number): void
+  /** The client takes bytes again. */
+  readerCaughtUp(): void
+  /** All of it is out. */
+  answerEnded(): void
+  /** It broke off after it had begun. */
+  answerCut(): void
+  /** It is not HTTP: nothing of it is out. */
+  answerInvalid(why: string): void
+  /** The head is a `101`; bytes behind it belong to the new protocol. */
+  protocolSwitched(upstream: Upstream, buffer: Buffer, length: number, head: Head): void
+}
+
+export class AnswerRelay {
+  readonly #client: ClientSide
+  readonly #host: AnswerHost
+  #counters: ServiceCounters | undefined
+  #partial: Buffer | undefined
+  #interims = 0
+  #framing: BodyFraming = 'none'
+  #remaining = 0
+  #chunkedIn: ChunkedBody | undefined
+  #chunkedOut = false
+  #upstream: Upstream | undefined
+  /** The origin's connection is fit for another request. */
+  keepUpstream = false
+  /** What the origin says about how long it keeps it, in seconds. */
+  keepHint: number | undefined
+  /** The head that went out promised the client another request. */
+  keepClient = false
+  readonly #onDrain = (): void => {
+    this.#client.onDrain = undefined
+    this.#host.readerCaughtUp()
+    this.#upstream?.resume()
+  }
+
+  constructor(client: ClientSide, host: AnswerHost) {
+    this.#client = client
+    this.#host = host
+  }
+
+  begin(counters: ServiceCounters): void {
+    this.#counters = counters
+    this.#interims = 0
+  }
+
+  /** Forgets what was read of an answer that will not be completed. */
+  end(): void {
+    this.#partial = undefined
+    this.#chunkedIn = undefined
+    this.#upstream = undefined
+  }
+
+  /** Bytes of a head have come, but not all of it. */
+  get begun(): boolean {
+    return this.#partial !== undefined
+  }
+
+  /** The end of the connection is the end of the answer. */
+  get untilClose(): boolean {
+    return this.#framing === 'untilClose'
+  }
+
+  /** The client sees by the framing of its answer whether it is whole. */
+  get showsCut(): boolean {
+    return this.#chunkedOut || (this.#framing !== 'untilClose' && this.#framing !== 'chunked')
+  }
+
+  /** Bytes [0, length) while the head has not been read. Returns false to stop reading from the origin. */
+  head(upstream: Upstream, fresh: Buffer, freshLength: number): boolean {
+    let buffer = fresh
+    let length = freshLength
+    if (this.#partial !== undefined) {
+      buffer = Buffer.concat([this.#partial, fresh.subarray(0, freshLength)])
+      length = buffer.length
+      this.#partial = undefined
+    }
+    const head = this.#client.worker.responseHead
+    let start = 0
+    for (;;) {
+      const result = start === length ? 0 : parseResponseHead(buffer, start, length, head)
+      if (result === 0) {
+        if (start < length) this.#partial = Buffer.from(buffer.subarray(start, length))
+        return true
+      }
+      if (result < 0) {
+        this.#host.answerInvalid(headErrorSentence(result))
+        return true
+      }
+      if (head.status >= 200) return this.#final(upstream, buffer, length, head)
+      if (head.status === 101) {
+        this.#host.protocolSwitched(upstream, buffer, length, head)
+        return true
+      }
+      if (!this.#passInterim(head, buffer)) return true
+      start = head.end
+    }
+  }
+
+  /** RFC 9110 §15.2: interim answers are passed on, to those who know them. */
+  #passInterim(head: Head, buffer: Buffer): boolean {
+    if (++this.#interims > interimAnswersMax) {
+      this.#host.answerInvalid(`more than ${interimAnswersMax} interim answers`)
+      return false
+    }
+    if (this.#client.minor === 1) this.writeInterim(head, buffer, undefined)
+    this.#host.interimPassed(head.status)
+    return true
+  }
+
+  /** Writes the head of a 1xx on its own. */
+  writeInterim(head: Head, buffer: Buffer, upgrade: string | undefined): void {
+    const { socket, requestId } = this.#client
+    const { slab, via } = this.#client.worker
+    slab.reserve(head.end - head.begin + responseHeadGrowthMax)
+    const end = writeResponseHead(slab.buffer, slab.at, head, buffer, {
+      via,
+      requestId,
+      connection: 'none',
+      chunked: false,
+      dropLength: true,
+      upgrade,
+    })
+    socket.write(slab.view(end))
+    if (socket.writableLength > 0) slab.keep(end)
+  }
+
+  #final(upstream: Upstream, buffer: Buffer, length: number, head: Head): boolean {
+    const client = this.#client
+    const { worker, facts } = client
+    const framing = responseFraming(head, facts.method)
+    const open = framing === 'untilClose' || framing === 'chunked'
+    this.#upstream = upstream
+    this.#framing = framing
+    this.#remaining = framing === 'length' ? head.contentLength : 0
+    this.#chunkedOut = open && client.minor === 1
+    this.#chunkedIn = framing === 'chunked' ? new ChunkedBody(this.#chunkedOut) : undefined
+    this.keepUpstream = framing !== 'untilClose' && originKeepsAlive(head, buffer)
+    this.keepHint = keepAliveHint(head, buffer)
+    this.keepClient = facts.keepAlive && client.bodyDone && !client.closing && (!open || this.#chunkedOut)
+    this.#host.answerBegun(head.status)
+    const { slab } = worker
+    slab.reserve(head.end - head.begin + responseHeadGrowthMax + joinBytesMax + 64)
+    const end = writeResponseHead(slab.buffer, slab.at, head, buffer, {
+      via: worker.via,
+      requestId: client.requestId,
+      connection: this.keepClient ? (client.minor === 0 ? 'keepAlive' : 'none') : 'close',
+      chunked: this.#chunkedOut,
+      dropLength: head.status === 204 || framing === 'chunked',
+      upgrade: undefined,
+    })
+    return this.#pass(buffer, head.end, length, end)
+  }
+
+  /** Bytes [0, length) of the body. Returns false to stop reading from the origin: it goes on when the client has caught up. */
+  body(buffer: Buffer, length: number): boolean {
+    const { slab } = this.#client.worker
+    slab.reserve(joinBytesMax + 64)
+    return this.#pass(buffer, 0, length, slab.at)
+  }
+
+  /** The origin has closed, and that was the end of the answer. */
+  endByClose(): void {
+    if (this.#chunkedOut) this.#client.socket.write(lastChunk)
+    this.#host.answerEnded()
+  }
+
+  /**
+   * Passes on the body bytes [start, length). What lies in the slab between its `at` and `end` (the head, or nothing)
+   * goes out before them, in the same write when they are few.
+   */
+  #pass(buffer: Buffer, start: number, length: number, end: number): boolean {
+    const { worker, socket } = this.#client
+    const out = worker.outgoing
+    out.begin(socket, end, this.#upstream)
+    const used = this.#addBody(buffer, start, length)
+    this.#counters!.responseBytes += used - start
+    const more = out.flush()
+    if (this.#chunkedIn?.failed === true) {
+      this.#host.answerCut()
+      return true
+    }
+    if (this.#complete) {
+      // Bytes behind a complete answer belong to nobody: the connection is not trusted with another request.
+      if (used < length) this.keepUpstream = false
+      this.#host.answerEnded()
+      return true
+    }
+    if (more || socket.destroyed) return true
+    this.#client.onDrain = this.#onDrain
+    return false
+  }
+
+  get #complete(): boolean {
+    switch (this.#framing) {
+      case 'none':
+        return true
+      case 'length':
+        return this.#remaining === 0
+      case 'chunked':
+        return this.#chunkedIn!.done
+      case 'untilClose':
+        return false
+    }
+  }
+
+  /** Adds what belongs to the body to what goes out, and returns where that ends. */
+  #addBody(buffer: Buffer, start: number, length: number): number {
+    const out = this.#client.worker.outgoing
+    switch (this.#framing) {
+      case 'none':
+        return start
+      case 'length': {
+        const take = Math.min(this.#remaining, length - start)
+        if (take > 0) out.add(buffer, start, start + take)
+        this.#remaining -= take
+        return start + take
+      }
+      case 'chunked':
+        return this.#chunkedIn!.feed(buffer, start, length, out.emit)
+      case 'untilClose':
+        if (length > start) this.#addUnframed(buffer, start, length)
+        return length
+    }
+  }
+
+  #addUnframed(buffer: Buffer, start: number, length: number): void {
+    const out = this.#client.worker.outgoing
+    if (!this.#chunkedOut) {
+      out.add(buffer, start, length)
+      return
+    }
+    const size = latin1(`${(length - start).toString(16)}\r\n`)
+    out.add(size, 0, size.length)
+    out.add(buffer, start, length)
+    out.add(lastChunk, 3, 5)
+  }
+}

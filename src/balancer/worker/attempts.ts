@@ -1,0 +1,119 @@
+/**
+ * What has been tried for one request, and whether it is tried again. Collects what `core/resend.ts` must know for its verdict, and keeps
+ * the books that follow from it: the endpoint's failures, the suspicion for the control process, the retry budget.
+ */
+import { killedReason, mayResend, neverRead, rescuesMax, type Failure } from '../core/resend.ts'
+import type { ServiceRuntime } from './service.ts'
+import type { EndpointPool } from './upstream.ts'
+import type { Worker } from './worker.ts'
+
+/** An attempt that ended without an answer. */
+export interface Broken {
+  readonly failure: Failure
+  /** The system's error; undefined: an orderly close. */
+  readonly code: string | undefined
+  readonly endpoint: EndpointPool
+  /** Bytes of an answer had come. */
+  readonly answerBegun: boolean
+  /** All of the request left in one write that a server takes in with one read. */
+  readonly oneRead: boolean
+}
+
+/** `awaitNews`: how the process ended is not known yet, and may change the verdict. */
+export type Verdict = 'again' | 'awaitNews' | 'giveUp'
+
+export class Attempts {
+  /** Not to be picked again. */
+  readonly tried: EndpointPool[] = []
+  last: Broken | undefined
+  /** The next attempt trusts no idle connection. */
+  fresh = false
+  /** The connection of this attempt has carried requests before. */
+  reused = false
+  sentAt = 0
+  #service: ServiceRuntime | undefined
+  #resent = 0
+  #retrying = false
+
+  begin(service: ServiceRuntime): void {
+    this.#service = service
+    this.tried.length = 0
+    this.last = undefined
+    this.fresh = false
+    this.#resent = 0
+  }
+
+  /** The request is over, or its answer has no end: its place in the retry budget is free. */
+  end(): void {
+    if (!this.#retrying) return
+    this.#retrying = false
+    this.#service!.retrying--
+  }
+
+  /** This attempt is over without an answer. `replayable`: every body byte that was sent is still at hand. */
+  failed(seen: Broken, idempotent: boolean, replayable: boolean, worker: Worker): Verdict {
+    const service = this.#service!
+    const { endpoint, code } = seen
+    const failure: Failure = this.#neverRead(seen) ? { kind: 'notReceived' } : seen.failure
+    this.last = { ...seen, failure }
+    // A reused connection that closes quietly says little about the endpoint: origins close idle ones all the time.
+    const quiet = failure.kind === 'notReceived' || (failure.kind === 'staleConnection' && endpoint.gone === undefined)
+    const failingSince = quiet ? Infinity : endpoint.failed(worker.now, failure.kind === 'notConnected')
+    if (!quiet) endpoint.errors++
+    worker.reportSuspect(endpoint, failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer')
+    const again = mayResend(failure, {
+      idempotent,
+      replayable,
+      resent: this.#resent,
+      attemptsMax: service.view.retries.attempts,
+      caughtInDeath: quiet || this.sentAt <= failingSince || endpoint.gone !== undefined,
+      budgetFree: service.retryBudgetFree,
+    })
+    if (again) {
+      this.#goOn(failure, endpoint)
+      return 'again'
+    }
+    const connected = failure.kind !== 'notConnected' && failure.kind !== 'timedOut'
+    return connected && service.view.managed && endpoint.gone === undefined ? 'awaitNews' : 'giveUp'
+  }
+
+  #goOn(failure: Failure, endpoint: EndpointPool): void {
+    const service = this.#service!
+    if (failure.kind === 'notConnected') this.tried.push(endpoint)
+    else {
+      this.#countResent(service)
+      if (failure.kind === 'died' && service.endpoints.length > 1) this.tried.push(endpoint)
+    }
+    // All of them refused: whoever can wait does so, and may then go to any of them again.
+    if (service.mayPark && this.tried.length > 0 && this.tried.length >= service.endpoints.length) this.tried.length = 0
+  }
+
+  #countResent(service: ServiceRuntime): void {
+    this.#resent++
+    service.counters.retried++
+    // A stale connection is no verdict on the endpoint; the next attempt just must not trust another idle one.
+    this.fresh = true
+    if (this.#retrying) return
+    this.#retrying = true
+    service.retrying++
+  }
+
+  /** How the process ended is known now, or will not be: whether the request goes again after all. */
+  newsAllowsResend(replayable: boolean): boolean {
+    if (!replayable || this.#resent >= rescuesMax || !this.#neverRead(this.last!)) return false
+    this.#countResent(this.#service!)
+    return true
+  }
+
+  #neverRead({ failure, code, endpoint, answerBegun, oneRead }: Broken): boolean {
+    if (failure.kind !== 'died' && failure.kind !== 'staleConnection') return false
+    return neverRead({
+      sentAt: this.sentAt,
+      exitedAt: endpoint.exitedAt,
+      killed: endpoint.gone === killedReason,
+      reset: code === 'ECONNRESET',
+      oneRead,
+      answerBegun,
+    })
+  }
+}

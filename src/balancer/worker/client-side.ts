@@ -1,0 +1,62 @@
+/**
+ * What an exchange needs of whoever asked: the facts of the request, its body piece by piece, and a way for the answer. `Client` is the
+ * one over HTTP/1.1; a stream of another protocol that keeps these promises is served by the same exchange.
+ */
+import type { Socket } from 'node:net'
+import type { Emit } from '../http1/chunked.ts'
+import type { RequestFacts } from '../http1/request.ts'
+import type { Answer } from './answers.ts'
+import type { Worker } from './worker.ts'
+
+/** Takes over a client's connection for good. */
+export interface ConnectionOwner {
+  fromClient(bytes: Buffer): void
+  /** The client has sent its end. */
+  clientEnded(): void
+  /** The connection is closed, both ways. */
+  clientClosed(): void
+}
+
+export interface ClientSide {
+  readonly worker: Worker
+  /** Of the current request. */
+  readonly facts: RequestFacts
+  /** Of the current request: a client's own when it is harmless, else ours. */
+  readonly requestId: string
+  /** The client speaks HTTP/1.x. */
+  readonly minor: number
+  readonly address: string
+  /** Answers are written to it. */
+  readonly socket: Socket
+  /** Called when the socket can take more. */
+  onDrain: (() => void) | undefined
+  /** The whole request body has been read from the client. */
+  readonly bodyDone: boolean
+  /** The client has sent its end. */
+  readonly ended: boolean
+  /** The client is not read from at the moment. */
+  readonly inputPaused: boolean
+  /** No further request is wanted on this connection: the next head of an answer says so. */
+  readonly closing: boolean
+  pauseInput(): void
+  resumeInput(): void
+  /** Hands what has come of the body to `emit`. Returns false when the body is malformed. */
+  takeBody(emit: Emit): boolean
+  /** No deadline runs while we, not the client, are what the body waits for. */
+  holdBodyDeadline(): void
+  /** It is the client's turn to send the next piece of the body. */
+  runBodyDeadline(): void
+  /** `X-Forwarded-*`, `Forwarded` and `Via` for the current request. */
+  forwardedFields(minor: number): Buffer
+  /** Writes an answer of our own to the current request. */
+  writeAnswer(answer: Answer, close: boolean): void
+  /** The answer is out. `keep`: its head promised that the connection may carry another request. */
+  exchangeDone(keep: boolean): void
+  /** From here on every byte belongs to `owner`, those that waited first. */
+  handOver(owner: ConnectionOwner): void
+  /** The owner is done: what was written last should still arrive, then the connection ends. */
+  endOwned(): void
+  destroy(): void
+  /** Ends a cut answer so that no client can take it for a whole one. */
+  reset(): void
+}

@@ -1,0 +1,251 @@
+/**
+ * Finds a request a connection to an endpoint: chooses, waits for one to be ready, connects.
+ *
+ *   choosing ──▶ (idle connection) ─────────▶ found
+ *     ▲  │  └──▶ connecting ────────────────▶ found │ not connected
+ *     │  └─────▶ parked ──too long, too many──▶ nothing
+ *     └────────────┘
+ *
+ * Both choosing and the first use of a new connection go through the dispatcher, which sees to it that all deaths the kernel knows of
+ * have been heard before anything is sent.
+ */
+import type { Attempts } from './attempts.ts'
+import type { ClientSide } from './client-side.ts'
+import type { Dispatched } from './dispatcher.ts'
+import type { RequestSender } from './request-sender.ts'
+import type { Parked, ServiceRuntime } from './service.ts'
+import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+
+type Phase = 'idle' | 'choosing' | 'parked' | 'connecting'
+
+/** Who hears how the search ends. */
+export interface SearchHost {
+  /** The request is counted at the endpoint; the connection can take it now. */
+  found(endpoint: EndpointPool, upstream: Upstream): void
+  /** The endpoint could not be connected to. `code`: the system's error. */
+  notConnected(endpoint: EndpointPool, code: string | undefined): void
+  /** No endpoint may be tried, and waiting makes no sense. `why` is undefined when attempts were made: they say it. */
+  foundNothing(why: string | undefined): void
+  /** The client has left while it waited. */
+  clientGone(): void
+}
+
+export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
+  readonly #client: ClientSide
+  readonly #attempts: Attempts
+  readonly #sender: RequestSender
+  readonly #host: SearchHost
+  #phase: Phase = 'idle'
+  #service: ServiceRuntime | undefined
+  /** It waits for its turn in the dispatcher. */
+  #queued = false
+  #endpoint: EndpointPool | undefined
+  #upstream: Upstream | undefined
+  /** The new connection stands. */
+  #connected = false
+  #connectDeadline = Infinity
+  #parkDeadline: number | undefined
+  readonly #pickRequest
+
+  constructor(client: ClientSide, attempts: Attempts, sender: RequestSender, host: SearchHost) {
+    this.#client = client
+    this.#attempts = attempts
+    this.#sender = sender
+    this.#host = host
+    this.#pickRequest = { now: 0, tried: attempts.tried, key: () => sender.hashKey() }
+  }
+
+  get parked(): boolean {
+    return this.#phase === 'parked'
+  }
+
+  begin(service: ServiceRuntime): void {
+    this.#service = service
+    this.#parkDeadline = undefined
+    this.search()
+  }
+
+  /** Looks for an endpoint, for the first time or once more. */
+  search(): void {
+    this.#phase = 'choosing'
+    this.#enqueue()
+  }
+
+  /** The search is over, whatever its state. */
+  end(): void {
+    const phase = this.#phase
+    this.#phase = 'idle'
+    if (phase === 'parked') this.#service!.lot.leave(this)
+    else if (phase === 'connecting') this.#leaveEndpoint()
+  }
+
+  #enqueue(): void {
+    if (this.#queued) return
+    this.#queued = true
+    this.#client.worker.dispatcher.add(this)
+  }
+
+  dispatch(now: number): void {
+    this.#queued = false
+    this.#client.worker.now = now
+    if (this.#phase === 'connecting') this.#useNew()
+    else if (this.#phase === 'choosing') this.#choose()
+  }
+
+  #choose(): void {
+    const service = this.#service!
+    // Whoever waits was here first.
+    const isNew = this.#parkDeadline === undefined && this.#attempts.last === undefined
+    if (isNew && service.lot.size > 0 && service.mayPark) this.#park()
+    else this.#pick()
+    this.#sender.spareHead()
+  }
+
+  #pick(): void {
+    const service = this.#service!
+    const { worker, facts } = this.#client
+    const { tried, fresh } = this.#attempts
+    this.#pickRequest.now = worker.now
+    const endpoint = service.pick(this.#pickRequest) ?? (service.mayPark ? undefined : service.leastBad(tried))
+    if (endpoint === undefined) {
+      if (service.mayPark) this.#park()
+      else this.#nothing(undefined)
+      return
+    }
+    endpoint.active++
+    endpoint.requests++
+    const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
+    this.#attempts.reused = idle !== undefined
+    if (idle === undefined) this.#connect(endpoint)
+    else {
+      this.#phase = 'idle'
+      this.#host.found(endpoint, idle)
+    }
+  }
+
+  #nothing(why: string | undefined): void {
+    this.#phase = 'idle'
+    this.#host.foundNothing(why)
+  }
+
+  // --- connecting -----------------------------------------------------------------------------------------------
+
+  #connect(endpoint: EndpointPool): void {
+    this.#phase = 'connecting'
+    this.#connected = false
+    this.#connectDeadline = this.#client.worker.now + this.#service!.view.connectTimeoutMs
+    this.#holdBody()
+    this.#endpoint = endpoint
+    this.#upstream = endpoint.open(this)
+  }
+
+  /** Nobody takes the body at the moment: it is left where it is, and the client is not blamed. */
+  #holdBody(): void {
+    if (this.#client.facts.bodyLength === 0) return
+    this.#client.pauseInput()
+    this.#client.holdBodyDeadline()
+  }
+
+  /** A connection that lay in the backlog when the process died completes all the same: its end may be the next thing heard. */
+  upstreamConnected(upstream: Upstream): void {
+    this.#client.worker.tick()
+    if (upstream !== this.#upstream) return
+    this.#connected = true
+    this.#enqueue()
+  }
+
+  #useNew(): void {
+    const endpoint = this.#endpoint!
+    const upstream = this.#upstream!
+    if (!this.#connected) return
+    if (endpoint.gone !== undefined) {
+      this.#failed('ECONNRESET')
+      return
+    }
+    this.#phase = 'idle'
+    this.#endpoint = undefined
+    this.#upstream = undefined
+    this.#host.found(endpoint, upstream)
+  }
+
+  upstreamData(upstream: Upstream): boolean {
+    // Nothing has been asked: bytes that come now must not be taken for an answer.
+    upstream.destroy()
+    this.upstreamClosed(upstream, 'EPROTO')
+    return true
+  }
+
+  upstreamDrained(): void {
+    // Nothing has been written.
+  }
+
+  upstreamEnded(upstream: Upstream): void {
+    upstream.destroy()
+    this.upstreamClosed(upstream, undefined)
+  }
+
+  upstreamClosed(upstream: Upstream, code: string | undefined): void {
+    if (upstream !== this.#upstream) return
+    this.#client.worker.tick()
+    this.#failed(code)
+  }
+
+  #failed(code: string | undefined): void {
+    const endpoint = this.#endpoint!
+    this.#phase = 'idle'
+    this.#leaveEndpoint()
+    this.#host.notConnected(endpoint, code)
+  }
+
+  #leaveEndpoint(): void {
+    const endpoint = this.#endpoint!
+    const upstream = this.#upstream!
+    this.#endpoint = undefined
+    this.#upstream = undefined
+    endpoint.active--
+    this.#client.worker.maybeDrained(endpoint)
+    upstream.destroy()
+  }
+
+  sweep(now: number): void {
+    if (this.#phase === 'connecting' && now >= this.#connectDeadline) this.#failed('ETIMEDOUT')
+  }
+
+  // --- waiting --------------------------------------------------------------------------------------------------
+
+  #park(): void {
+    const service = this.#service!
+    const { worker } = this.#client
+    if (this.#client.ended) {
+      this.#host.clientGone()
+      return
+    }
+    const parked = service.lot.park(this, this.#sender.bytes, worker.now, service.view.parking!, this.#parkDeadline)
+    if (parked === undefined) {
+      const expired = this.#parkDeadline !== undefined && this.#parkDeadline <= worker.now
+      service.counters.shed++
+      this.#nothing(expired ? 'parked too long' : 'parked queue full')
+      return
+    }
+    if (this.#parkDeadline === undefined) service.counters.parked++
+    this.#parkDeadline = parked.deadline
+    this.#attempts.tried.length = 0
+    this.#phase = 'parked'
+    this.#holdBody()
+    worker.watchLot(service)
+  }
+
+  unpark(): void {
+    if (this.#phase === 'parked') this.search()
+  }
+
+  parkingExpired(): void {
+    if (this.#phase === 'parked') this.#nothing('parked too long')
+  }
+
+  parkingRefused(): void {
+    if (this.#phase !== 'parked') return
+    this.#service!.counters.shed++
+    this.#nothing('parked queue full')
+  }
+}

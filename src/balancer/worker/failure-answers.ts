@@ -1,0 +1,51 @@
+/** What a client is told when no endpoint has answered. */
+import { unreachable } from '../../kernel/errors.ts'
+import type { Answer } from './answers.ts'
+import type { Broken } from './attempts.ts'
+
+export const underMaintenance: Answer = {
+  status: 503,
+  error: 'destination_unavailable',
+  message: 'this service is under maintenance',
+  details: 'maintenance',
+  retryAfterSeconds: 60,
+}
+
+export const unavailable = (details: string, retryAfterSeconds: number): Answer => ({
+  status: 503,
+  error: 'destination_unavailable',
+  message: 'no instance of this service is ready',
+  details,
+  retryAfterSeconds,
+})
+
+export const badRequest = (message: string, status = 400): Answer => ({ status, error: 'http_request_error', message })
+
+export const invalidAnswer = (details: string): Answer => ({
+  status: 502,
+  error: 'http_protocol_error',
+  message: 'the service gave an answer that is not valid HTTP',
+  details,
+})
+
+/** What the last attempt met. */
+export function failureAnswer({ failure, code, endpoint }: Broken, retryAfterSeconds: number): Answer {
+  switch (failure.kind) {
+    case 'notConnected':
+      if (code === 'ETIMEDOUT') return { status: 504, error: 'connection_timeout', message: 'the service could not be reached in time' }
+      return { status: 502, error: 'connection_refused', message: 'the service refused the connection', retryAfterSeconds }
+    case 'timedOut':
+      return { status: 504, error: 'http_response_timeout', message: 'the service did not answer in time' }
+    case 'notReceived':
+    case 'staleConnection':
+    case 'died':
+      return {
+        status: 502,
+        error: 'connection_terminated',
+        message: 'the service ended the connection before it answered; whether the request was carried out is not known',
+        details: endpoint.gone ?? 'connection closed before the answer',
+      }
+    default:
+      return unreachable(failure)
+  }
+}

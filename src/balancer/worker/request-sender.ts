@@ -1,0 +1,150 @@
+/**
+ * A request on its way to an endpoint, and all that is needed to send it there, or elsewhere, once more: the bytes of its head where the
+ * client's input holds them, and a replay of its body. Both are let go when the answer begins.
+ */
+import { addressKey } from '../core/picker.ts'
+import { oneReadBytesMax } from '../core/resend.ts'
+import { routingPath } from '../core/routes.ts'
+import { text } from '../http1/bytes.ts'
+import { findField, type Head, parseRequestHead } from '../http1/head.ts'
+import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
+import type { ClientSide } from './client-side.ts'
+import { joinBytesMax } from './outgoing.ts'
+import { Replay } from './replay.ts'
+import type { ServiceRuntime } from './service.ts'
+import type { Upstream } from './upstream.ts'
+
+export class RequestSender {
+  readonly #client: ClientSide
+  #service: ServiceRuntime | undefined
+  /** Where the head lies, until the answer begins. */
+  #source: Buffer | undefined
+  #start = 0
+  #target: string | undefined
+  /** The parsed head, until the first attempt is made. */
+  #head: Head | undefined
+  readonly #replay = new Replay()
+  /** The client has been told to go on with its body, or has gone on by itself. */
+  continued = false
+  /** All of the request left in one write that a server takes in with one read. */
+  oneRead = false
+  readonly #emit = (buffer: Buffer, start: number, end: number): void => {
+    this.continued = true
+    this.#service!.counters.requestBytes += end - start
+    if (this.#source !== undefined) this.#replay.add(buffer, start, end)
+    this.#client.worker.outgoing.add(buffer, start, end)
+  }
+
+  constructor(client: ClientSide) {
+    this.#client = client
+  }
+
+  /** The worker's head holds the request that `source` has from `start`. */
+  begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined): void {
+    this.#service = service
+    this.#source = source
+    this.#start = start
+    this.#target = target
+    this.#replay.reset()
+    this.continued = false
+    this.#head = this.#client.worker.keepHead()
+  }
+
+  /** Bytes that are kept for sending it. */
+  get bytes(): number {
+    return (this.#source?.length ?? 0) + this.#replay.bytes
+  }
+
+  /** Every body byte that was sent is still at hand. */
+  get replayable(): boolean {
+    return this.#replay.whole
+  }
+
+  /** Whoever needs the head from here on reads it again. */
+  spareHead(): void {
+    if (this.#head) this.#client.worker.spareHead(this.#head)
+    this.#head = undefined
+  }
+
+  /** It will not be sent again. */
+  release(): void {
+    this.#source = undefined
+    this.#replay.reset()
+  }
+
+  /** What the hashing algorithms go by. */
+  hashKey(): string {
+    const { facts, address } = this.#client
+    const { algorithm, hashHeader } = this.#service!.view
+    if (algorithm === 'ip-hash') return addressKey(address)
+    const head = this.#head ?? this.#reparse()
+    if (hashHeader !== undefined) return findField(head, this.#source!, hashHeader) ?? addressKey(address)
+    return routingPath(facts.target ?? text(this.#source!, head.targetStart, head.targetEnd))
+  }
+
+  /** The head again, from the bytes that were kept: attempts are rare, a copy per request would not be. */
+  #reparse(): Head {
+    const head = this.#client.worker.requestHead
+    parseRequestHead(this.#source!, this.#start, this.#source!.length, head)
+    return head
+  }
+
+  /** Writes the head into the slab, and returns where it ends; a negative number is why it cannot be forwarded. */
+  writeHead(defaultHost: string): number {
+    const client = this.#client
+    const { facts, requestId } = client
+    const { slab } = client.worker
+    const head = this.#head ?? this.#reparse()
+    const forwarded = client.forwardedFields(head.minor)
+    const headRoom = head.end - head.begin + requestHeadGrowthMax + forwarded.length + (this.#target?.length ?? 0) + facts.hostValue.length
+    slab.reserve(headRoom + joinBytesMax)
+    const end = writeRequestHead(slab.buffer, slab.at, head, this.#source!, facts, { target: this.#target, defaultHost, forwarded, requestId })
+    this.oneRead = facts.bodyLength >= 0 && end - slab.at + facts.bodyLength <= oneReadBytesMax
+    return end
+  }
+
+  /** Sends the head that lies in the slab up to `end`, and of the body what there is. Returns false when the body is malformed. */
+  send(upstream: Upstream, end: number): boolean {
+    const client = this.#client
+    const { slab, outgoing } = client.worker
+    if (client.facts.bodyLength === 0) {
+      upstream.write(slab.view(end))
+      if (upstream.socket.writableLength > 0) slab.keep(end)
+      return true
+    }
+    outgoing.begin(upstream.socket, end)
+    for (const piece of this.#replay.pieces()) outgoing.add(piece, 0, piece.length)
+    const sane = this.#sendBody()
+    this.oneRead &&= client.bodyDone
+    return sane
+  }
+
+  /** Sends what more has come of the body. Returns false when it is malformed. */
+  sendMore(upstream: Upstream): boolean {
+    const { slab, outgoing } = this.#client.worker
+    slab.reserve(joinBytesMax)
+    outgoing.begin(upstream.socket, slab.at)
+    return this.#sendBody()
+  }
+
+  /** Passes on what has come of the body, behind what `outgoing` holds already. */
+  #sendBody(): boolean {
+    const client = this.#client
+    const sane = client.takeBody(this.#emit)
+    const more = client.worker.outgoing.flush()
+    if (!sane) return false
+    if (more || client.bodyDone) client.resumeInput()
+    else client.pauseInput()
+    return true
+  }
+
+  /**
+   * Whose turn it is while a request with a body is under way. The service's time runs when it has all of the request,
+   * does not take more of it, or was asked whether it wants it; else it is the client who is waited for.
+   */
+  get clientsTurn(): boolean {
+    const client = this.#client
+    const asked = client.facts.expectsContinue && !this.continued
+    return !client.bodyDone && !client.inputPaused && !asked
+  }
+}
