@@ -142,7 +142,7 @@ describe('hashes', () => {
   it('of a spec change with what makes instances differ', () => {
     const same = hash('')
     expect(same).toMatch(/^[0-9a-f]{16}$/)
-    expect(new Set([same, hash('command: b'), hash('cwd: x'), hash('env: { A: 1 }'), hash('port: 9000'), hash('version: v2')]).size).toBe(6)
+    expect(new Set([same, hash('command: b'), hash('cwd: x'), hash('env: { A: 1 }'), hash('port: 9000'), hash('version: v2'), hash('user: web'), hash('user: { name: web, group: web }')]).size).toBe(8)
   })
 
   it('of a spec stay with all else', () => {

@@ -94,6 +94,15 @@ export interface ProcessSource {
   readonly env: Readonly<Record<string, string>>
   /** `auto`: a free port per instance, handed over as $PORT; a number only with a single instance. */
   readonly port: 'auto' | number
+  /** undefined: as whoever runs Holdfast. */
+  readonly user?: UserConfig | undefined
+}
+
+/** Who runs a program: names or numbers. */
+export interface UserConfig {
+  readonly name: string
+  /** undefined: the user's own. */
+  readonly group: string | undefined
 }
 
 /** Addresses run by somebody else. */

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { HealthProbeConfig, ServiceConfig } from '../../src/config/types.ts'
+import type { HealthProbeConfig, ServiceConfig, UserConfig } from '../../src/config/types.ts'
 import type { EventData, EventInput, EventSink, EventType } from '../../src/kernel/events.ts'
 import { systemClock, systemRandom } from '../../src/kernel/system.ts'
 import { ms, seconds } from '../../src/kernel/time.ts'
@@ -123,6 +123,7 @@ export interface ServiceOptions {
   readonly cwd?: string
   readonly instances?: number
   readonly port?: 'auto' | number
+  readonly user?: UserConfig
   readonly dependsOn?: readonly string[]
   readonly startMs?: number
   readonly stopMs?: number
@@ -132,10 +133,10 @@ export interface ServiceOptions {
 
 /** A complete service with short times, so that tests are quick. */
 export function serviceOf(name: string, options: ServiceOptions = {}): ServiceConfig {
-  const { command = `${process.execPath} ${fixture}`, env = {}, cwd = process.cwd(), instances = 1, port = 'auto' } = options
+  const { command = `${process.execPath} ${fixture}`, env = {}, cwd = process.cwd(), instances = 1, port = 'auto', user } = options
   return {
     name,
-    source: { kind: 'process', command, cwd, env, port },
+    source: { kind: 'process', command, cwd, env, port, user },
     version: undefined,
     instances: { min: instances, max: instances },
     dependsOn: options.dependsOn ?? [],

@@ -56,8 +56,11 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
   }
 }
 
-function toSource({ command, endpoints, cwd, env, port }: ServiceSettings, { resolve, directory }: Surroundings): ServiceSource {
-  if (command !== undefined) return { kind: 'process', command, cwd: resolve(directory, cwd), env: record(env, (value) => value), port }
+function toSource({ command, endpoints, cwd, env, port, user }: ServiceSettings, { resolve, directory }: Surroundings): ServiceSource {
+  if (command !== undefined) {
+    const own = { kind: 'process', command, cwd: resolve(directory, cwd), env: record(env, (value) => value), port } as const
+    return user === undefined ? own : { ...own, user }
+  }
   return { kind: 'static', endpoints: (endpoints ?? []).map(({ address, weight }) => ({ host: address.host, port: address.port, weight })) }
 }
 
@@ -113,7 +116,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
 function fromSource({ source, instances, start, stop, restart }: ServiceConfig): NonNullable<Draft<ServiceSettings>> {
   switch (source.kind) {
     case 'process':
-      return { command: source.command, cwd: source.cwd, env: source.env, port: source.port, instances, start, stop, restart }
+      return { command: source.command, cwd: source.cwd, env: source.env, port: source.port, user: source.user, instances, start, stop, restart }
     case 'static':
       return { endpoints: source.endpoints.map(({ host, port, weight }) => ({ address: { host, port }, weight })) }
   }

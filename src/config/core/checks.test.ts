@@ -50,6 +50,7 @@ describe('what is refused', () => {
     [web('instances: 2'), '2:3 services.web: has nothing to run; give it a command, or endpoints that somebody else runs'],
     ['services:\n  web:\n', '2:3 services.web: has nothing to run; give it a command, or endpoints that somebody else runs'],
     [web('{ command: x, endpoints: [] }'), '3:19 services.web.endpoints: cannot be combined with command; a service comes from exactly one of them'],
+    [web('{ endpoints: [], user: www-data }'), '3:22 services.web.user: means nothing for endpoints, which somebody else runs; leave it out'],
     [web('{ endpoints: [], cwd: . }'), '3:22 services.web.cwd: means nothing for endpoints, which somebody else runs; leave it out'],
     [web('{ endpoints: ["a:1", "A:1"] }'), '3:26 services.web.endpoints[1]: a:1 is given twice; use a weight to give it more traffic'],
     [web('{ endpoints: ["127.0.0.1:8080"] }'), '3:19 services.web.endpoints[0]: would send requests back to listeners.web; give the address of the server itself'],

@@ -15,6 +15,7 @@ describe('differences', () => {
     [web('command: a'), web('command: b'), 'services.web.command: "a" → "b": replaces the instances of web'],
     [web('command: a'), web('command: a, version: v2'), 'services.web.version: - → "v2": replaces the instances of web'],
     [web('command: a'), web('command: a, env: { A: 1 }'), 'services.web.env.A: - → "1": replaces the instances of web'],
+    [web('command: a'), web('command: a, user: www-data'), 'services.web.user: - → "www-data": replaces the instances of web'],
     [web('command: a'), web('command: a, cwd: b'), 'services.web.cwd: "/etc/shop" → "/etc/shop/b": replaces the instances of web'],
     [web('command: a'), web('command: a, instances: 3'), 'services.web.instances: 1 → 3: scales web'],
     [web('command: a'), web('command: a, routes: [/]'), 'services.web.routes: [] → [{"listener":"web","path":"/","stripPath":false}]: changes routing only'],

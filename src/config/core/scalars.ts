@@ -47,6 +47,15 @@ export const variableName: Scalar<string> = text('name', {
   matching: /^[A-Za-z_][\w.-]{0,255}$/,
 })
 
+/** A user or group as the operating system knows it: its name or its number. */
+export function accountName(what: 'user' | 'group'): Scalar<string> {
+  const hint = 'to give a group too, write user: { name: …, group: … }'
+  return {
+    ...text('name or number', { max: 256, expected: `the name or number of a ${what}`, matching: /^[^\s:/,\p{Cc}-][^\s:/,\p{Cc}]*$/u }),
+    hint: (text) => (what === 'user' && text.includes(':') ? hint : undefined),
+  }
+}
+
 export function integer(min: number, max: number, expected = `a whole number from ${min} to ${max}`): Scalar<number> {
   const read = (text: string): number | undefined => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN

@@ -2,7 +2,7 @@
 import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
-import { boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, size, text, timeout, variableName } from './scalars.ts'
+import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, size, text, timeout, variableName } from './scalars.ts'
 import { key, list, map, object, optional, planned, switchable, type Value } from './schema.ts'
 
 /** One node never runs more of one service than this. */
@@ -50,6 +50,14 @@ const endpoint = object(
     weight: key(integer(1, 256), { doc: 'Its share of the traffic beside the others.', default: 1 }),
   },
   { short: ['address'], compact: true },
+)
+
+const user = object(
+  {
+    name: key(accountName('user'), { doc: 'The user.' }),
+    group: optional(accountName('group'), { doc: 'The group, in place of the user’s own. Its further groups stay.', without: 'as the user has' }),
+  },
+  { short: ['name'], compact: true },
 )
 
 const restart = object({
@@ -161,6 +169,11 @@ export const service = object({
   port: key(orWord('auto', port), {
     doc: '`auto`: a free port for each instance. A number only for a single instance. Either way it is handed over as `$PORT`.',
     default: 'auto',
+    change: 'replaceInstances',
+  }),
+  user: optional(user, {
+    doc: 'Who runs the command: a name, a number, or `{ name, group }`. Holdfast must be root for any other than its own.',
+    without: 'whoever runs Holdfast',
     change: 'replaceInstances',
   }),
   instances: key(instances, { doc: 'How many run.', change: 'scale' }),

@@ -13,6 +13,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchownSync,
   fstatSync,
   openSync,
   readdirSync,
@@ -80,10 +81,10 @@ export class LogFiles implements Output {
     return join(this.folder(service), `${encodeURIComponent(id)}.${stream}.times${piece === 0 ? '' : `.${piece}`}`)
   }
 
-  open(service: string, id: string): { stdout: number; stderr: number } {
-    const stdout = this.#openOne(service, id, 'stdout')
+  open(service: string, id: string, owner?: number): { stdout: number; stderr: number } {
+    const stdout = this.#openOne(service, id, 'stdout', owner)
     try {
-      return { stdout, stderr: this.#openOne(service, id, 'stderr') }
+      return { stdout, stderr: this.#openOne(service, id, 'stderr', owner) }
     } catch (error) {
       closeSync(stdout)
       throw error
@@ -91,13 +92,25 @@ export class LogFiles implements Output {
   }
 
   /** A service must not fail because its output cannot be kept. */
-  #openOne(service: string, id: string, stream: LogStream): number {
+  #openOne(service: string, id: string, stream: LogStream, owner: number | undefined): number {
     try {
       makeDirectory(this.folder(service), 0o750)
-      return openSync(this.path(service, id, stream), constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY, 0o640)
+      const file = openSync(this.path(service, id, stream), constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY, 0o640)
+      if (owner !== undefined) this.#give(file, owner)
+      return file
     } catch (error) {
       this.#onProblem(error)
       return openSync('/dev/null', 'a')
+    }
+  }
+
+  /** A program that opens /dev/stdout anew can do so only when the file behind it is its own. Most never do. */
+  #give(file: number, owner: number): void {
+    const sameGroup = -1
+    try {
+      fchownSync(file, owner, sameGroup)
+    } catch (error) {
+      this.#onProblem(error)
     }
   }
 

@@ -3,6 +3,7 @@
  * values, then what Holdfast says. A variable of the shell that ran `holdfast up` (a secret, a debugger's option)
  * is never inherited by accident, and a restart at night gets the same environment as one by hand.
  */
+import type { Account } from './accounts.ts'
 
 const inherited: ReadonlySet<string> = new Set(['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR'])
 const inheritedPrefixes = ['LC_', 'NODE_'] as const
@@ -26,18 +27,36 @@ export interface Marks {
   readonly port: number
 }
 
-export function environmentFor(parent: NodeJS.ProcessEnv, own: Readonly<Record<string, string>>, instance: Marks): Record<string, string> {
+/** What tells a program who runs it. */
+const aboutUser: ReadonlySet<string> = new Set(['HOME', 'USER', 'LOGNAME', 'SHELL'])
+
+/** `account`: it runs as another user, whose home is not ours. */
+export function environmentFor(
+  parent: NodeJS.ProcessEnv,
+  own: Readonly<Record<string, string>>,
+  instance: Marks,
+  account?: Account,
+): Record<string, string> {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(parent)) {
-    if (value !== undefined && isInherited(name)) env[name] = value
+    if (value !== undefined && isInherited(name) && !(account && aboutUser.has(name))) env[name] = value
   }
   return {
     ...env,
+    ...(account && userVariables(account)),
     ...own,
     [marks.instance]: instance.id,
     [marks.service]: instance.service,
     [marks.data]: instance.dataDirectory,
     [marks.port]: String(instance.port),
+  }
+}
+
+function userVariables({ name, home, shell }: Account): Record<string, string> {
+  return {
+    ...(name !== undefined && { USER: name, LOGNAME: name }),
+    ...(home !== undefined && { HOME: home }),
+    ...(shell !== undefined && { SHELL: shell }),
   }
 }
 

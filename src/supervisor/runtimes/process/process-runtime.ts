@@ -13,11 +13,12 @@ import type { Random } from '../../../kernel/random.ts'
 import { ms, seconds, type Clock, type Duration } from '../../../kernel/time.ts'
 import type { ProcessExit } from '../../core/exit.ts'
 import type { LaunchOrder, MarkedProcess, RunningInstance, Runtime, RuntimeEvent } from '../runtime.ts'
+import { Accounts } from './accounts.ts'
 import { parseCommand } from './command.ts'
 import { explainNotReady } from './diagnosis.ts'
 import { environmentFor, marks } from './environment.ts'
 import { FreePorts, isFree } from './free-port.ts'
-import { launchProcess } from './launch.ts'
+import { launchProcess, type Launch } from './launch.ts'
 import { groupExists } from './linux-process-table.ts'
 import { ReadinessProbe } from './probe.ts'
 import { isSameProcess, type FoundProcess, type ProcessTable } from './process-table.ts'
@@ -28,8 +29,8 @@ import type { Watched } from './watched.ts'
 
 /** Takes the output of instances. */
 export interface Output {
-  /** Opens the files of a new instance. Never throws: without a disk it goes nowhere. */
-  open(service: string, id: string): { readonly stdout: number; readonly stderr: number }
+  /** Opens the files of a new instance, and gives them to the user with this number. Without a disk, the output goes nowhere. */
+  open(service: string, id: string, owner?: number): { readonly stdout: number; readonly stderr: number }
   stderrTail(service: string, id: string, lines: number): readonly string[]
 }
 
@@ -54,6 +55,7 @@ export class ProcessRuntime implements Runtime {
   onEvent: (event: RuntimeEvent) => void = () => undefined
   readonly #deps: ProcessRuntimeDeps
   readonly #ports: FreePorts
+  readonly #accounts: Accounts
   readonly #watched = new Map<string, Watched>()
   /** Groups whose end is waited for, by instance. */
   readonly #awaited = new Set<string>()
@@ -65,6 +67,7 @@ export class ProcessRuntime implements Runtime {
   constructor(deps: ProcessRuntimeDeps) {
     this.#deps = deps
     this.#ports = new FreePorts(deps.clock, deps.random)
+    this.#accounts = new Accounts(deps.clock)
     this.#rounds = new Rounds(deps.clock)
     this.#reaper = new Reaper(deps.table, deps.dataDirectory)
     this.#readings = new Readings(deps.clock, deps.table)
@@ -96,14 +99,30 @@ export class ProcessRuntime implements Runtime {
     }
   }
 
-  #launch({ id, service, source }: LaunchOrder): void {
-    const { clock, table, output, env, dataDirectory } = this.#deps
+  #launch(order: LaunchOrder): void {
+    const { id, source } = order
+    const identity = source.user ? this.#accounts.identify(source.user) : ({ type: 'current' } as const)
+    if (identity.type === 'impossible') {
+      this.onEvent({ type: 'spawnFailed', id, failure: { kind: 'config', reason: identity.reason } })
+      return
+    }
     const port = source.port === 'auto' ? this.#ports.take() : source.port
+    try {
+      this.#launchOn(port, order, identity)
+    } catch (error) {
+      this.#ports.release(port)
+      throw error
+    }
+  }
+
+  #launchOn(port: number, { id, service, source }: LaunchOrder, identity: Launch['identity']): void {
+    const { clock, table, output, env, dataDirectory } = this.#deps
     const strangers = source.port === 'auto' ? new Set<string>() : table.listenersOn(port)
     const invocation = parseCommand(source.command)
-    const files = output.open(service, id)
-    const environment = environmentFor(env, source.env, { id, service, dataDirectory, port })
-    const child = launchProcess({ source, invocation, env: environment, ...files }, (failure) => {
+    const account = identity.type === 'other' ? identity.account : undefined
+    const files = output.open(service, id, account?.uid)
+    const environment = environmentFor(env, source.env, { id, service, dataDirectory, port }, account)
+    const child = launchProcess({ source, invocation, identity, env: environment, ...files }, (failure) => {
       this.#ports.release(port)
       if (!this.#stopped) this.onEvent({ type: 'spawnFailed', id, failure })
     })
