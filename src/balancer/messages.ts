@@ -60,6 +60,19 @@ export type PrimaryToWorker =
   | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
+  | LeaseMessage
+  /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
+  | { readonly type: 'recall'; readonly quota: string }
+
+/** A worker's part of a limit that holds over all of them grows by `amount` (`core/quota.ts`). */
+export interface LeaseMessage {
+  readonly type: 'lease'
+  readonly quota: string
+  readonly amount: number
+  /** What it may keep without need. */
+  readonly share: number
+  readonly answer: boolean
+}
 
 export type WorkerToPrimary =
   | { readonly type: 'ready' }
@@ -67,6 +80,12 @@ export type WorkerToPrimary =
   | { readonly type: 'openFailed'; readonly name: string; readonly code: string; readonly message: string }
   | { readonly type: 'viewApplied'; readonly version: number }
   | { readonly type: 'drained'; readonly id: number; readonly remaining: number }
+  /** The listening socket is closed here; the address is free once all have said so. */
+  | { readonly type: 'closed'; readonly name: string; readonly host: string; readonly port: number }
+  | { readonly type: 'ask'; readonly quota: string; readonly need: number; readonly want: number }
+  | { readonly type: 'giveBack'; readonly quota: string; readonly amount: number; readonly recalled: boolean }
+  /** From an orphan to the heir: what it was lent by the primary that died. */
+  | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>> }
   | { readonly type: 'suspect'; readonly endpoint: string; readonly service: string; readonly reason: string }
   | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
 

@@ -52,12 +52,13 @@ export class ParkingLot<R> {
     return { deadline }
   }
 
-  /** The client has gone. */
-  leave(request: R): void {
+  /** It waits no longer (its client has gone); false when it did not wait. */
+  leave(request: R): boolean {
     const entry = this.#waiting.get(request)
-    if (!entry) return
+    if (!entry) return false
     this.#waiting.delete(request)
     this.#bytes -= entry.bytes
+    return true
   }
 
   /** An endpoint is ready: the requests to let go now. May be said again at any time; `inFlight`: requests that are under way. */

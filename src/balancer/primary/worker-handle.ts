@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { processArguments } from '../paths.ts'
 import type { PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
+import type { Peer } from './peer.ts'
 
 export interface WorkerHandleOptions {
   readonly index: number
@@ -15,13 +16,13 @@ export interface WorkerHandleOptions {
 /** The first inherited descriptor of a worker. */
 export const firstInheritedDescriptor = 4
 
-export class WorkerHandle {
+export class WorkerHandle implements Peer {
   readonly index: number
   readonly process: ChildProcess
   /** It holds the descriptors that the primary inherited. */
   readonly inherits: boolean
+  readonly own = true
   ready = false
-  /** The last view it said it routes by. */
   viewVersion = -1
 
   constructor(options: WorkerHandleOptions) {
@@ -47,6 +48,14 @@ export class WorkerHandle {
 
   get pid(): number {
     return this.process.pid ?? 0
+  }
+
+  giveUp(): void {
+    this.kill()
+  }
+
+  kill(): void {
+    this.process.kill('SIGKILL')
   }
 
   send(message: PrimaryToWorker, handle?: unknown): void {

@@ -220,7 +220,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
       this.#host.clientGone()
       return
     }
-    const parked = service.lot.park(this, this.#sender.bytes, worker.now, service.view.parking!, this.#parkDeadline)
+    const parked = service.parking.park(this, this.#sender.bytes, worker.now, this.#parkDeadline)
     if (parked === undefined) {
       const expired = this.#parkDeadline !== undefined && this.#parkDeadline <= worker.now
       service.counters.shed++

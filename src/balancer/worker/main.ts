@@ -52,6 +52,12 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'health':
       worker?.health(message.endpoint, message.healthy)
       return
+    case 'lease':
+      worker?.leased(message)
+      return
+    case 'recall':
+      worker?.recalled(message.quota)
+      return
     case 'drain':
       worker?.drain(message.id, message.endpoint, message.deadlineMs)
       return

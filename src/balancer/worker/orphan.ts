@@ -118,7 +118,14 @@ export class Orphan {
         },
       )
       this.#channel = channel
+      this.#hello(channel)
+      this.tell({ type: 'holds', leases: this.#worker.heldLeases() })
+      return
     }
-    this.#channel.send({ type: 'hello', protocol: protocolVersion, role: 'orphan', pid: process.pid })
+    this.#hello(this.#channel)
+  }
+
+  #hello(channel: Channel<PrimaryToControl, ControlToPrimary>): void {
+    channel.send({ type: 'hello', protocol: protocolVersion, role: 'orphan', pid: process.pid })
   }
 }

@@ -1,10 +1,12 @@
 /** A service as one worker runs it: its endpoints, its picker, its parking lot and its counters. They outlive the views. */
 import { Histogram } from '../../kernel/histogram.ts'
 import type { Random } from '../../kernel/random.ts'
-import { ParkingLot } from '../core/parking-lot.ts'
+import type { ParkingLot } from '../core/parking-lot.ts'
 import { Picker, type PickRequest } from '../core/picker.ts'
 import { budgetFree } from '../core/resend.ts'
 import type { ServiceView } from '../core/routing-view.ts'
+import type { Leases } from './leases.ts'
+import { Parking, type Parked } from './parking.ts'
 import { EndpointPool } from './upstream.ts'
 
 /** Counters that grow until they are reported, then begin again. */
@@ -19,19 +21,18 @@ export class ServiceCounters {
   readonly duration = new Histogram()
 }
 
-const classes = ['aborted', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
+export type { Parked }
 
-/** What waits in a parking lot. */
-export interface Parked {
-  unpark(): void
-  parkingExpired(): void
-}
+const classes = ['aborted', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
 export class ServiceRuntime {
   view: ServiceView
   readonly name: string
   endpoints: readonly EndpointPool[] = []
-  readonly lot = new ParkingLot<Parked>()
+  /** Takes requests in, within limits that hold over all workers. */
+  readonly parking: Parking
+  /** Those that wait. */
+  readonly lot: Omit<ParkingLot<Parked>, 'park'>
   readonly counters = new ServiceCounters()
   readonly #counts = new Float64Array(classes.length)
   active = 0
@@ -41,9 +42,12 @@ export class ServiceRuntime {
   readonly #random: Random
   #picker: Picker
 
-  constructor(view: ServiceView, random: Random) {
+  constructor(view: ServiceView, random: Random, leases: Leases) {
     this.view = view
     this.name = view.name
+    this.parking = new Parking(view.name, leases)
+    this.parking.setLimits(view.parking)
+    this.lot = this.parking.lot
     this.#random = random
     this.#picker = this.#newPicker(view)
   }
@@ -73,6 +77,7 @@ export class ServiceRuntime {
       removed.gone ??= 'removed'
       removed.closeIdle()
     }
+    this.parking.setLimits(view.parking)
     this.view = view
   }
 

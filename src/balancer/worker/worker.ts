@@ -12,14 +12,16 @@ import { Head, requestHeadBytesMax } from '../http1/head.ts'
 import { childrenLeft } from '../core/resend.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
-import type { EndpointDelta, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
+import type { EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { Client } from './client.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { Leases } from './leases.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServiceRuntime } from './service.ts'
 import { Slab } from './slab.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { EndpointPool } from './upstream.ts'
+import { WaitingRoom } from './waiting-room.ts'
 import { backlog, connectionsMax, lateSendMs, lotSweepMs, suspectMs, sweepMs, telemetryMs, tunnelDrainMs } from './limits.ts'
 
 /** What must be added to `performance.now()` for the machine's monotonic clock, which all processes share. */
@@ -38,6 +40,8 @@ export interface WorkerListener {
   readonly host: string
   readonly port: number
   readonly address: string
+  /** A view has had it: what it accepts has somewhere to go. */
+  routed: boolean
   closed: boolean
 }
 
@@ -64,6 +68,7 @@ export class Worker {
   draining = false
   view: RoutingView | undefined
   readonly #tell: (message: WorkerToPrimary) => void
+  readonly #leases: Leases
   readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
   readonly #services = new Map<string, ServiceRuntime>()
   #endpoints = new Map<string, EndpointPool>()
@@ -73,6 +78,7 @@ export class Worker {
   readonly #routes = new Map<string, ListenerRoutes<ServiceRuntime>>()
   readonly #routesAt = new Map<string, ListenerRoutes<ServiceRuntime>>()
   readonly #clients = new Set<Client>()
+  readonly #waitingRoom = new WaitingRoom<WorkerListener>()
   readonly #tunnels = new Set<Tunnel>()
   readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
   readonly #lots = new Set<ServiceRuntime>()
@@ -89,9 +95,12 @@ export class Worker {
     this.pseudonym = options.pseudonym
     this.via = latin1(`Via: 1.1 ${options.pseudonym}\r\n`)
     this.#tell = options.tell
+    this.#leases = new Leases(options.tell)
   }
 
   start(): void {
+    // The first readings must not be without this worker.
+    this.#tell({ type: 'telemetry', delta: this.#delta() })
     this.#timers = [
       setInterval(() => {
         this.#sweep()
@@ -137,7 +146,7 @@ export class Worker {
    * worker opened. Resolves with the socket, for the primary to keep. Rejects with the system's error.
    */
   listen(name: string, host: string, port: number, where?: ListeningHandle | { readonly fd: number }): Promise<ListeningHandle> {
-    const listener: WorkerListener = { name, host, port, address: addressOf({ host, port }), closed: false }
+    const listener: WorkerListener = { name, host, port, address: addressOf({ host, port }), routed: false, closed: false }
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(listener, socket)
     })
@@ -149,6 +158,7 @@ export class Worker {
         server.on('error', () => {
           this.countRefused('accept_failed')
         })
+        listener.routed = this.#hasListener(listener)
         this.#listeners.set(listenerKey(listener), { listener, server })
         resolve(handleOf(server))
       })
@@ -159,11 +169,28 @@ export class Worker {
 
   closeListener(which: ListenerView): void {
     const entry = this.#listeners.get(listenerKey(which))
-    if (!entry) return
-    this.#listeners.delete(listenerKey(which))
-    entry.listener.closed = true
-    // Connections that are open get one more answer, which says `Connection: close`: closing an idle one now could meet a request on its way.
-    entry.server.close()
+    if (entry) {
+      this.#listeners.delete(listenerKey(which))
+      entry.listener.closed = true
+      // Connections that are open get one more answer, which says `Connection: close`: closing an idle one now could meet a request on its way.
+      entry.server.close()
+      for (const socket of this.#waitingRoom.take(entry.listener)) socket.destroy()
+    }
+    // The socket itself is closed at once; only the server waits for its connections.
+    this.#tell({ type: 'closed', name: which.name, host: which.host, port: which.port })
+  }
+
+  #hasListener(listener: ListenerView): boolean {
+    return this.view?.listeners.some((each) => listenerKey(each) === listenerKey(listener)) ?? false
+  }
+
+  /** Those who came on a new listener before its view. */
+  #admitWaiting(): void {
+    for (const { listener } of this.#listeners.values()) {
+      if (listener.routed || !this.#hasListener(listener)) continue
+      listener.routed = true
+      for (const socket of this.#waitingRoom.take(listener)) this.#clients.add(new Client(this, listener, socket))
+    }
   }
 
   /** The descriptors of the listening sockets, for whoever carries on after us. */
@@ -177,13 +204,14 @@ export class Worker {
   #accept(listener: WorkerListener, socket: Socket): void {
     this.tick()
     this.#accepted++
-    if (this.#clients.size >= connectionsMax) {
+    if (this.#clients.size + this.#waitingRoom.size >= connectionsMax) {
       this.countRefused('too_many_connections')
       socket.on('error', () => undefined)
       socket.destroy()
       return
     }
-    this.#clients.add(new Client(this, listener, socket))
+    if (listener.routed) this.#clients.add(new Client(this, listener, socket))
+    else this.#waitingRoom.wait(listener, socket)
   }
 
   forget(client: Client): void {
@@ -210,7 +238,7 @@ export class Worker {
       removed.delete(serviceView.name)
       let service = this.#services.get(serviceView.name)
       if (!service) {
-        service = new ServiceRuntime(serviceView, systemRandom)
+        service = new ServiceRuntime(serviceView, systemRandom, this.#leases)
         this.#services.set(serviceView.name, service)
       }
       service.swap(serviceView, this.now)
@@ -234,6 +262,7 @@ export class Worker {
       this.#routesAt.set(addressOf(listener), routes)
     }
     for (const service of this.#services.values()) service.wake(this.now)
+    this.#admitWaiting()
     this.#tell({ type: 'viewApplied', version: view.version })
   }
 
@@ -243,6 +272,7 @@ export class Worker {
     if (!service) return
     service.swap({ ...service.view, endpoints: [], managed: false, coming: false }, this.now)
     service.wake(this.now)
+    service.parking.close()
     this.#services.delete(name)
   }
 
@@ -296,6 +326,21 @@ export class Worker {
     if (this.now - (this.#suspectedAt.get(endpoint.id) ?? -Infinity) < suspectMs) return
     this.#suspectedAt.set(endpoint.id, this.now)
     this.#tell({ type: 'suspect', endpoint: endpoint.id, service: endpoint.service, reason })
+  }
+
+  // --- limits that hold over all workers ------------------------------------------------------------------------------
+
+  leased(message: LeaseMessage): void {
+    this.tick()
+    this.#leases.granted(message, this.now)
+  }
+
+  recalled(quota: string): void {
+    this.#leases.recalled(quota)
+  }
+
+  heldLeases(): Record<string, number> {
+    return this.#leases.held()
   }
 
   // --- draining -------------------------------------------------------------------------------------------------
@@ -363,6 +408,7 @@ export class Worker {
       service.wake(this.now)
       if (service.lot.size === 0) this.#lots.delete(service)
     }
+    this.#leases.sweep(this.now)
     if (this.#lots.size > 0) return
     clearInterval(this.#lotTimer)
     this.#lotTimer = undefined
@@ -375,6 +421,7 @@ export class Worker {
       client.exchange.sweep(this.now)
     }
     for (const service of this.#services.values()) service.sweep(this.now)
+    this.#leases.sweep(this.now)
     for (const tunnel of [...this.#tunnels]) tunnel.sweep(this.now)
     this.#sweepDrains()
   }
@@ -398,6 +445,7 @@ export class Worker {
   async #end(deadlineMs: number, succeeded: boolean): Promise<void> {
     this.draining = true
     for (const { listener } of [...this.#listeners.values()]) this.closeListener(listener)
+    this.#waitingRoom.close()
     this.tick()
     if (!succeeded) for (const client of this.#clients) client.closeIfIdle()
     this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)

@@ -1,0 +1,69 @@
+/**
+ * Routing views, applied one after the other. What a new one needs is opened first, then every worker routes by it, then
+ * what it has no more is closed: a view that cannot be applied has changed nothing.
+ */
+import { HoldfastError } from '../../kernel/errors.ts'
+import { quotasOf } from '../core/parking-quotas.ts'
+import type { RoutingView } from '../core/routing-view.ts'
+import type { Crew } from './crew.ts'
+import type { Listeners } from './listeners.ts'
+import type { Peer } from './peer.ts'
+import type { Prober } from './prober.ts'
+import type { Quotas } from './quotas.ts'
+
+export interface ViewsOptions {
+  readonly crew: Crew
+  readonly listeners: Listeners
+  readonly quotas: Quotas
+  readonly prober: Prober
+  readonly onApplied: (view: RoutingView) => Promise<void>
+}
+
+export class Views {
+  readonly #options: ViewsOptions
+  #current: RoutingView | undefined
+  #queue: Promise<unknown> = Promise.resolve()
+  #stopped = false
+
+  constructor(options: ViewsOptions) {
+    this.#options = options
+  }
+
+  get current(): RoutingView | undefined {
+    return this.#current
+  }
+
+  /** Every worker that should run routes by the view. */
+  get served(): boolean {
+    return this.#options.crew.serves(this.#current?.version)
+  }
+
+  /** Resolves when every worker routes by it; rejects with `listen_failed` when one of its listeners cannot be opened. */
+  apply(view: RoutingView): Promise<void> {
+    const applied = this.#queue.then(() => this.#apply(view))
+    this.#queue = applied.catch(() => undefined)
+    return applied
+  }
+
+  sendTo(peer: Peer): void {
+    if (this.#current) peer.send({ type: 'view', view: this.#current, unhealthy: this.#options.prober.unhealthy })
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  async #apply(view: RoutingView): Promise<void> {
+    if (this.#stopped) throw new HoldfastError('proxy_unreachable', 'the proxy is stopping')
+    const { crew, listeners, quotas, prober, onApplied } = this.#options
+    await crew.ensure()
+    await listeners.open(view.listeners)
+    this.#current = view
+    prober.apply(view)
+    await crew.route(view, prober.unhealthy)
+    const ready = crew.workers.filter((worker) => worker.ready)
+    quotas.setLimits(quotasOf(view), ready)
+    listeners.closeOthers(view.listeners)
+    await onApplied(view)
+  }
+}
