@@ -23,6 +23,13 @@ export const connectionsMax = 20_000
 /** Connections that wait to be accepted; the kernel's own limit (`somaxconn`) is usually 4,096. */
 export const backlog = 4_096
 
+// --- parking
+
+/** Requests of a service that may wait beyond this worker's part of the limit while the primary is asked for more (`core/lease.ts`: 100 ms at most). */
+export const parkingOverdraftRequests = 256
+/** The same in bytes. */
+export const parkingOverdraftBytes = 2 * 1024 * 1024
+
 // --- an exchange
 
 /** Between two pieces of an answer. */
