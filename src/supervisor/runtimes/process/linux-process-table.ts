@@ -1,9 +1,10 @@
 /** Reads `/proc` (proc(5)). A process may end between two reads, so every read may find nothing. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { ProcessIdentity } from '../../../registry/types.ts'
 import { codeOf } from '../../../kernel/errors.ts'
-import type { FoundProcess, GroupUsage, ProcessTable } from './process-table.ts'
+import { listeners, socketsOf } from './linux-sockets.ts'
+import type { FoundProcess, GroupUsage, Holder, ProcessTable } from './process-table.ts'
 
 /** The fields of /proc/PID/stat that we use. */
 interface Stat {
@@ -67,6 +68,16 @@ export class LinuxProcessTable implements ProcessTable {
 
   listenersOn(port: number): ReadonlySet<string> {
     return new Set([...listeners()].filter((listener) => listener.port === port).map(({ socket }) => socket))
+  }
+
+  async holders(port: number, likely: number): Promise<readonly Holder[]> {
+    const sockets = this.listenersOn(port)
+    if (sockets.size === 0) return []
+    const holds = async (pid: number): Promise<boolean> => (await socketsOf(pid)).some((socket) => sockets.has(socket))
+    if (await holds(likely)) return holderOf(likely, new Map())
+    const holders: Holder[] = []
+    for (const pid of livePids()) if (await holds(pid)) holders.push(...holderOf(pid, parseEnvironment(await readLater(`/proc/${pid}/environ`))))
+    return holders
   }
 
   oomKills(): number | undefined {
@@ -149,6 +160,12 @@ function readStat(pid: number): Stat | undefined {
   }
 }
 
+/** None: it has just ended. */
+function holderOf(pid: number, environment: ReadonlyMap<string, string>): readonly Holder[] {
+  const stat = readStat(pid)
+  return stat ? [{ pid, group: stat.group, startTicks: stat.startTicks, environment }] : []
+}
+
 function parseEnvironment(text: string): ReadonlyMap<string, string> {
   const environment = new Map<string, string>()
   for (const entry of text.split('\0')) {
@@ -156,31 +173,6 @@ function parseEnvironment(text: string): ReadonlyMap<string, string> {
     if (equals > 0) environment.set(entry.slice(0, equals), entry.slice(equals + 1))
   }
   return environment
-}
-
-/** `socket:[12345]` behind the descriptors of a process. */
-async function socketsOf(pid: number): Promise<string[]> {
-  const sockets: string[] = []
-  try {
-    for (const descriptor of await readdir(`/proc/${pid}/fd`)) {
-      const socket = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/${pid}/fd/${descriptor}`))?.[1]
-      if (socket !== undefined) sockets.push(socket)
-    }
-  } catch {
-    // It ended while we looked: what it had is gone with it.
-  }
-  return sockets
-}
-
-/** Rows of /proc/net/tcp{,6} in state 0A, LISTEN. */
-function* listeners(): Generator<{ readonly port: number; readonly socket: string }> {
-  for (const path of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of (readNow(path) ?? '').split('\n').slice(1)) {
-      const fields = line.trim().split(/\s+/)
-      if (fields[3] !== '0A') continue
-      yield { port: parseInt(fields[1]?.split(':')[1] ?? '', 16), socket: fields[9] ?? '' }
-    }
-  }
 }
 
 /** The group has members, zombies among them. */

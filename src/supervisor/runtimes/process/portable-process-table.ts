@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import type { ProcessIdentity } from '../../../registry/types.ts'
 import { groupExists } from './linux-process-table.ts'
-import type { FoundProcess, GroupUsage, ProcessTable } from './process-table.ts'
+import type { FoundProcess, GroupUsage, Holder, ProcessTable } from './process-table.ts'
 
 export class PortableProcessTable implements ProcessTable {
   identify(pid: number): ProcessIdentity | undefined {
@@ -24,6 +24,10 @@ export class PortableProcessTable implements ProcessTable {
 
   async listening(): Promise<undefined> {
     return Promise.resolve(undefined)
+  }
+
+  holders(): Promise<readonly Holder[]> {
+    return Promise.resolve([])
   }
 
   listenersOn(): ReadonlySet<string> {

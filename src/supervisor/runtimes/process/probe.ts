@@ -116,7 +116,7 @@ export interface ReadinessOptions {
   readonly port: number
   readonly health: HealthProbeConfig | undefined
   /** Whether whoever listens is the instance itself and not a stranger who has its port. */
-  readonly isOwn: () => boolean
+  readonly isOwn: () => Promise<boolean>
   readonly onReady: (host: string) => void
 }
 
@@ -150,8 +150,9 @@ export class ReadinessProbe implements Disposable {
   async #ask(): Promise<void> {
     const { clock, port, health, isOwn, onReady } = this.#options
     const result = await probeOnce(clock, port, health)
+    const isStranger = result.passed && !(await isOwn())
     if (this.#disposed) return
-    this.#last = result.passed && !isOwn() ? { passed: false, connected: true, reason: `port ${port} belongs to another process` } : result
+    this.#last = isStranger ? { passed: false, connected: true, reason: `port ${port} belongs to another process` } : result
     if (this.#last.passed) {
       this.#disposed = true
       onReady(this.#last.host)

@@ -20,6 +20,7 @@ import { environmentFor, marks } from './environment.ts'
 import { FreePorts, isFree } from './free-port.ts'
 import { launchProcess, type Launch } from './launch.ts'
 import { groupExists } from './linux-process-table.ts'
+import { judgeHolders } from './port-holder.ts'
 import { ReadinessProbe } from './probe.ts'
 import { isSameProcess, type FoundProcess, type ProcessTable } from './process-table.ts'
 import { Readings } from './readings.ts'
@@ -175,13 +176,21 @@ export class ProcessRuntime implements Runtime {
       clock: this.#deps.clock,
       port,
       health,
-      isOwn: () => watched.strangers.size === 0 || [...this.#deps.table.listenersOn(port)].some((socket) => !watched.strangers.has(socket)),
+      isOwn: () => this.#isOwn(watched),
       onReady: (host) => {
         watched.ready = true
         this.onEvent({ type: 'probePassed', id, host })
       },
     })
     watched.probe.start()
+  }
+
+  /** Whether whoever answers on its port is the instance. Where that cannot be seen, it is, unless it was there before. */
+  async #isOwn({ instance: { id, port, process }, strangers }: Watched): Promise<boolean> {
+    const { table, dataDirectory } = this.#deps
+    const judged = judgeHolders(await table.holders(port, process.pid), { id, dataDirectory, ...process })
+    if (judged !== 'unknown') return judged === 'own'
+    return strangers.size === 0 || [...table.listenersOn(port)].some((socket) => !strangers.has(socket))
   }
 
   diagnose(id: string, waited: Duration): void {

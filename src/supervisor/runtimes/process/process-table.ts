@@ -15,6 +15,8 @@ export interface ProcessTable {
   listening(group: number): Promise<readonly number[] | undefined>
   /** Sockets that listen on the port, by number; empty where it cannot be told. */
   listenersOn(port: number): ReadonlySet<string>
+  /** Who listens on the port; `likely` is looked at first, and is the whole answer if it does. Empty where it cannot be told. */
+  holders(port: number, likely: number): Promise<readonly Holder[]>
   /** How many processes the kernel has killed for want of memory since it booted; undefined: cannot be told here. */
   oomKills(): number | undefined
   /** Processor time and memory of each group; empty where it cannot be told. */
@@ -25,6 +27,14 @@ export interface FoundProcess {
   readonly identity: ProcessIdentity
   /** It leads its process group. */
   readonly leader: boolean
+  readonly environment: ReadonlyMap<string, string>
+}
+
+/** A process that has a listening socket. */
+export interface Holder {
+  readonly pid: number
+  readonly group: number
+  readonly startTicks: number
   readonly environment: ReadonlyMap<string, string>
 }
 
