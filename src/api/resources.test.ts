@@ -85,8 +85,10 @@ describe('GET /ready', () => {
     })
   })
 
-  it('waits for a service of which nothing is wanted yet: so it is for a moment when everything starts', async () => {
-    h.operations.serviceList = h.operations.serviceList.map((one) => ({ ...one, ready: 0, desired: 0 }))
+  it('does not wait for instances of a service that is scaled to 0, but for endpoints of one that has lost all', async () => {
+    h.operations.serviceList = h.operations.serviceList.map((one) => (one.kind === 'process' ? { ...one, ready: 0, desired: 0 } : one))
+    expect((await ready()).status).toBe(200)
+    h.operations.serviceList = h.operations.serviceList.map((one) => ({ ...one, kind: 'static', ready: 0, desired: 0 }))
     expect((await ready()).status).toBe(503)
   })
 })

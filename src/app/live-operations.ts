@@ -114,10 +114,12 @@ export class LiveOperations implements Operations {
 
   #status(service: ServiceConfig): ServiceStatus {
     const { supervisor, routing, traffic } = this.#holdfast
+    const revision = supervisor.revision(service.name)
     return serviceStatus({
       service,
-      revision: supervisor.revision(service.name)?.number ?? 1,
-      desired: supervisor.desired(service.name),
+      revision: revision?.number ?? 1,
+      // For a moment when everything starts, the supervisor does not know it yet.
+      desired: revision === undefined ? service.instances.min : supervisor.desired(service.name),
       maintenance: routing.switches.maintenanceServices.includes(service.name),
       instances: supervisor.instances(service.name),
       endpoints: this.#endpointsOf(service),
@@ -167,7 +169,10 @@ export class LiveOperations implements Operations {
     const instances = supervisor.desired(service.name)
     const announce = (replaced: number, error?: string): void => {
       events.emit('service.restarted', {
-        message: error === undefined ? `${actor.name} restarted ${name}: ${replaced} instances replaced` : `restarting ${name} failed: ${error}`,
+        message:
+          error === undefined
+            ? `${actor.name} restarted ${name}: ${replaced} instances replaced`
+            : `${actor.name} tried to restart ${name}: ${error}`,
         level: error === undefined ? 'info' : 'error',
         service: name,
         cause: actor.cause,

@@ -8,6 +8,7 @@ import { startTicksOf } from '../kernel/process-identity.ts'
 import { controlFilePath, removeControlFile, type ControlFile } from './control-file.ts'
 import { Holdfast } from './holdfast.ts'
 import { lockDataDirectory } from './lock.ts'
+import { scaledToZero } from './service-status.ts'
 import type { LeftoverOptions, LeftoverReport, RunOptions, Serving } from './progress.ts'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
@@ -85,7 +86,7 @@ async function announce(holdfast: Holdfast, { onProgress, signal }: RunOptions):
   const tell = (): void => {
     for (const { name, kind, ready, desired, health, reason } of holdfast.operations.services()) {
       if (kind !== 'process') continue
-      const text = reason === undefined ? health : `${health}: ${reason}`
+      const text = reason === undefined ? health : reason === scaledToZero ? reason : `${health}: ${reason}`
       const line = `${ready}/${desired} ${text}`
       if (last.get(name) === line) continue
       last.set(name, line)

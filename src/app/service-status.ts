@@ -1,6 +1,7 @@
 /** How a service stands, in the words that API, CLI and events use: put together from configuration, supervisor, routing and traffic. Pure. */
 import type { EndpointTelemetry, EndpointView } from '../balancer/index.ts'
 import type { RouteConfig, ServiceConfig } from '../config/types.ts'
+import { withLastWords } from '../supervisor/core/last-words.ts'
 import type { EndpointStatus, EndpointTraffic, InstanceStatus, ServiceStatus, ServiceTraffic } from '../registry/types.ts'
 
 export interface StatusInputs {
@@ -40,6 +41,9 @@ export function serviceStatus(inputs: StatusInputs): ServiceStatus {
 }
 
 function healthOf({
+  service: {
+    source: { kind },
+  },
   maintenance,
   ready,
   desired,
@@ -47,12 +51,26 @@ function healthOf({
   endpoints,
 }: StatusInputs & { readonly ready: number; readonly desired: number }): Pick<ServiceStatus, 'health' | 'reason'> {
   if (maintenance) return { health: 'maintenance', reason: 'switched off by hand' }
+  if (kind === 'process' && desired === 0 && instances.length === 0) return { health: 'healthy', reason: scaledToZero }
   const complaint = instances.find(({ reason }) => reason !== undefined)?.reason ?? endpoints.find(({ reason }) => reason !== undefined)?.reason
   if (ready >= desired) return { health: 'healthy', reason: undefined }
   if (ready > 0) return { health: 'degraded', reason: complaint ?? `${ready} of ${desired} ready` }
-  const onTheWay = instances.some(({ phase, restarts }) => phase === 'starting' && restarts === 0)
-  if (onTheWay) return { health: 'starting', reason: complaint }
-  return { health: 'unhealthy', reason: complaint ?? 'nothing is ready' }
+  if (instances.some(isOnTheWay) || (kind === 'process' && instances.length === 0)) return { health: 'starting', reason: complaint }
+  return { health: 'unhealthy', reason: complaint ?? whyLastEnded(instances) ?? 'nothing is ready' }
+}
+
+/** What a service says that is wanted to have no instance. */
+export const scaledToZero = 'scaled to 0'
+
+/** Not one that is being tried again: it waits for its turn (whatever was before), or has not failed yet. */
+function isOnTheWay({ phase, pid, restarts, lastExit }: InstanceStatus): boolean {
+  return phase === 'starting' && (pid === undefined || restarts === 0 || lastExit === undefined)
+}
+
+/** One that is being tried again has no complaint of its own yet; that of the attempt before it stands until it is ready. */
+function whyLastEnded(instances: readonly InstanceStatus[]): string | undefined {
+  const end = instances.find(({ lastExit }) => lastExit !== undefined)?.lastExit
+  return end && withLastWords(end.reason, end)
 }
 
 export function routeText({ listener, host, path, methods }: RouteConfig): string {

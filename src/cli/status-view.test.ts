@@ -89,6 +89,43 @@ ENDPOINT       SERVICE  HEALTH     STATE   WEIGHT  ACTIVE  REQUESTS  ERRORS
     expect(coloured.replace(/\u001b\[[0-9;]*m/g, '')).toBe(renderStatus(overview, view))
   })
 
+  it('says why an instance died once, with the instance, and when it is tried again', () => {
+    const reason = 'exited with code 1 after 58 ms, before it was ready; it wrote last: Error: DATABASE_URL is not set'
+    const dead = anInstance({ id: 'shop-77aa01', phase: 'backoff', pid: undefined, port: 0, reason, nextStartAt: wallTime(now + 906) })
+    const shown = renderStatus(anOverview([aService({ health: 'unhealthy', ready: 0, desired: 1, reason, instances: [dead] })]), view)
+    expect(shown.match(/exited/g)).toHaveLength(1)
+    expect(shown).toContain(
+      '  └ exited with code 1 after 58 ms, before it was ready; it wrote last: Error:\n    DATABASE_URL is not set; next start in 1s',
+    )
+    // While it is tried again it has no complaint of its own.
+    const again = { ...dead, phase: 'starting', reason: undefined, nextStartAt: undefined } as const
+    expect(renderStatus(anOverview([aService({ health: 'unhealthy', reason, instances: [again] })]), view)).toContain('└ exited')
+  })
+
+  it('says that a service is scaled to 0 instead of how healthy nothing is', () => {
+    const shown = renderStatus(anOverview([aService({ ready: 0, desired: 0, reason: 'scaled to 0' })]), view)
+    expect(shown).toMatch(/^shop {5}scaled to 0 {4}0\/0 /m)
+    expect(shown).not.toContain('└')
+  })
+
+  it('calls a normal boot a boot', () => {
+    const booting = aService({ health: 'starting', ready: 0, reason: 'waits for its turn to start' })
+    const headlineOf = (...services: readonly ReturnType<typeof aService>[]): string =>
+      renderStatus(anOverview(services, { status: 'unhealthy' }), view).split(',')[0] ?? ''
+    expect(headlineOf(booting, aService())).toBe('demo (local) is starting')
+    expect(headlineOf(booting, aService({ health: 'unhealthy' }))).toBe('demo (local) is unhealthy')
+  })
+
+  it.each([60, 40])('fits %d columns: what matters least is left out, and reasons are wrapped', (columns) => {
+    const reason = 'exited with code 1 after 58 ms, before it was ready; it wrote last: Error: DATABASE_URL is not set'
+    const instances = [anInstance(), anInstance({ id: 'shop-77aa01', phase: 'crashLooping', pid: undefined, port: 0, reason, restarts: 12 })]
+    const services = [aService({ instances }), aService({ name: 'legacy', kind: 'static', endpoints: [anEndpoint({ reason })] })]
+    const shown = renderStatus(anOverview(services), { ...view, columns })
+    for (const line of shown.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
+    expect(shown).toMatch(columns === 60 ? /^INSTANCE +PHASE .*RESTARTS$/m : /^INSTANCE +PHASE /m)
+    expect(shown).toContain('DATABASE_URL')
+  })
+
   it('shows which instances were taken out of the traffic', () => {
     const instances = [anInstance(), anInstance({ id: 'shop-77aa01' })]
     const endpoints = [

@@ -1,10 +1,12 @@
-/** `holdfast status` as text: what is asked first stands first, and all of it fits 80 columns. */
+/** `holdfast status` as text: what is asked first stands first, and all of it fits the terminal. */
 import type { Overview } from '../app/operations.ts'
+import { scaledToZero } from '../app/service-status.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import { formatAge, formatCount, formatMs, formatRate, formatShare, formatSize, nothing, plural, toneOfHealth, toneOfPhase } from './format.ts'
 import { fit } from './live.ts'
 import { printable, type Paint } from './style.ts'
 import { renderTable, type Column } from './table.ts'
+import { hang } from './wrap.ts'
 
 export interface StatusView {
   readonly columns: number
@@ -27,7 +29,8 @@ export function renderStatus(overview: Overview, view: StatusView): string {
 }
 
 function headline(overview: Overview, { paint, columns }: StatusView): string {
-  const health = paint(toneOfHealth[overview.status], overview.status)
+  const status = statusOf(overview)
+  const health = paint(toneOfHealth[status], status)
   const age = formatAge(overview.uptime * 1_000)
   const lines = [`${paint('bold', overview.name)} (${overview.region}) is ${health}, up ${age}, holdfast ${overview.version}, pid ${overview.pid}`]
   for (const { name, url } of overview.listeners) lines.push(`listener ${name}: ${url}`)
@@ -35,6 +38,13 @@ function headline(overview: Overview, { paint, columns }: StatusView): string {
   if (!overview.proxyConnected) lines.push(paint('red', 'proxy: not connected'))
   else if (proxy) lines.push(`proxy: pid ${proxy.pid}, ${workersOf(proxy)}`)
   return lines.map((line) => fit(line, columns)).join('\n')
+}
+
+/** A boot is no illness: what has not come up yet but has not failed either is on its way. */
+function statusOf({ status, proxyConnected, services }: Overview): Overview['status'] | 'starting' {
+  const isBooting =
+    services.some(({ health }) => health === 'starting') && services.every(({ health }) => health === 'starting' || health === 'healthy')
+  return proxyConnected && isBooting ? 'starting' : status
 }
 
 /** In its first second a proxy has not heard of its workers yet. */
@@ -47,9 +57,9 @@ const serviceColumns: readonly Column[] = [
   { title: 'SERVICE', shrinkTo: 10 },
   { title: 'HEALTH' },
   { title: 'READY', align: 'right' },
-  { title: 'VERSION', shrinkTo: 7 },
+  { title: 'VERSION', shrinkTo: 7, spare: 2 },
   { title: 'REQ/S', align: 'right' },
-  { title: 'P95', align: 'right' },
+  { title: 'P95', align: 'right', spare: 1 },
   { title: 'ERRORS', align: 'right' },
 ]
 
@@ -58,16 +68,32 @@ function serviceTable(services: readonly ServiceStatus[], view: StatusView): str
   const rows = services.map((service) => ({
     cells: [
       service.name,
-      paint(toneOfHealth[service.health], service.health),
+      healthCell(service, paint),
       `${service.ready}/${service.desired}`,
       printable(service.version ?? nothing, false),
       formatRate(service.traffic.requestRate),
       formatMs(service.traffic.p95Ms),
       formatShare(service.traffic.errorRate),
     ],
-    notes: [service.reason, maintenanceNote(service), service.traffic.parked > 0 ? `${plural(service.traffic.parked, 'request')} parked` : undefined],
+    notes: [
+      reasonNote(service),
+      maintenanceNote(service),
+      service.traffic.parked > 0 ? `${plural(service.traffic.parked, 'request')} parked` : undefined,
+    ],
   }))
   return withNotes(serviceColumns, rows, view)
+}
+
+function healthCell(service: ServiceStatus, paint: Paint): string {
+  return isScaledToZero(service) ? paint('dim', scaledToZero) : paint(toneOfHealth[service.health], service.health)
+}
+
+const isScaledToZero = ({ health, reason }: ServiceStatus): boolean => health === 'healthy' && reason === scaledToZero
+
+/** Not what stands below with the instance itself. */
+function reasonNote(service: ServiceStatus): string | undefined {
+  const isToldBelow = isScaledToZero(service) || service.instances.some(({ reason }) => reason === service.reason)
+  return isToldBelow ? undefined : service.reason
 }
 
 function maintenanceNote(service: ServiceStatus): string | undefined {
@@ -79,10 +105,10 @@ const instanceColumns: readonly Column[] = [
   { title: 'INSTANCE', shrinkTo: 12 },
   { title: 'PHASE', shrinkTo: 12 },
   { title: 'PID', align: 'right' },
-  { title: 'PORT', align: 'right' },
-  { title: 'CPU', align: 'right' },
-  { title: 'MEMORY', align: 'right' },
-  { title: 'UPTIME', align: 'right' },
+  { title: 'PORT', align: 'right', spare: 1 },
+  { title: 'CPU', align: 'right', spare: 3 },
+  { title: 'MEMORY', align: 'right', spare: 2 },
+  { title: 'UPTIME', align: 'right', spare: 4 },
   { title: 'RESTARTS', align: 'right' },
 ]
 
@@ -116,17 +142,19 @@ function instanceTable(instances: readonly InstanceStatus[], outOfTraffic: Reado
 
 function nextStart({ nextStartAt }: InstanceStatus, now: number): string | undefined {
   // The API leaves out what is undefined; another client of these types may say null.
-  return typeof nextStartAt === 'number' && nextStartAt > now ? `next start in ${formatAge(nextStartAt - now)}` : undefined
+  return typeof nextStartAt === 'number' && nextStartAt > now
+    ? `next start in ${formatAge(Math.ceil((nextStartAt - now) / 1_000) * 1_000)}`
+    : undefined
 }
 
 const endpointColumns: readonly Column[] = [
   { title: 'ENDPOINT', shrinkTo: 15 },
   { title: 'SERVICE', shrinkTo: 10 },
   { title: 'HEALTH' },
-  { title: 'STATE' },
-  { title: 'WEIGHT', align: 'right' },
-  { title: 'ACTIVE', align: 'right' },
-  { title: 'REQUESTS', align: 'right' },
+  { title: 'STATE', spare: 1 },
+  { title: 'WEIGHT', align: 'right', spare: 4 },
+  { title: 'ACTIVE', align: 'right', spare: 3 },
+  { title: 'REQUESTS', align: 'right', spare: 2 },
   { title: 'ERRORS', align: 'right' },
 ]
 
@@ -159,7 +187,8 @@ function withNotes(columns: readonly Column[], rows: readonly Row[], { columns: 
   const [title = '', ...lines] = renderTable(columns, cells, width, (text) => paint('dim', text)).split('\n')
   const body = lines.flatMap((line, i) => {
     const notes = (rows[i]?.notes ?? []).filter((note) => typeof note === 'string' && note !== '')
-    return notes.length === 0 ? [line] : [line, paint('dim', fit(`  └ ${printable(notes.join('; '), false)}`, width))]
+    if (notes.length === 0) return [line]
+    return [line, ...hang('  └ ', printable(notes.join('; '), false), width).map((each) => paint('dim', each))]
   })
   return [title, ...body].join('\n')
 }

@@ -1,12 +1,18 @@
-/** Tables without lines, as docker and kubectl print them: aligned columns, cut to the width of the terminal where one may be cut. */
+/**
+ * Tables without lines, as docker and kubectl print them: aligned columns. Where the terminal is too narrow, columns that may shrink give
+ * way first, then those that may be missing are left out, and what is then still too long is cut: one row stays one line.
+ */
 import CliTable from 'cli-table3'
 import { stripVTControlCharacters } from 'node:util'
+import { fit } from './live.ts'
 
 export interface Column {
   readonly title: string
   readonly align?: 'left' | 'right'
   /** May become narrower, down to this many columns, when the terminal is too narrow for all. */
   readonly shrinkTo?: number
+  /** May be left out when all have shrunk as far as they may; the highest goes first. */
+  readonly spare?: number
 }
 
 const gap = 2
@@ -29,11 +35,14 @@ const noLines = {
 }
 
 export function renderTable(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+  allColumns: readonly Column[],
+  allRows: readonly (readonly string[])[],
   width: number,
   styleTitle: (title: string) => string,
 ): string {
+  const shown = columnsThatFit(allColumns, allRows, width)
+  const columns = shown.flatMap((i) => allColumns[i] ?? [])
+  const rows = allRows.map((row) => shown.map((i) => row[i] ?? ''))
   const widths = columnWidths(columns, rows, width)
   const table = new CliTable({
     chars: noLines,
@@ -46,14 +55,32 @@ export function renderTable(
   return table
     .toString()
     .split('\n')
-    .map((line) => line.trimEnd())
+    .map((line) => fit(line.trimEnd(), width))
     .join('\n')
 }
 
+/** The places of the columns that are shown. */
+function columnsThatFit(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): readonly number[] {
+  const places = columns.map((_, i) => i)
+  for (;;) {
+    const widths = columnWidths(
+      places.flatMap((i) => columns[i] ?? []),
+      rows.map((row) => places.map((i) => row[i] ?? '')),
+      width,
+    )
+    if (totalOf(widths) <= width) return places
+    const spared = places.filter((i) => columns[i]?.spare !== undefined).sort((a, b) => (columns[b]?.spare ?? 0) - (columns[a]?.spare ?? 0))[0]
+    if (spared === undefined) return places
+    places.splice(places.indexOf(spared), 1)
+  }
+}
+
+const totalOf = (widths: readonly number[]): number => widths.reduce((sum, each) => sum + each, 0) + gap * (widths.length - 1)
+
 /** As wide as the widest cell; if that is too much, the columns that may shrink give way, the widest first. */
 export function columnWidths(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): readonly number[] {
-  const widths = columns.map((column, i) => Math.max(1, shown(column.title), ...rows.map((row) => shown(row[i] ?? ''))))
-  let excess = widths.reduce((sum, each) => sum + each, 0) + gap * (columns.length - 1) - width
+  const widths = columns.map((column, i) => Math.max(1, lengthOf(column.title), ...rows.map((row) => lengthOf(row[i] ?? ''))))
+  let excess = totalOf(widths) - width
   while (excess > 0) {
     const widest = columns
       .map((column, i) => ({ i, spare: (widths[i] ?? 0) - (column.shrinkTo ?? Infinity) }))
@@ -66,6 +93,6 @@ export function columnWidths(columns: readonly Column[], rows: readonly (readonl
   return widths
 }
 
-function shown(cell: string): number {
+function lengthOf(cell: string): number {
   return stripVTControlCharacters(cell).length
 }

@@ -1,10 +1,12 @@
 /** What `holdfast up` shows: on a terminal a block that is redrawn in place, elsewhere plain lines, with --json one document per line. */
+import { stripVTControlCharacters } from 'node:util'
 import type { Serving, UpProgress } from '../app/progress.ts'
 import { unreachable } from '../kernel/errors.ts'
 import { formatTimeOfDay } from './format.ts'
 import { LiveBlock } from './live.ts'
 import type { Output } from './output.ts'
 import { printable, type Tone } from './style.ts'
+import { hang } from './wrap.ts'
 
 type ServiceProgress = Extract<UpProgress, { kind: 'service' }>
 
@@ -87,21 +89,32 @@ export class UpView {
     const services = [...this.#services.values()]
     if (this.#out.interactive) {
       this.#block.clear()
-      for (const service of services) this.#out.say(`  ${this.#serviceLine(service)}`)
+      for (const service of services) for (const line of this.#serviceLines(service)) this.#out.say(`  ${line}`)
     }
     this.#phase = 'serving'
     this.#out.say(renderServing(serving, this.#out))
   }
 
   #draw(): void {
-    const services = [...this.#services.values()].map((service) => `  ${this.#serviceLine(service)}`)
+    const services = [...this.#services.values()].flatMap((service) => this.#serviceLines(service).map((line) => `  ${line}`))
     this.#block.show(this.#step === '' ? services : [this.#step, ...services])
   }
 
-  #serviceLine({ service, ready, desired, text }: ServiceProgress): string {
+  #serviceLine(progress: ServiceProgress): string {
+    return this.#openingOf(progress) + printable(progress.text, false)
+  }
+
+  /** Where it is redrawn in place, a line that the terminal breaks by itself would leave a part of it behind. */
+  #serviceLines(progress: ServiceProgress): readonly string[] {
+    const opening = this.#openingOf(progress)
+    const [first = '', ...more] = hang(stripVTControlCharacters(opening), printable(progress.text, false), this.#out.columns - 3)
+    return [opening + first.slice(stripVTControlCharacters(opening).length), ...more]
+  }
+
+  #openingOf({ service, ready, desired }: ServiceProgress): string {
     const width = Math.max(...[...this.#services.keys()].map((name) => name.length))
     const tone: Tone = ready >= desired ? 'green' : ready > 0 ? 'yellow' : 'cyan'
-    return `${service.padEnd(width)}  ${this.#out.paint(tone, `${ready}/${desired}`)}  ${printable(text, false)}`
+    return `${service.padEnd(width)}  ${this.#out.paint(tone, `${ready}/${desired}`)}  `
   }
 
   #stamp(): string {

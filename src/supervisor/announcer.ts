@@ -7,6 +7,7 @@ import type { ExitClass, ExitReport } from '../registry/types.ts'
 import type { Fact } from './core/fleet-types.ts'
 import type { Instance } from './core/fleet-state.ts'
 import type { InstanceState } from './core/instance-machine.ts'
+import { withLastWords } from './core/last-words.ts'
 import type { InstanceBook } from './instance-book.ts'
 import type { InstanceRecord } from './records.ts'
 
@@ -74,7 +75,7 @@ export class Announcer {
 
   #startFailed(instance: Instance, reason: string, stderrTail: readonly string[]): void {
     const data = { reason, stderrTail: stderrTail.slice(-stderrLinesInEvents) }
-    const message = `${instance.id} did not start: ${reason}`
+    const message = withLastWords(`${instance.id} did not start: ${reason}`, { class: 'startFailed', stderrTail })
     this.#say(instance, this.#events.emit('instance.startFailed', { message, level: 'error', data, ...this.#of(instance) }))
   }
 
@@ -87,7 +88,7 @@ export class Announcer {
 
   #exited(instance: Instance, { code, signal, class: exitClass, uptime, reason, stderrTail }: ExitReport): void {
     const id = this.#events.emit('instance.exited', {
-      message: `${instance.id} ${reason}`,
+      message: withLastWords(`${instance.id} ${reason}`, { class: exitClass, stderrTail }),
       level: levelOf(exitClass),
       data: {
         ...(code === undefined ? {} : { code }),
@@ -114,7 +115,7 @@ export class Announcer {
     const now = this.#clock.now()
     const failures = slot.history.failures.length
     const event = this.#events.emit('instance.crashLooping', {
-      message: `${last} is crash looping: ${failures} failures in a short time, the last one: ${rest.reason}; it is tried again about every ${formatDuration(rest.wait)}`,
+      message: `${last} is crash looping: ${failures} failures in a short time, the last one: ${withLastWords(rest.reason, report)}; it is tried again about every ${formatDuration(rest.wait)}`,
       level: 'critical',
       service,
       instance: last,

@@ -2,15 +2,13 @@
 import { HoldfastError } from '../kernel/errors.ts'
 import type { RestartOrder } from './core/fleet-state.ts'
 import type { Fact } from './core/fleet-types.ts'
+import { withLastWords } from './core/last-words.ts'
 import type { InstanceBook } from './instance-book.ts'
 
 interface Waiting {
   readonly resolve: (replaced: RestartOrder['replaced']) => void
   readonly reject: (error: HoldfastError) => void
 }
-
-/** Of the last lines of stderr, the ones that go into an error message. */
-const stderrLinesInErrors = 3
 
 export class Restarts {
   readonly #book: InstanceBook
@@ -42,12 +40,12 @@ export class Restarts {
   }
 
   #failure(service: string, order: RestartOrder, error: string): HoldfastError {
-    const ends = [...order.pending.keys()].map((slot) => this.#book.lastExit(service, slot)?.report)
-    const tail = ends.find((report) => report?.reason === error)?.stderrTail ?? []
-    const said = tail.length > 0 ? `; it wrote last: ${tail.slice(-stderrLinesInErrors).join(' | ')}` : ''
-    return new HoldfastError('restart_failed', `restarted ${service}: a new instance ${error}${said}`, {
-      hint: `the instances that were not replaced go on; holdfast logs ${service} shows more`,
-      details: { replaced: order.replaced, stderrTail: tail },
+    const ends = [...order.pending.keys()].map((slot) => this.#book.lastExit(service, slot))
+    const end = ends.find((each) => each?.report.reason === error)
+    const who = end === undefined ? 'a new instance' : `its new instance ${end.id}`
+    return new HoldfastError('restart_failed', `could not restart ${service}: ${who} ${withLastWords(error, end?.report)}`, {
+      hint: `the instances that were not replaced go on; see more with: holdfast logs ${service}`,
+      details: { replaced: order.replaced, stderrTail: end?.report.stderrTail ?? [] },
     })
   }
 }

@@ -1,10 +1,10 @@
 /** How slots and instances look to users. */
 import { wallTime, elapsed, type Clock, type Instant, type WallTime } from '../kernel/time.ts'
 import { unreachable } from '../kernel/errors.ts'
-import { formatDuration } from '../kernel/duration.ts'
-import type { InstancePhase, InstanceStatus, ResourceReading } from '../registry/types.ts'
+import type { ExitReport, InstancePhase, InstanceStatus, ResourceReading } from '../registry/types.ts'
 import type { Instance, Service, Slot } from './core/fleet-state.ts'
 import type { InstanceState } from './core/instance-machine.ts'
+import { withLastWords } from './core/last-words.ts'
 import type { InstanceBook } from './instance-book.ts'
 import type { ServiceBook } from './service-book.ts'
 
@@ -65,7 +65,7 @@ function emptySlotStatus(slot: Slot, service: Service, { clock, instances, servi
     startedAt: undefined,
     readyAt: undefined,
     restarts: slot.restarts,
-    reason: rest.phase === 'none' ? waitingReason(service) : restReason(slot, clock, last?.report.reason),
+    reason: rest.phase === 'none' ? waitingReason(service) : restReason(slot, last?.report),
     nextStartAt: 'until' in rest ? wallOf(rest.until, clock) : undefined,
     lastExit: last?.report,
     resources: undefined,
@@ -77,15 +77,16 @@ const wallOf = (at: Instant, clock: Clock): WallTime => wallTime(clock.wallTime(
 const waitingReason = ({ released, config }: Service): string =>
   released ? 'waits for its turn to start' : `waits for ${config.dependsOn.join(', ')} to be ready`
 
-function restReason({ rest }: Slot, clock: Clock, last: string | undefined): string | undefined {
+/** When it is started again is `nextStartAt`: a sentence that counts down would be news each time it is looked at. */
+function restReason({ rest }: Slot, last: ExitReport | undefined): string | undefined {
   switch (rest.phase) {
     case 'none':
       return undefined
     case 'done':
-      return last === undefined ? rest.reason : `${rest.reason}: ${last}`
+      return last === undefined ? rest.reason : withLastWords(`${rest.reason}: ${last.reason}`, last)
     case 'backoff':
     case 'crashLooping':
-      return `${rest.reason}; starts again in ${formatDuration(Math.max(0, elapsed(clock.now(), rest.until)))}`
+      return withLastWords(rest.reason, last)
     default:
       return unreachable(rest)
   }

@@ -175,7 +175,7 @@ describe('the supervisor', () => {
     const [before] = h.supervisor.instances('web')
     writeFileSync(flag, 'broken')
     const failure = await h.supervisor.restart('web').catch((error: unknown) => error)
-    expect(failure).toMatchObject({ code: 'restart_failed', message: expect.stringMatching(/exited with code 3 .*cannot open database/) as string })
+    expect(failure).toMatchObject({ code: 'restart_failed', message: expect.stringMatching(/^could not restart web: its new instance web-\w{6} exited with code 3 .*; it wrote last: cannot open database$/) as string })
     const [after] = h.supervisor.instances('web')
     expect(after).toMatchObject({ id: before?.id, pid: before?.pid, phase: 'ready' })
     expect(h.router.notes.map(({ what }) => what)).toEqual(['admit'])

@@ -81,7 +81,8 @@ async function reasonsNotReady({ operations }: Pick<ApiDeps, 'operations'>): Pro
   const { proxyConnected, services } = operations.overview()
   const proxy = proxyConnected ? [] : ['the proxy is not connected']
   const waiting = services
-    .filter(({ ready }) => ready === 0)
+    // One that is scaled to 0 has all that is wanted of it.
+    .filter(({ kind, ready, desired }) => ready === 0 && (kind !== 'process' || desired > 0))
     .map(({ name, reason }) => `${name}: nothing of it is ready${reason === undefined ? '' : ` (${reason})`}`)
   return [...store, ...proxy, ...waiting]
 }
@@ -101,7 +102,8 @@ export function healthRoutes(deps: ApiDeps, machine: MachineReader, clock: Clock
     method: 'GET',
     tag: 'Health',
     summary: 'Whether traffic can be served',
-    description: '200 when the store and the proxy are connected and every service has something ready; else 503 with `details.reasons`.',
+    description:
+      '200 when the store and the proxy are connected and every service that wants instances has one ready; else 503 with `details.reasons`.',
     permission: 'open',
     unlimited: true,
     data: z.object({ ready: z.literal(true) }),
