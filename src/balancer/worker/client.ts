@@ -14,10 +14,11 @@ import { text } from '../http1/bytes.ts'
 import { routingPath, strippedTarget, type Route } from '../core/routes.ts'
 import { renderAnswer, type Answer } from './answers.ts'
 import type { ClientSide, ConnectionOwner } from './client-side.ts'
+import { BodyPace, bodyRateMin } from '../core/body-pace.ts'
 import { Exchange } from './exchange.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Worker, WorkerListener } from './worker.ts'
-import { bodyTimeoutMs, clientIdleMs, headTimeoutMs, lingerBytesMax, lingerMs, readerStallMs, waitingInputMax } from './limits.ts'
+import { bodyTimeoutMs, clientIdleMs, headTimeoutMs, lastRequestMs, lingerBytesMax, lingerMs, readerStallMs, waitingInputMax } from './limits.ts'
 
 type Phase = 'idle' | 'head' | 'exchange' | 'handedOver' | 'lingering' | 'closed'
 
@@ -45,6 +46,9 @@ export class Client implements ClientSide {
   #bodyRemaining = 0
   #chunked: ChunkedBody | undefined
   #bodyDone = true
+  readonly #pace = new BodyPace()
+  /** Everything ends, and nobody follows. */
+  #leaving = false
   // The forwarding fields, made once per host
   #forwarded: Buffer | undefined
   #forwardedHost = ''
@@ -117,6 +121,7 @@ export class Client implements ClientSide {
     }
     if (this.phase === 'exchange') {
       if (!this.#bodyDone) {
+        this.#pace.received(chunk.length, this.worker.now)
         this.runBodyDeadline()
         this.exchange.bodyAvailable()
       } else this.#limitInput()
@@ -217,6 +222,7 @@ export class Client implements ClientSide {
     this.#bodyRemaining = Math.max(0, facts.bodyLength)
     this.#bodyDone = facts.bodyLength === 0
     this.#chunked = facts.bodyLength < 0 ? new ChunkedBody(true) : undefined
+    this.#pace.begin()
     this.runBodyDeadline()
     this.requestId = this.#requestIdOf(head, input)
     this.minor = head.minor
@@ -315,16 +321,22 @@ export class Client implements ClientSide {
       this.#bodyDone = this.#bodyRemaining === 0
     }
     if (this.#inputStart === input.length) this.#input = undefined
-    if (this.#bodyDone) this.#deadline = Infinity
+    if (this.#bodyDone) this.holdBodyDeadline()
     return true
   }
 
   holdBodyDeadline(): void {
+    this.#pace.hold(this.worker.now)
     this.#deadline = Infinity
   }
 
   runBodyDeadline(): void {
-    this.#deadline = this.#bodyDone ? Infinity : this.worker.now + bodyTimeoutMs
+    if (this.#bodyDone) {
+      this.holdBodyDeadline()
+      return
+    }
+    this.#pace.run(this.worker.now)
+    this.#deadline = this.worker.now + bodyTimeoutMs
   }
 
   writeAnswer(answer: Answer, close: boolean): void {
@@ -337,12 +349,13 @@ export class Client implements ClientSide {
   exchangeDone(keep: boolean): void {
     this.onDrain = undefined
     if (this.gone) return
-    if (!keep || !this.#bodyDone || this.worker.draining || this.listener.closed) {
+    if (!keep || !this.#bodyDone) {
       this.#close()
       return
     }
+    // The end may have been decided since the head went out: then a request may be on its way, and its answer will say so.
     this.phase = 'idle'
-    this.#deadline = this.worker.now + clientIdleMs
+    this.#deadline = this.worker.now + (this.#leaving ? lastRequestMs : clientIdleMs)
     this.resumeInput()
     if (this.#input !== undefined || this.#ended) this.#parseRequests()
   }
@@ -411,8 +424,9 @@ export class Client implements ClientSide {
     this.socket.destroySoon()
   }
 
-  /** Closes a connection that waits between requests. */
+  /** Everything ends and nobody follows: a connection that waits between requests is closed now, one that is busy soon after its answer. */
   closeIfIdle(): void {
+    this.#leaving = true
     if (this.phase === 'idle') this.#close()
   }
 
@@ -455,7 +469,13 @@ export class Client implements ClientSide {
   }
 
   sweep(now: number): void {
-    if (now < this.#deadline) return
+    if (now < this.#deadline) {
+      // Once its answer has begun, the service knows what it is waiting for.
+      if (now >= this.#pace.deadline && this.phase === 'exchange' && !this.exchange.answering) {
+        this.#slowBody('slow_body', `the body of the request came slower than ${bodyRateMin} bytes per second`)
+      }
+      return
+    }
     switch (this.phase) {
       case 'idle':
         this.#close()
@@ -465,8 +485,7 @@ export class Client implements ClientSide {
         this.refuse({ status: 408, error: 'http_request_error', message: `the head of the request did not arrive within ${headTimeoutMs / 1_000} s` })
         return
       case 'exchange':
-        this.#deadline = Infinity
-        this.exchange.bodyTimedOut()
+        this.#slowBody('body_timeout', `nothing of the body of the request arrived for ${bodyTimeoutMs / 1_000} s`)
         return
       case 'lingering':
         this.destroy()
@@ -475,5 +494,11 @@ export class Client implements ClientSide {
       case 'closed':
         return
     }
+  }
+
+  #slowBody(reason: string, message: string): void {
+    this.holdBodyDeadline()
+    this.worker.countRefused(reason)
+    this.exchange.bodyTooSlow(message)
   }
 }

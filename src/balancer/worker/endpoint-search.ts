@@ -24,6 +24,8 @@ export interface SearchHost {
   found(endpoint: EndpointPool, upstream: Upstream): void
   /** The endpoint could not be connected to. `code`: the system's error. */
   notConnected(endpoint: EndpointPool, code: string | undefined): void
+  /** Attempts to connect have taken all the time there is for them. */
+  connectTimeSpent(): void
   /** No endpoint may be tried, and waiting makes no sense. `why` is undefined when attempts were made: they say it. */
   foundNothing(why: string | undefined): void
   /** The client has left while it waited. */
@@ -43,7 +45,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   #upstream: Upstream | undefined
   /** The new connection stands. */
   #connected = false
-  #connectDeadline = Infinity
+  #connectingSince = 0
+  /** Of all attempts to connect for this request together: at most the service's `timeout`. */
+  #connectSpentMs = 0
   #parkDeadline: number | undefined
   readonly #pickRequest
 
@@ -62,11 +66,16 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   begin(service: ServiceRuntime): void {
     this.#service = service
     this.#parkDeadline = undefined
+    this.#connectSpentMs = 0
     this.search()
   }
 
   /** Looks for an endpoint, for the first time or once more. */
   search(): void {
+    if (this.#connectLeftMs <= 0) {
+      this.#host.connectTimeSpent()
+      return
+    }
     this.#phase = 'choosing'
     this.#enqueue()
   }
@@ -133,7 +142,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   #connect(endpoint: EndpointPool): void {
     this.#phase = 'connecting'
     this.#connected = false
-    this.#connectDeadline = this.#client.worker.now + this.#service!.view.connectTimeoutMs
+    this.#connectingSince = this.#client.worker.now
     this.#holdBody()
     this.#endpoint = endpoint
     this.#upstream = endpoint.open(this)
@@ -193,6 +202,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   #failed(code: string | undefined): void {
     const endpoint = this.#endpoint!
     this.#phase = 'idle'
+    this.#connectSpentMs += this.#client.worker.now - this.#connectingSince
     this.#leaveEndpoint()
     this.#host.notConnected(endpoint, code)
   }
@@ -207,8 +217,14 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     upstream.destroy()
   }
 
+  get #connectLeftMs(): number {
+    return this.#service!.view.timeoutMs - this.#connectSpentMs
+  }
+
   sweep(now: number): void {
-    if (this.#phase === 'connecting' && now >= this.#connectDeadline) this.#failed('ETIMEDOUT')
+    if (this.#phase !== 'connecting') return
+    const { connectTimeoutMs } = this.#service!.view
+    if (now - this.#connectingSince >= Math.min(connectTimeoutMs, this.#connectLeftMs)) this.#failed('ETIMEDOUT')
   }
 
   // --- waiting --------------------------------------------------------------------------------------------------

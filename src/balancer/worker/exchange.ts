@@ -16,7 +16,7 @@ import type { ClientSide } from './client-side.ts'
 import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
 import { Attempts, type Broken } from './attempts.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
-import { badRequest, failureAnswer, invalidAnswer, unavailable, underMaintenance } from './failure-answers.ts'
+import { badRequest, connectTimeSpent, failureAnswer, invalidAnswer, unavailable, underMaintenance } from './failure-answers.ts'
 import { RequestSender } from './request-sender.ts'
 import type { ServiceRuntime } from './service.ts'
 import { Tunnel } from './tunnel.ts'
@@ -61,6 +61,11 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
 
   get parked(): boolean {
     return this.#search.parked
+  }
+
+  /** The head of the service's answer is out. */
+  get answering(): boolean {
+    return this.#phase === 'relaying'
   }
 
   /** A request has been read. */
@@ -141,6 +146,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     if (clientsTurn) client.runBodyDeadline()
     else client.holdBodyDeadline()
     if (this.#phase === 'sent') this.#deadline = clientsTurn ? Infinity : client.worker.now + this.#service!.view.timeoutMs
+    // Both ways at once: an answer may wait for more of the request. Whoever does not read it has its own time.
+    else if (client.onDrain === undefined) this.#deadline = client.worker.now + answerIdleMs
   }
 
   #badBody(): void {
@@ -148,8 +155,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     this.#refuseBody(badRequest('the chunked body is malformed'))
   }
 
-  bodyTimedOut(): void {
-    this.#refuseBody(badRequest('the body of the request did not arrive in time', 408))
+  bodyTooSlow(message: string): void {
+    this.#refuseBody(badRequest(message, 408))
   }
 
   #refuseBody(answer: Answer): void {
@@ -244,7 +251,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   /** Answers in place of the service. */
   answer(answer: Answer, close = false): void {
     const client = this.#client
-    const keep = client.facts.keepAlive && client.bodyDone && !close && client.minor === 1
+    const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#status = answer.status
     client.writeAnswer(answer, !keep)
     this.#dropUpstream()
@@ -253,6 +260,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
 
   #answerUnavailable(details: string): void {
     this.answer(unavailable(details, this.#service!.retryAfterSeconds))
+  }
+
+  connectTimeSpent(): void {
+    this.answer(connectTimeSpent(this.#service!.view.timeoutMs))
   }
 
   foundNothing(why: string | undefined): void {

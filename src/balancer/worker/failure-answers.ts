@@ -19,6 +19,13 @@ export const unavailable = (details: string, retryAfterSeconds: number): Answer 
   retryAfterSeconds,
 })
 
+export const connectTimeSpent = (timeoutMs: number): Answer => ({
+  status: 504,
+  error: 'connection_timeout',
+  message: 'the service could not be reached in time',
+  details: `attempts to connect took all of ${timeoutMs} ms`,
+})
+
 export const badRequest = (message: string, status = 400): Answer => ({ status, error: 'http_request_error', message })
 
 export const invalidAnswer = (details: string): Answer => ({

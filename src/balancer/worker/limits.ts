@@ -9,7 +9,9 @@
 export const headTimeoutMs = 10_000
 /** Between two requests. */
 export const clientIdleMs = 75_000
-/** Between two pieces of a request body. */
+/** When everything ends: for a request that is on its way behind an answer whose head went out before. */
+export const lastRequestMs = 1_000
+/** Between two pieces of a request body; its least rate is in `core/body-pace.ts`. */
 export const bodyTimeoutMs = 30_000
 /** Reading goes on this long after the last answer, so that the client gets it before a reset can reach it. */
 export const lingerMs = 2_000
