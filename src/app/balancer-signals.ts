@@ -54,6 +54,20 @@ export class BalancerSignals {
           data: { pid: signal.pid, workers: signal.workers },
         })
         return
+      case 'reconnectFailed':
+        this.#deps.events.emit('proxy.reconnectFailed', {
+          message: `${signal.reason}; it is tried again`,
+          level: 'error',
+          data: { reason: signal.reason, hint: signal.hint },
+        })
+        return
+      case 'viewRefused':
+        this.#deps.events.emit('proxy.viewRefused', {
+          message: `the balancer is back and does not take the routes: ${signal.reason}; it is tried again`,
+          level: 'error',
+          data: { reason: signal.reason, ...(signal.hint !== undefined && { hint: signal.hint }) },
+        })
+        return
     }
   }
 

@@ -6,20 +6,16 @@
  *   idle ──connect──▶ connected ──lost──▶ reconnecting ──▶ connected
  *                         └──disconnect / shutdown──▶ closed
  */
-import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 import { connect } from 'node:net'
-import { dirname } from 'node:path'
-import { HoldfastError } from '../kernel/errors.ts'
+import { HoldfastError, codeOf, messageOf } from '../kernel/errors.ts'
 import { machineNow } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Channel } from './channel.ts'
 import type { RoutingView } from './core/routing-view.ts'
+import { Launcher } from './launch.ts'
 import { protocolVersion, type ControlToPrimary, type PrimaryToControl } from './messages.ts'
-import { processArguments, proxyLogFile, socketPath } from './paths.ts'
+import { proxyLogFile, socketPath } from './paths.ts'
 import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
-import type { PrimaryOptions } from './primary/primary.ts'
-import { makeDirectory } from '../kernel/files.ts'
 
 export interface ProxyClientOptions {
   /** The data directory. */
@@ -36,6 +32,9 @@ const startTimeoutMs = 10_000
 /** After a break, the workers' heir gets this long before a new proxy is started from here. */
 const heirTimeoutMs = 2_500
 const retryMs = 25
+/** A view that the proxy refused after a reconnect is given again after this, then after twice as long, … */
+const viewRetryMs = 1_000
+const viewRetryMsMax = 30_000
 /** One that does not say welcome within this is not there. */
 const joinTimeoutMs = 2_000
 /** An order that the proxy does not answer within this (and its own deadline) has failed. */
@@ -49,6 +48,7 @@ interface Order {
 
 export class ProxyClient implements Proxy {
   readonly #options: ProxyClientOptions
+  readonly #launcher: Launcher
   readonly #orders = new Map<number, Order>()
   readonly #telemetryListeners = new Set<(telemetry: ProxyTelemetry) => void>()
   readonly #signalListeners = new Set<(signal: ProxySignal) => void>()
@@ -56,11 +56,15 @@ export class ProxyClient implements Proxy {
   #identity: ProxyIdentity | undefined
   #telemetry: ProxyTelemetry | undefined
   #view: RoutingView | undefined
+  /** What the proxy on this connection has taken. */
+  #taken: RoutingView | undefined
   #orderId = 0
   #closed = false
 
   constructor(options: ProxyClientOptions) {
     this.#options = options
+    const { directory, workers, nodeArguments = [] } = options
+    this.#launcher = new Launcher({ directory, workers, inherited: [], nodeArguments })
   }
 
   get connected(): boolean {
@@ -70,13 +74,25 @@ export class ProxyClient implements Proxy {
   async connect(): Promise<ProxyIdentity> {
     const running = await this.join()
     if (running) return running
-    this.#start()
+    this.#launcher.start()
     return this.#joinWithin(startTimeoutMs)
   }
 
   async apply(view: RoutingView): Promise<void> {
+    const before = this.#view
     this.#view = view
+    try {
+      await this.#give(view)
+    } catch (error) {
+      // The proxy stays with the old one, and so must its heir.
+      if (codeOf(error) === 'listen_failed' && this.#view === view) this.#view = before
+      throw error
+    }
+  }
+
+  async #give(view: RoutingView): Promise<void> {
     await this.#order((id) => ({ type: 'view', id, view }), orderTimeoutMs)
+    this.#taken = view
   }
 
   gone(endpoint: string, reason: string): void {
@@ -149,6 +165,7 @@ export class ProxyClient implements Proxy {
           }
           timer[Symbol.dispose]()
           this.#channel = channel
+          this.#launcher.found()
           const identity = { pid: message.pid, workers: message.workers, adopted: message.viewVersion >= 0 }
           this.#identity = identity
           resolve(identity)
@@ -177,31 +194,12 @@ export class ProxyClient implements Proxy {
     for (;;) {
       const identity = await this.join()
       if (identity) return identity
-      if (clock.now() >= deadline) {
-        throw new HoldfastError('proxy_unreachable', `starting the proxy failed: its socket did not answer within ${timeoutMs / 1_000} s`, {
-          hint: `see ${proxyLogFile(directory)}`,
-        })
+      const failure = this.#launcher.failure ?? (clock.now() < deadline ? undefined : `its socket did not answer within ${timeoutMs / 1_000} s`)
+      if (failure !== undefined) {
+        throw new HoldfastError('proxy_unreachable', `starting the proxy failed: ${failure}`, { hint: `see ${proxyLogFile(directory)}` })
       }
       await sleep(clock, ms(retryMs))
     }
-  }
-
-  #start(): void {
-    const { directory, workers, nodeArguments = [] } = this.#options
-    const primary = processArguments('primary')
-    const log = proxyLogFile(directory)
-    makeDirectory(dirname(log), 0o700)
-    const descriptor = openSync(log, 'a', 0o600)
-    const options: PrimaryOptions = { directory, workers, inherited: [] }
-    const child = spawn(process.execPath, [...primary.node, ...nodeArguments, primary.module], {
-      detached: true,
-      stdio: ['ignore', descriptor, descriptor],
-      cwd: '/',
-      env: { ...process.env, HOLDFAST_PROXY: JSON.stringify(options) },
-    })
-    child.on('error', () => undefined)
-    child.unref()
-    closeSync(descriptor)
   }
 
   #onMessage(message: Exclude<PrimaryToControl, { type: 'welcome' }>): void {
@@ -213,7 +211,7 @@ export class ProxyClient implements Proxy {
         this.#settle(message.id)?.reject(new HoldfastError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }))
         return
       case 'signal':
-        for (const listener of this.#signalListeners) listener(message.signal)
+        this.#signal(message.signal)
         return
       case 'telemetry':
         this.#telemetry = message.telemetry
@@ -248,35 +246,72 @@ export class ProxyClient implements Proxy {
 
   #lost(reason: string): void {
     this.#channel = undefined
+    this.#taken = undefined
     for (const id of [...this.#orders.keys()])
       this.#settle(id)?.reject(new HoldfastError('proxy_unreachable', `the connection to the proxy broke: ${reason}`))
     for (const closed of this.#onClosed.splice(0)) closed()
     if (this.#closed) return
-    for (const listener of this.#signalListeners) listener({ type: 'disconnected', reason })
+    this.#signal({ type: 'disconnected', reason })
     void this.#reconnect()
   }
 
+  #signal(signal: ProxySignal): void {
+    for (const listener of this.#signalListeners) listener(signal)
+  }
+
+  /** Looks for the heir, and after a time starts a proxy itself, again and again; what goes wrong is told once, until it is something else. */
   async #reconnect(): Promise<void> {
-    const { clock } = this.#options
+    const { clock, directory } = this.#options
     const before = this.#identity?.pid
-    let heirDeadline = after(clock.now(), ms(heirTimeoutMs))
+    let told: string | undefined
+    const failed = (reason: string): void => {
+      if (reason !== told) this.#signal({ type: 'reconnectFailed', reason, hint: `see ${proxyLogFile(directory)}` })
+      told = reason
+    }
+    let deadline = after(clock.now(), ms(heirTimeoutMs))
     while (!this.#closed) {
-      const identity = await this.join().catch(() => undefined)
+      const identity = await this.join().catch((error: unknown) => {
+        failed(messageOf(error))
+        return undefined
+      })
       if (identity) {
-        for (const listener of this.#signalListeners)
-          listener({ type: 'connected', ...identity, adopted: identity.adopted && identity.pid === before })
-        if (this.#view) await this.apply(this.#view).catch(() => undefined)
+        this.#signal({ type: 'connected', ...identity, adopted: identity.adopted && identity.pid === before })
+        await this.#giveAgain()
         return
       }
-      if (clock.now() >= heirDeadline) {
-        try {
-          this.#start()
-        } catch {
-          // No descriptors, no memory, a full disk: the orphans serve on, and it is tried again.
-        }
-        heirDeadline = after(clock.now(), ms(startTimeoutMs))
+      if (clock.now() >= deadline) {
+        if (this.#launcher.waiting) failed(`starting the proxy failed: its socket did not answer within ${startTimeoutMs / 1_000} s`)
+        this.#launcher.start()
+        deadline = after(clock.now(), ms(startTimeoutMs))
       }
+      // No descriptors, no memory, a full disk: orphans serve on meanwhile.
+      if (this.#launcher.failure !== undefined) failed(`starting the proxy failed: ${this.#launcher.failure}`)
       await sleep(clock, ms(retryMs))
+    }
+  }
+
+  #holds(channel: Channel<PrimaryToControl, ControlToPrimary> | undefined): boolean {
+    return !this.#closed && this.#channel === channel
+  }
+
+  /** Gives the proxy that was found the latest view, until it has taken one. */
+  async #giveAgain(): Promise<void> {
+    const channel = this.#channel
+    let told: string | undefined
+    for (let waitMs = viewRetryMs; ; waitMs = Math.min(viewRetryMsMax, 2 * waitMs)) {
+      const view = this.#view
+      if (!view || this.#taken === view || !this.#holds(channel)) return
+      try {
+        await this.#give(view)
+        return
+      } catch (error) {
+        // Lost once more: whoever is found next gets the view.
+        if (!this.#holds(channel)) return
+        const reason = messageOf(error)
+        if (reason !== told) this.#signal({ type: 'viewRefused', reason, hint: error instanceof HoldfastError ? error.hint : undefined })
+        told = reason
+      }
+      await sleep(this.#options.clock, ms(waitMs))
     }
   }
 }

@@ -40,6 +40,10 @@ export type ProxySignal =
   | { readonly type: 'workerExited'; readonly pid: number; readonly code: number | undefined; readonly signal: string | undefined }
   | { readonly type: 'disconnected'; readonly reason: string }
   | { readonly type: 'connected'; readonly pid: number; readonly workers: number; readonly adopted: boolean }
+  /** No proxy was found and none could be started; it is tried again. */
+  | { readonly type: 'reconnectFailed'; readonly reason: string; readonly hint: string }
+  /** A proxy was found or started again, and does not take the view: it routes by another one, or not at all. It is tried again. */
+  | { readonly type: 'viewRefused'; readonly reason: string; readonly hint: string | undefined }
 
 /** Counters since the proxy started, all workers together; gauges as of now. */
 export interface ProxyTelemetry {

@@ -31,6 +31,7 @@ export interface EventData {
   'instance.ready': { readonly port: number; readonly bootMs: number }
   'instance.unhealthy': { readonly reason: string }
   'instance.recovered': Record<string, never>
+  'instance.memoryExceeded': { readonly memoryBytes: number; readonly limitBytes: number }
   'instance.draining': { readonly reason: string }
   'instance.exited': {
     readonly code?: number
@@ -50,6 +51,8 @@ export interface EventData {
   'proxy.adopted': { readonly pid: number; readonly workers: number }
   'proxy.workerExited': { readonly pid: number; readonly code?: number; readonly signal?: string }
   'proxy.disconnected': { readonly reason: string }
+  'proxy.reconnectFailed': { readonly reason: string; readonly hint: string }
+  'proxy.viewRefused': { readonly reason: string; readonly hint?: string }
   'store.setAside': { readonly file: string; readonly reason: string }
   'access.granted': AuditData
   'access.denied': AuditData

@@ -98,7 +98,7 @@ describe.runIf(process.platform === 'linux')('a listener', () => {
       while (!stopped) {
         const client = await RawClient.to(port).catch(() => undefined)
         if (!client) {
-          await pause(0)
+          await pause(1)
           continue
         }
         client.send(get())

@@ -27,6 +27,8 @@ interface OpenListener extends ListenerView {
 export class Listeners {
   readonly #crew: Crew
   readonly #open = new Map<string, OpenListener>()
+  /** Not closed in every worker yet: until then the port may be in use. */
+  readonly #closing = new Set<{ readonly port: number; readonly closed: Promise<void> }>()
   #inherited: readonly InheritedListener[]
 
   constructor(crew: Crew, inherited: readonly InheritedListener[]) {
@@ -50,6 +52,8 @@ export class Listeners {
     const opened: OpenListener[] = []
     const closed: OpenListener[] = []
     const inTheWay: ListenerView[] = []
+    const ports = missing.map(({ port }) => port)
+    await Promise.all([...this.#closing].filter(({ port }) => ports.includes(port)).map(({ closed }) => closed))
     try {
       for (const listener of missing) {
         const blockers = this.#blockers(listener, wanted)
@@ -77,8 +81,13 @@ export class Listeners {
   /** Closes what a view has no more. */
   closeOthers(wanted: readonly ListenerView[]): void {
     const keys = new Set(wanted.map(listenerKey))
-    // Nobody waits for it: whoever opens the same address later does.
-    for (const listener of this.#open.values()) if (!keys.has(listenerKey(listener))) void this.#close(listener)
+    for (const listener of [...this.#open.values()]) {
+      if (keys.has(listenerKey(listener))) continue
+      // Only whoever opens the port again has to wait for it.
+      const closing = { port: listener.port, closed: this.#close(listener) }
+      this.#closing.add(closing)
+      void closing.closed.then(() => this.#closing.delete(closing))
+    }
     this.#releaseInherited()
   }
 

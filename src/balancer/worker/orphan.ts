@@ -7,10 +7,9 @@
  *   serving alone ──wait index × 300 ms──▶ nobody answers: start an heir │ somebody answers
  *                                                └──▶ heir ready ──▶ draining ──▶ ended
  */
-import { spawn } from 'node:child_process'
-import { openSync, closeSync } from 'node:fs'
 import { connect } from 'node:net'
-import { processArguments, proxyLogFile, socketPath } from '../paths.ts'
+import { launchPrimary } from '../launch.ts'
+import { socketPath } from '../paths.ts'
 import { Channel } from '../channel.ts'
 import { messageOf } from '../../kernel/errors.ts'
 import { protocolVersion, type ControlToPrimary, type PrimaryToControl, type PrimaryToWorker, type WorkerToPrimary } from '../messages.ts'
@@ -62,34 +61,20 @@ export class Orphan {
   }
 
   #startHeir(): void {
-    const failed = (error: unknown): void => {
-      process.stderr.write(`starting a new primary failed: ${messageOf(error)}\n`)
+    const failed = (reason: string): void => {
+      process.stderr.write(`starting a new primary failed: ${reason}\n`)
     }
     try {
       const listeners = this.#worker.listeningDescriptors()
-      const primary = processArguments('primary')
-      const log = openSync(proxyLogFile(this.#directory), 'a', 0o600)
-      try {
-        const child = spawn(process.execPath, [...primary.node, primary.module], {
-          detached: true,
-          stdio: ['ignore', log, log, ...listeners.map(({ fd }) => fd)],
-          env: {
-            ...process.env,
-            NODE_CHANNEL_FD: undefined,
-            HOLDFAST_PROXY: JSON.stringify({
-              directory: this.#directory,
-              workers: 0,
-              inherited: listeners.map(({ name, host, port }, index) => ({ name, host, port, fd: 3 + index })),
-            }),
-          },
-        })
-        child.on('error', failed)
-        child.unref()
-      } finally {
-        closeSync(log)
-      }
+      launchPrimary({
+        directory: this.#directory,
+        workers: 0,
+        inherited: listeners.map(({ name, host, port }, index) => ({ name, host, port, fd: 3 + index })),
+        descriptors: listeners.map(({ fd }) => fd),
+        onFailed: failed,
+      })
     } catch (error) {
-      failed(error)
+      failed(messageOf(error))
     }
   }
 
