@@ -76,6 +76,7 @@ export interface ServiceConfig {
   readonly start: { readonly timeout: Duration }
   readonly stop: { readonly signal: StopSignal; readonly timeout: Duration }
   readonly restart: RestartConfig
+  readonly resources?: ResourcesConfig | undefined
   /** undefined: readiness is a plain TCP connect, and nothing is probed afterwards. */
   readonly health: HealthProbeConfig | undefined
   readonly routes: readonly RouteConfig[]
@@ -123,6 +124,11 @@ export interface RestartConfig {
   /** `always`: whenever it exits unordered; `on-failure`: not after exit code 0; `never`. */
   readonly policy: 'always' | 'on-failure' | 'never'
   readonly backoff: { readonly initial: Duration; readonly max: Duration }
+}
+
+export interface ResourcesConfig {
+  /** Bytes that an instance with all it has started may hold; over it, it is replaced. */
+  readonly memory: number
 }
 
 export interface HealthProbeConfig {

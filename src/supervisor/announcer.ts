@@ -73,6 +73,12 @@ export class Announcer {
     }
   }
 
+  memoryExceeded(instance: Instance, memoryBytes: number, limitBytes: number): void {
+    const message = `${instance.id} holds ${mebibytes(memoryBytes)} of memory and may hold ${mebibytes(limitBytes)}; another one will take its place`
+    const data = { memoryBytes, limitBytes }
+    this.#say(instance, this.#events.emit('instance.memoryExceeded', { message, level: 'warning', data, ...this.#of(instance) }))
+  }
+
   #startFailed(instance: Instance, reason: string, stderrTail: readonly string[]): void {
     const data = { reason, stderrTail: stderrTail.slice(-stderrLinesInEvents) }
     const message = withLastWords(`${instance.id} did not start: ${reason}`, { class: 'startFailed', stderrTail })
@@ -148,6 +154,8 @@ export class Announcer {
     this.#book.setCause(id, event)
   }
 }
+
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`
 
 function levelOf(exitClass: ExitClass): EventLevel {
   switch (exitClass) {

@@ -66,6 +66,9 @@ export class Chronicle {
       case 'rolloutFailed':
         announcer.revisionFailed(fact.service, fact.revision, fact.reason, fact.retries)
         return
+      case 'overMemory':
+        announcer.memoryExceeded(fact.instance, fact.memoryBytes, fact.limitBytes)
+        return
       case 'slotDropped':
         instances.forgetSlot(fact.service, fact.slot)
         return

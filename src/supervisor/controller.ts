@@ -68,6 +68,7 @@ export class Supervisor implements Component {
     this.#parts = assemble(deps, {
       drainTimeout: () => this.#drainTimeout,
       tell: (id, input) => this.#tell(id, input),
+      onMemory: (readings) => this.#drive?.send({ type: 'memory', readings }),
       onBootTime: (service, bootTime) => this.#send({ type: 'bootTime', service, bootTime }),
       onForgotten: (service, slots) => this.#onForgotten(service, slots),
     })

@@ -12,7 +12,8 @@ import { elapsed, type Clock } from '../kernel/time.ts'
 import type { Admission } from './admission.ts'
 import type { Announcer } from './announcer.ts'
 import type { Fleet } from './core/fleet.ts'
-import type { Instance } from './core/fleet-state.ts'
+import { instancesOf, type Instance } from './core/fleet-state.ts'
+import type { MemoryReading } from './core/fleet-types.ts'
 import type { InstanceCommand, InstanceInput } from './core/instance-machine.ts'
 import type { InstanceBook } from './instance-book.ts'
 import type { InstanceLogs } from './output/instance-logs.ts'
@@ -30,6 +31,7 @@ export interface ExecutorDeps {
   readonly logs: InstanceLogs
   /** What the fleet is told of an instance. */
   readonly tell: (id: string, input: InstanceInput) => void
+  readonly onMemory: (readings: readonly MemoryReading[]) => void
 }
 
 export class Executor {
@@ -86,6 +88,10 @@ export class Executor {
 
   onRuntimeEvent(event: RuntimeEvent): void {
     const { instances, admission, tell } = this.#deps
+    if (event.type === 'read') {
+      this.#weigh()
+      return
+    }
     const { id } = event
     switch (event.type) {
       case 'spawned':
@@ -112,6 +118,19 @@ export class Executor {
       default:
         unreachable(event)
     }
+  }
+
+  /** Tells the fleet what those hold that have a limit. */
+  #weigh(): void {
+    const { fleet, runtime, onMemory } = this.#deps
+    const limited = [...fleet.services.values()].filter(({ config }) => config.resources !== undefined)
+    const readings = limited
+      .flatMap((service) => [...instancesOf(service)])
+      .flatMap(({ id }) => {
+        const reading = runtime.reading(id)
+        return reading ? [{ id, memoryBytes: reading.memoryBytes }] : []
+      })
+    if (readings.length > 0) onMemory(readings)
   }
 
   #onSpawned(id: string, running: RunningInstance): void {

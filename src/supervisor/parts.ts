@@ -11,6 +11,7 @@ import { Announcer } from './announcer.ts'
 import { Changes } from './changes.ts'
 import { Chronicle } from './chronicle.ts'
 import { defaultFleetLimits, type FleetLimits } from './core/fleet-state.ts'
+import type { MemoryReading } from './core/fleet-types.ts'
 import { Fleet } from './core/fleet.ts'
 import type { InstanceInput } from './core/instance-machine.ts'
 import { restartLimits, type RestartLimits } from './core/restart-policy.ts'
@@ -57,13 +58,14 @@ export interface Hooks {
   readonly drainTimeout: () => Duration
   /** What the fleet is told of an instance. */
   readonly tell: (id: string, input: InstanceInput) => void
+  readonly onMemory: (readings: readonly MemoryReading[]) => void
   readonly onBootTime: (service: string, bootTime: Duration) => void
   readonly onForgotten: (service: string, slots: readonly number[]) => void
 }
 
 export type Parts = ReturnType<typeof assemble>
 
-export function assemble(deps: SupervisorDeps, { drainTimeout, tell, onBootTime, onForgotten }: Hooks) {
+export function assemble(deps: SupervisorDeps, { drainTimeout, tell, onMemory, onBootTime, onForgotten }: Hooks) {
   const { clock, random, store, events, router } = deps
   const problems = new Problems(clock, (problem) => deps.onProblem?.(problem))
   const { files, logs } = assembleOutput(deps, problems)
@@ -80,7 +82,7 @@ export function assemble(deps: SupervisorDeps, { drainTimeout, tell, onBootTime,
   const { dependencyWait } = limits
   return {
     ...{ journal, services, instances, announcer, restarts, runtime, fleet, admission, logs },
-    executor: new Executor({ ...books, fleet, admission, tell }),
+    executor: new Executor({ ...books, fleet, admission, tell, onMemory }),
     chronicle: new Chronicle({ ...books, fleet, restarts, files, dependencyWait, onBootTime, onForgotten }),
     takeover: new Takeover({ ...books, store }),
     changes: new Changes(),

@@ -175,7 +175,12 @@ describe('the supervisor', () => {
     const [before] = h.supervisor.instances('web')
     writeFileSync(flag, 'broken')
     const failure = await h.supervisor.restart('web').catch((error: unknown) => error)
-    expect(failure).toMatchObject({ code: 'restart_failed', message: expect.stringMatching(/^could not restart web: its new instance web-\w{6} exited with code 3 .*; it wrote last: cannot open database$/) as string })
+    expect(failure).toMatchObject({
+      code: 'restart_failed',
+      message: expect.stringMatching(
+        /^could not restart web: its new instance web-\w{6} exited with code 3 .*; it wrote last: cannot open database$/,
+      ) as string,
+    })
     const [after] = h.supervisor.instances('web')
     expect(after).toMatchObject({ id: before?.id, pid: before?.pid, phase: 'ready' })
     expect(h.router.notes.map(({ what }) => what)).toEqual(['admit'])
@@ -317,6 +322,34 @@ describe('the supervisor', () => {
       'drained old',
       'gone old',
     ])
+  })
+
+  it('replaces an instance that holds more memory than it may, the new one first', async () => {
+    const h = await begin()
+    const hoard = "globalThis.hoard = require('fs').existsSync(process.env.REPORT) ? 0 : Buffer.alloc(300e6, 1); "
+    const serve = "require('http').createServer((_, answer) => answer.end('ok')).listen(process.env.PORT, '127.0.0.1'); "
+    const note = "require('fs').writeFileSync(process.env.REPORT, 'x')"
+    h.supervisor.apply([
+      serviceOf('web', {
+        command: `exec ${process.execPath} -e "${hoard}${serve}${note}"`,
+        env: { REPORT: report },
+        memory: 200 * 1024 ** 2,
+        restart: { policy: 'always', backoff: { initial: ms(100), max: ms(100) } },
+      }),
+    ])
+    await h.supervisor.whenReady('web')
+    const [first] = h.supervisor.instances('web')
+    await eventually('it is replaced', () => h.events.of('instance.exited').length === 1)
+    expect(h.events.of('instance.memoryExceeded')[0]).toMatchObject({ instance: first?.id, data: { limitBytes: 200 * 1024 ** 2 } })
+    expect(h.events.of('instance.exited')[0]?.data.class).toBe('ordered')
+    expect(h.router.notes.map(({ what, id }) => `${what} ${id === first?.id ? 'old' : 'new'}`)).toEqual([
+      'admit old',
+      'admit new',
+      'drain old',
+      'drained old',
+      'gone old',
+    ])
+    expect(h.supervisor.instances('web')).toMatchObject([{ phase: 'ready', restarts: 0 }])
   })
 
   it('works with a port of its own: one after the other, and the old revision returns when the new one fails', async () => {

@@ -129,6 +129,7 @@ export interface ServiceOptions {
   readonly stopMs?: number
   readonly restart?: ServiceConfig['restart']
   readonly health?: HealthProbeConfig
+  readonly memory?: number
 }
 
 /** A complete service with short times, so that tests are quick. */
@@ -144,6 +145,7 @@ export function serviceOf(name: string, options: ServiceOptions = {}): ServiceCo
     stop: { signal: 'SIGTERM', timeout: ms(options.stopMs ?? 5_000) },
     restart: options.restart ?? { policy: 'always', backoff: { initial: seconds(1), max: seconds(60) } },
     health: options.health,
+    ...(options.memory !== undefined && { resources: { memory: options.memory } }),
     routes: [],
     balance: { algorithm: 'p2c-ewma', hashHeader: undefined, slowStart: ms(0) },
     resilience: { timeout: seconds(30), connectTimeout: seconds(2), retries: { attempts: 1, budget: 0.2 }, parking: undefined },

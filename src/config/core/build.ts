@@ -37,7 +37,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
 }
 
 function toService(name: string, settings: ServiceSettings, firstListener: string, around: Surroundings): ServiceConfig {
-  const { version, dependsOn, start, stop, restart, balance } = settings
+  const { version, dependsOn, start, stop, restart, resources, balance } = settings
   const source = toSource(settings, around)
   const { min, max } = settings.instances
   return {
@@ -49,6 +49,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     start: { timeout: start.timeout },
     stop,
     restart,
+    ...(resources && { resources: { memory: resources.memory } }),
     health: toHealth(settings.health),
     routes: settings.routes.map((route) => ({ ...route, listener: route.listener ?? firstListener })),
     balance: { algorithm: balance.algorithm, hashHeader: balance.hashHeader, slowStart: balance.slowStart },
@@ -113,10 +114,10 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
   }
 }
 
-function fromSource({ source, instances, start, stop, restart }: ServiceConfig): NonNullable<Draft<ServiceSettings>> {
+function fromSource({ source, instances, resources, start, stop, restart }: ServiceConfig): NonNullable<Draft<ServiceSettings>> {
   switch (source.kind) {
     case 'process':
-      return { command: source.command, cwd: source.cwd, env: source.env, port: source.port, user: source.user, instances, start, stop, restart }
+      return { command: source.command, cwd: source.cwd, env: source.env, port: source.port, user: source.user, instances, resources, start, stop, restart }
     case 'static':
       return { endpoints: source.endpoints.map(({ host, port, weight }) => ({ address: { host, port }, weight })) }
   }

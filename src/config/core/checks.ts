@@ -35,7 +35,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
 
 const sources = ['command', 'image', 'kubernetes', 'endpoints', 'discover'] as const
 /** Keys about processes, which mean nothing for addresses that somebody else runs. */
-export const processKeys = ['cwd', 'env', 'port', 'user', 'instances', 'start', 'stop', 'restart'] as const
+export const processKeys = ['cwd', 'env', 'port', 'user', 'instances', 'resources', 'start', 'stop', 'restart'] as const
 
 function checkService(path: string, service: Service, report: Report): void {
   const [first, second] = sources.filter((source) => report.given(`${path}.${source}`))

@@ -177,7 +177,15 @@ export const service = object({
     change: 'replaceInstances',
   }),
   instances: key(instances, { doc: 'How many run.', change: 'scale' }),
-  resources: planned('Limits of CPU and memory.', 'resource limits come with a later release'),
+  resources: optional(
+    object({
+      memory: key(size(1_024 ** 2, 1_024 ** 5), {
+        doc: 'An instance that holds more, together with all it has started, is replaced: the new one takes traffic before the old one is drained.',
+      }),
+      cpu: planned('A limit of processor time.', 'limits of processor time come with a later release'),
+    }),
+    { doc: 'What an instance may use.', without: 'no limit', change: 'supervision' },
+  ),
   dependsOn: key(list(nameOf('service')), { doc: 'Services that are ready before this one starts.', default: [], change: 'startOrder' }),
   start: key(
     object({

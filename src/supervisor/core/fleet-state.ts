@@ -23,6 +23,8 @@ export interface Instance {
   readonly bornAt: Instant
   state: InstanceState
   wakeAt: Instant | undefined
+  /** It holds more memory than its service allows. */
+  isOverMemory?: boolean
 }
 
 /** Why an empty slot is not filled. */

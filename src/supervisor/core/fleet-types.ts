@@ -37,6 +37,11 @@ export interface KnownSlot {
   readonly nextStartAt: Instant | undefined
 }
 
+export interface MemoryReading {
+  readonly id: string
+  readonly memoryBytes: number
+}
+
 export type FleetInput =
   /** All services that there shall be; what is not among them goes. `slots` and `found`: at the first call after a start. */
   | {
@@ -49,6 +54,8 @@ export type FleetInput =
   | { readonly type: 'restart'; readonly service: string }
   | { readonly type: 'stopAll' }
   | { readonly type: 'killAll' }
+  /** What instances hold, each with all it has started. */
+  | { readonly type: 'memory'; readonly readings: readonly MemoryReading[] }
   | { readonly type: 'bootTime'; readonly service: string; readonly bootTime: Duration }
   | { readonly type: 'instance'; readonly id: string; readonly input: InstanceInput }
 
@@ -66,6 +73,7 @@ export type Fact =
   | { readonly type: 'dependenciesMissing'; readonly service: string; readonly missing: readonly string[] }
   | { readonly type: 'restarted'; readonly service: string; readonly order: RestartOrder; readonly error: string | undefined }
   | { readonly type: 'rolloutFailed'; readonly service: string; readonly revision: number; readonly reason: string; readonly retries: boolean }
+  | { readonly type: 'overMemory'; readonly instance: Instance; readonly memoryBytes: number; readonly limitBytes: number }
   | { readonly type: 'forgotten'; readonly service: string; readonly slots: readonly number[] }
   | { readonly type: 'slotDropped'; readonly service: string; readonly slot: number }
 

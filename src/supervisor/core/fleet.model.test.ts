@@ -58,11 +58,14 @@ class World {
 
   #draw(name: string): DesiredService {
     const fixed = chance(this.#random, 0.15)
-    const config: ServiceConfig = serviceConfig(name, {
-      port: fixed ? 3000 : 'auto',
-      dependsOn: name === 'db' ? [] : name === 'api' ? ['db'] : ['api'],
-      restart: { policy: chance(this.#random, 0.8) ? 'always' : 'on-failure', backoff: { initial: seconds(1), max: seconds(60) } },
-    })
+    const config: ServiceConfig = {
+      resources: { memory: 1_000 },
+      ...serviceConfig(name, {
+        port: fixed ? 3000 : 'auto',
+        dependsOn: name === 'db' ? [] : name === 'api' ? ['db'] : ['api'],
+        restart: { policy: chance(this.#random, 0.8) ? 'always' : 'on-failure', backoff: { initial: seconds(1), max: seconds(60) } },
+      }),
+    }
     return { ...wanted(config, this.#revision++), desired: fixed ? 1 : between(this.#random, 0, 5) }
   }
 
@@ -88,6 +91,10 @@ class World {
     const list = [...this.processes.values()]
     const process = list[between(this.#random, 0, list.length - 1)]
     if (!process) return
+    if (chance(this.#random, 0.02)) {
+      this.#feed({ type: 'memory', readings: [{ id: process.instance.id, memoryBytes: between(this.#random, 0, 2_000) }] })
+      return
+    }
     const input = this.#drawInput(process)
     if (input) this.#tell(process, input)
   }

@@ -119,6 +119,54 @@ describe('a service', () => {
     expect(scene.lines('spawn').at(-1)).toBe('300s spawn web/0 r2')
   })
 
+  it('over its memory limit is replaced once it has served a while, the new one first, and no more often than that', async () => {
+    const scene = new FleetScene(boots)
+    const config = { ...serviceConfig('web', { instances: 2 }), resources: { memory: 1_000 } }
+    scene.apply({ config })
+    await scene.clock.advance(seconds(10))
+    const weigh = (...bytes: number[]): void => {
+      const readings = bytes.map((memoryBytes, slot) => ({ id: scene.serving('web', slot).id, memoryBytes }))
+      scene.send({ type: 'memory', readings })
+    }
+    weigh(1_000, 1_001)
+    weigh(1_000, 950)
+    expect(scene.facts.filter((fact) => fact.type === 'overMemory')).toMatchObject([{ memoryBytes: 1_001, limitBytes: 1_000 }])
+    await scene.clock.advance(seconds(60))
+    expect(scene.log.filter((line) => line.includes('web/1'))).toEqual([
+      ...[
+        '0s spawn',
+        '0s probe',
+        '0.3s admit',
+        '60.3s spawn',
+        '60.3s probe',
+        '60.6s admit',
+        '60.6s drain',
+        '60.7s signal',
+        '60.75s gone',
+        '60.75s reap',
+      ].map((line) => `${line} web/1 r1`),
+    ])
+    expect(scene.lines('web/0')).toHaveLength(3)
+    // The next one is as heavy: it may serve as long, too.
+    weigh(1, 2_000)
+    await scene.clock.advance(seconds(49))
+    expect(scene.lines('spawn')).toHaveLength(3)
+    await scene.clock.advance(seconds(2))
+    expect(scene.lines('spawn')).toHaveLength(4)
+    // Nobody counts that as a failure.
+    expect(scene.service('web').slots.get(1)).toMatchObject({ restarts: 0, history: { failures: [] } })
+  })
+
+  it('that holds less again in time stays', async () => {
+    const scene = new FleetScene(boots)
+    scene.apply({ config: { ...serviceConfig('web'), resources: { memory: 1_000 } } })
+    await scene.clock.advance(seconds(10))
+    scene.send({ type: 'memory', readings: [{ id: scene.serving('web').id, memoryBytes: 2_000 }] })
+    scene.send({ type: 'memory', readings: [{ id: scene.serving('web').id, memoryBytes: 899 }] })
+    await scene.clock.advance(minutes(10))
+    expect(scene.lines('spawn')).toHaveLength(1)
+  })
+
   it('gives up the slots that serve least when it is scaled in', async () => {
     const scene = new FleetScene(({ slot }) => (slot === 1 ? { exitMs: 10 } : boots()))
     scene.apply({ config: serviceConfig('web', { instances: 3 }) })

@@ -16,6 +16,7 @@ import type { Instant } from '../../kernel/time.ts'
 import { act } from './acting.ts'
 import type { FleetState, Instance, Service } from './fleet-state.ts'
 import type { DesiredService, FleetCommand, FleetInput, FleetOptions } from './fleet-types.ts'
+import { weigh } from './memory-limit.ts'
 import { newService } from './new-service.ts'
 import { plan } from './plan.ts'
 import { endRestart, followRestart, orderRestart } from './restart-order.ts'
@@ -80,6 +81,9 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
         if (service) service.bootTime = input.bootTime
         return
       }
+      case 'memory':
+        weigh(this.#roster, input.readings)
+        return
       case 'instance': {
         const instance = this.#roster.instances.get(input.id)
         if (instance) sendTo(this.#roster, instance, input.input, now)

@@ -12,6 +12,7 @@ import { after, elapsed, type Instant } from '../../kernel/time.ts'
 import { isLeaving, isServing, isStarting, isStopFirst, instancesOf, readyCount } from './fleet-state.ts'
 import type { FleetLimits, FleetState, Instance, Service, Slot } from './fleet-state.ts'
 import { mayStopOne } from './last-healthy.ts'
+import { tooHeavyFrom } from './memory-limit.ts'
 
 export type Action =
   | {
@@ -211,6 +212,12 @@ function replaceReason(service: Service, slot: Slot, serving: Instance, limits: 
   if (service.restart?.pending.get(slot.index)?.from === serving.id) return 'restart'
   if (serving.revision !== service.revision && rolloutMayTry(service, now, alarm))
     return `revision ${service.revision} replaces revision ${serving.revision}`
+  const heavyFrom = tooHeavyFrom(serving, service)
+  if (heavyFrom !== undefined) {
+    const replaceAt = Math.max(heavyFrom, slot.healAt ?? 0) as Instant
+    if (now >= replaceAt) return 'over its memory limit'
+    alarm.set(replaceAt)
+  }
   if (serving.state.phase !== 'unhealthy') return undefined
   const replaceAt = Math.max(after(serving.state.since, limits.unhealthyAfter), slot.healAt ?? 0) as Instant
   if (now >= replaceAt) return `unhealthy for ${Math.round(elapsed(serving.state.since, now) / 1000)} s: ${serving.state.reason}`

@@ -46,6 +46,8 @@ export type RuntimeEvent =
       readonly examine: () => ProcessExit
     }
   | { readonly type: 'groupGone'; readonly id: string }
+  /** The readings of all that live were taken. */
+  | { readonly type: 'read' }
 
 export interface Runtime {
   /** Called for everything that happens from `start` on; set once, before. */

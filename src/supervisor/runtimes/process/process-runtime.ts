@@ -79,6 +79,7 @@ export class ProcessRuntime implements Runtime {
     this.#readings.start()
     this.#rounds.every('readings', readingInterval, () => {
       this.#readings.read([...this.#watched.values()].filter(({ ended }) => !ended))
+      this.onEvent({ type: 'read' })
       return true
     })
   }
