@@ -2,8 +2,18 @@
  * The configuration in force, and how it is changed: read and checked whole, given to the routing, written down, and only then
  * to the supervisor. One that is bad, or that cannot be written, changes nothing.
  */
-import { configTag, diffConfig, loadConfig, parseConfig, problemsOf, type Config, type ConfigDifference, type LoadedConfig } from '../config/index.ts'
-import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
+import {
+  configTag,
+  diffConfig,
+  loadConfig,
+  parseConfig,
+  problemLine,
+  problemsOf,
+  type Config,
+  type ConfigDifference,
+  type LoadedConfig,
+} from '../config/index.ts'
+import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import { writeFileAtomic } from '../kernel/files.ts'
 import type { StateStore } from '../store/index.ts'
@@ -133,9 +143,10 @@ export class Configuration {
   }
 
   #refused(error: unknown, actor: Actor): void {
-    const problems = codeOf(error) === 'config_invalid' ? problemsOf(error).map((problem) => problem.message) : [messageOf(error)]
+    const found = problemsOf(error).map(problemLine)
+    const problems = found.length > 0 ? found : [messageOf(error)]
     this.#deps.events.emit('config.refused', {
-      message: `a changed configuration was refused and nothing changed: ${problems[0] ?? ''}`,
+      message: `${actor.name} offered a configuration that was refused, and nothing changed: ${problems.join(' | ')}`,
       level: 'error',
       cause: actor.cause,
       data: { file: this.#loaded.config.file, problems },

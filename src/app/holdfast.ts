@@ -13,6 +13,7 @@ import { ApiServer, MetricsServer } from '../api/index.ts'
 import { ProxyClient, type ProxyIdentity } from '../balancer/index.ts'
 import type { Config, ConfigDifference, LoadedConfig } from '../config/index.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
+import type { AnyEvent } from '../kernel/events.ts'
 import { aborted } from '../kernel/lifecycle.ts'
 import { makePrivateDirectory } from '../kernel/files.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
@@ -23,7 +24,7 @@ import { BalancerSignals } from './balancer-signals.ts'
 import { Configuration } from './configuration.ts'
 import { EventBus } from './event-bus.ts'
 import { HealthChanges } from './health-changes.ts'
-import { openLog, type Log } from './log.ts'
+import { logEvent, openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
 import { Routing } from './routing.ts'
 import { loadSwitches, pruneSwitches } from './switches.ts'
@@ -37,6 +38,8 @@ export interface HoldfastOptions {
   /** Something the operator should know that is no error. */
   readonly onWarning: (text: string) => void
   readonly onStep: (text: string) => void
+  /** Told of every event, after the log. */
+  readonly onEvent: (event: AnyEvent) => void
   /** Somebody ordered `down` through the API. */
   readonly onDown: () => void
   /** The last step of a start: tells where it is to be reached. A start whose last step fails has failed. */
@@ -93,6 +96,10 @@ export class Holdfast {
       newId,
       onListenerError: problem('a listener of events failed'),
       onLogError: problem('the event log cannot be written'),
+    })
+    this.events.on('*', (event) => {
+      logEvent(this.#log.logger, event)
+      options.onEvent(event)
     })
     this.proxy = new ProxyClient({ directory: config.data, clock, workers: config.cluster.workers })
     this.routing = new Routing({ clock, proxy: this.proxy })
@@ -195,7 +202,6 @@ export class Holdfast {
     this.#undo.push(() => this.#metricsServer.stop(stopSoon()))
     onStep('starting the balancer')
     const proxy = await this.#startProxy()
-    onStep('starting the services')
     await this.#startServices(proxy)
     this.events.emit('holdfast.started', {
       message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${this.#adopted} running instances` : ''}`,
@@ -228,10 +234,12 @@ export class Holdfast {
 
   async #startServices(proxy: ProxyIdentity): Promise<void> {
     this.routing.configure(this.config, pruneSwitches(await loadSwitches(this.store), this.config))
+    this.#options.onStep('opening the listeners')
     // A proxy that is new opens its listeners first: a port in use is known before anything is started. One that was running
     // keeps its view until all that it routes to has been adopted.
     if (proxy.adopted) this.routing.hold()
     else await this.routing.publish()
+    this.#options.onStep('starting the services')
     await this.supervisor.start()
     this.#undo.push(() => this.supervisor.stop(AbortSignal.timeout(failedStartMs)))
     this.supervisor.onChange(() => {

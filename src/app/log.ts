@@ -1,9 +1,13 @@
-/** The program's own log: JSON lines in `combined-YYYY-MM-DD.log`, a new file each day, kept 14 days. */
+/**
+ * The program's own log: JSON lines in `combined-YYYY-MM-DD.log`, a new file each day, kept 14 days. Every event has a line in it, so that
+ * the files alone tell the story, also when the store is lost.
+ */
 import { pino, type Logger } from 'pino'
 import { createStream, type RotatingFileStream } from 'rotating-file-stream'
 import type { LogConfig } from '../config/types.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
 import { systemClock } from '../kernel/system.ts'
+import type { AnyEvent, EventLevel } from '../kernel/events.ts'
 import { makeDirectory } from '../kernel/files.ts'
 
 /** A day's file is cut before it grows beyond this. */
@@ -57,4 +61,18 @@ export function openLog({ level, directory }: LogConfig, onError: (error: Error)
         })
       }),
   }
+}
+
+const logLevels: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>> = {
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  error: 'error',
+  critical: 'fatal',
+}
+
+/** One line for one event: the sentence, and all that a program may ask of it. */
+export function logEvent(logger: Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>, event: AnyEvent): void {
+  const { id, seq, type, service, instance, cause, data } = event
+  logger[logLevels[event.level]]({ event: type, id, seq, service, instance, cause, data }, event.message)
 }

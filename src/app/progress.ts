@@ -1,10 +1,13 @@
 /** What `runControlProcess` tells while it works, and what it is told: the seam between the CLI's `up` and the app. */
+import type { AnyEvent } from '../kernel/events.ts'
 
 export type UpProgress =
   /** Something began: `opening the store`. */
   | { readonly kind: 'step'; readonly text: string }
   /** A service moved. `text` says where it stands: `starting`, `ready`, `crashLooping: exited with code 1`. */
   | { readonly kind: 'service'; readonly service: string; readonly ready: number; readonly desired: number; readonly text: string }
+  /** Anything that happened, of every level, in the order of its number. */
+  | { readonly kind: 'event'; readonly event: AnyEvent }
   | Serving
   | { readonly kind: 'warning'; readonly text: string }
   /** The order to stop was taken, or a step of stopping began: `draining shop`. */

@@ -1,11 +1,12 @@
 /** The life of a control process: what `holdfast up` runs until it is told to stop, and what `holdfast down` runs when nobody is left to tell. */
 import { readFileSync } from 'node:fs'
-import { loadConfig, parseConfig, type LoadedConfig } from '../config/index.ts'
+import { loadConfig, parseConfig, problemLine, problemsOf, type LoadedConfig } from '../config/index.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import { privateFile, writeFileAtomic } from '../kernel/files.ts'
 import { aborted } from '../kernel/lifecycle.ts'
 import { startTicksOf } from '../kernel/process-identity.ts'
 import { controlFilePath, removeControlFile, type ControlFile } from './control-file.ts'
+import { exampleUrl } from './example-url.ts'
 import { Holdfast } from './holdfast.ts'
 import { lockDataDirectory } from './lock.ts'
 import { scaledToZero } from './service-status.ts'
@@ -49,6 +50,9 @@ async function start(loaded: LoadedConfig, { env, onProgress }: RunOptions, orde
     },
     onWarning: (text) => {
       onProgress({ kind: 'warning', text })
+    },
+    onEvent: (event) => {
+      onProgress({ kind: 'event', event })
     },
     onDown: () => {
       ordered.abort()
@@ -105,18 +109,12 @@ async function announce(holdfast: Holdfast, { onProgress, signal }: RunOptions):
 
 function serving(holdfast: Holdfast): Serving {
   const { listeners, apiUrl, adopted, config } = holdfast
-  const routed = Object.values(config.services).flatMap(({ routes }) => routes)
-  // One that a plain curl reaches: any host, GET, the shortest path.
-  const [route] = routed
-    .filter(({ host, methods }) => host === undefined && (methods === undefined || methods.includes('GET')))
-    .sort((a, b) => a.path.length - b.path.length)
-  const listener = listeners.find(({ name }) => name === route?.listener)
   return {
     kind: 'serving',
     dashboardUrl: `${apiUrl}/#login=${holdfast.access.createLoginCode().code}`,
     apiUrl,
     listeners,
-    exampleUrl: route && listener ? `${listener.url}${route.path}` : undefined,
+    exampleUrl: exampleUrl(config, listeners),
     adopted,
   }
 }
@@ -127,7 +125,11 @@ function reload(holdfast: Holdfast, { onProgress }: RunOptions): void {
       onProgress({ kind: 'step', text: `read the configuration again: ${differences.length} changes applied` })
     },
     (error: unknown) => {
-      onProgress({ kind: 'warning', text: `read the configuration again, and kept the old one: ${messageOf(error)}` })
+      const problems = problemsOf(error).map(problemLine)
+      const [only = messageOf(error), ...more] = problems
+      const what = more.length === 0 ? only : `${problems.length} problems`
+      onProgress({ kind: 'warning', text: `read the configuration again, and kept the old one: ${what}` })
+      if (more.length > 0) for (const text of problems) onProgress({ kind: 'warning', text })
     },
   )
 }

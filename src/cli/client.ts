@@ -82,6 +82,8 @@ export interface Api {
   checkConfig(text?: string): Promise<readonly ConfigChange[]>
   reloadConfig(): Promise<readonly ConfigChange[]>
   down(): Promise<void>
+  /** Of a login link: `<address>/#login=<code>`. */
+  createLoginCode(): Promise<string>
   createToken(role: string, ttlMs: number | undefined, subject: string | undefined): Promise<MintedToken>
   createApiKey(name: string, role: string, ttlMs: number | undefined): Promise<ApiKeyDescription & { readonly key: string }>
   apiKeys(): Promise<readonly ApiKeyDescription[]>
@@ -184,6 +186,11 @@ export class ApiClient implements Api {
 
   async down(): Promise<void> {
     await this.#data('/system/down', { method: 'POST' })
+  }
+
+  async createLoginCode(): Promise<string> {
+    const { code } = await this.#data<{ readonly code: string }>('/auth/login-codes', { method: 'POST' })
+    return code
   }
 
   createToken(role: string, ttlMs: number | undefined, subject: string | undefined): Promise<MintedToken> {

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { exampleUrl } from '../app/example-url.ts'
 import type { Overview } from '../app/operations.ts'
 import type { Config } from '../config/types.ts'
 import { after, elapsed, ms, seconds, type Duration, type Instant } from '../kernel/time.ts'
@@ -43,7 +44,7 @@ export async function startDetached(context: CommandContext, config: Config, con
   try {
     const serving = await waitUntilServing(context, child, config, { file: logFile, offset: log.offset })
     const data = { pid: child.pid, url: serving.url, listeners: serving.overview.listeners, log: logFile }
-    return { data, text: describe(context, serving, logFile) }
+    return { data, text: describe(context, serving, config, logFile) }
   } finally {
     child.removeAllListeners()
   }
@@ -66,6 +67,8 @@ interface LogPart {
 interface ServingNow {
   readonly url: string
   readonly overview: Overview
+  /** Works once. */
+  readonly loginUrl: string
 }
 
 async function waitUntilServing(context: CommandContext, child: ChildProcess, config: Config, log: LogPart): Promise<ServingNow> {
@@ -139,7 +142,9 @@ async function look(context: CommandContext, pid: number | undefined, dataDirect
   const api = new ApiClient({ url: control.url, token: control.token, unreachable: () => notRunning(dataDirectory, context) })
   try {
     const { ready, reasons } = await api.readiness()
-    return ready ? { serving: { url: control.url, overview: await api.overview() } } : { serving: undefined, reasons }
+    if (!ready) return { serving: undefined, reasons }
+    const [overview, code] = await Promise.all([api.overview(), api.createLoginCode()])
+    return { serving: { url: control.url, overview, loginUrl: `${control.url}/#login=${code}` } }
   } catch (thrown) {
     if (exitCodeOf(thrown) === exitCodes.unreachable) return undefined
     throw thrown
@@ -148,13 +153,13 @@ async function look(context: CommandContext, pid: number | undefined, dataDirect
   }
 }
 
-function describe({ out }: CommandContext, { url, overview }: ServingNow, logFile: string): string {
+function describe({ out }: CommandContext, { url, overview, loginUrl }: ServingNow, config: Config, logFile: string): string {
   const serving = {
     kind: 'serving',
-    dashboardUrl: url,
+    dashboardUrl: loginUrl,
     apiUrl: url,
     listeners: overview.listeners,
-    exampleUrl: undefined,
+    exampleUrl: exampleUrl(config, overview.listeners),
     adopted: 0,
   } as const
   return `${renderServing(serving, out, 'holdfast down').trimEnd()}\n\n  pid ${overview.pid}, what it says goes to ${logFile}`

@@ -2,7 +2,7 @@
  * Everything a command says goes through here, so that `--json` means the same everywhere:
  *
  *     result   text once                   one indented document { success: true, data }
- *     item     one line                    one document per line, for streams
+ *     item     one line                    one document { success: true, data } per line, for streams
  *     say      one line                    nothing
  *     note     one line on stderr          nothing
  *     fail     one line on stderr          one document { success: false, error }
@@ -71,7 +71,7 @@ export class Output {
   /** One element of a stream. */
   item(data: unknown, text: string): void {
     this.#streaming = true
-    this.#stdout.write(this.json ? `${JSON.stringify(data)}\n` : `${text}\n`)
+    this.#stdout.write(this.json ? `${JSON.stringify({ success: true, data })}\n` : `${text}\n`)
   }
 
   say(text: string): void {

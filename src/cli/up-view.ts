@@ -1,8 +1,13 @@
-/** What `holdfast up` shows: on a terminal a block that is redrawn in place, elsewhere plain lines, with --json one document per line. */
+/**
+ * What `holdfast up` shows: on a terminal a block that is redrawn in place; elsewhere (a file, the journal) plain lines, every event among them, so that they
+ * tell the whole story; with --json one document per line.
+ */
 import { stripVTControlCharacters } from 'node:util'
 import type { Serving, UpProgress } from '../app/progress.ts'
 import { unreachable } from '../kernel/errors.ts'
 import { formatTimeOfDay } from './format.ts'
+import { renderEvent } from './event-line.ts'
+import type { AnyEvent } from '../kernel/events.ts'
 import { LiveBlock } from './live.ts'
 import type { Output } from './output.ts'
 import { printable, type Tone } from './style.ts'
@@ -36,6 +41,9 @@ export class UpView {
       case 'service':
         this.#showService(progress)
         break
+      case 'event':
+        this.#showEvent(progress.event)
+        break
       case 'serving':
         this.#showServing(progress)
         break
@@ -68,7 +76,14 @@ export class UpView {
     this.#draw()
   }
 
+  /** On a terminal the block says the same, and there is `holdfast events`. */
+  #showEvent(event: AnyEvent): void {
+    if (!this.#out.interactive && event.level !== 'debug') this.#out.say(renderEvent(event, this.#out))
+  }
+
   #showService(progress: ServiceProgress): void {
+    // Where events are told, they say all that this does.
+    if (!this.#out.interactive) return
     const before = this.#services.get(progress.service)
     this.#services.set(progress.service, progress)
     if (this.#phase !== 'serving') this.#draw()

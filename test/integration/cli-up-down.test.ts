@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePorts } from '../../bench/lib/process.ts'
 import { readControlFile } from '../../src/app/control-file.ts'
 import type { ConfigChange } from '../../src/app/operations.ts'
+import type { AnyEvent } from '../../src/kernel/events.ts'
 import type { RunOptions, UpProgress } from '../../src/app/progress.ts'
 import { startTicksOf } from '../../src/kernel/process-identity.ts'
 import { connect } from '../../src/cli/connect.ts'
@@ -79,10 +80,16 @@ function stubApp(progress: readonly UpProgress[], seen: RunOptions[] = []) {
   }
 }
 
+const anEvent = (level: string, type: string, message: string): AnyEvent =>
+  // As local midnight, wherever that is.
+  ({ level, type, message, time: new Date(1970, 0, 1).getTime(), data: {} }) as unknown as AnyEvent
+
 const whole: readonly UpProgress[] = [
   { kind: 'step', text: 'opening the store' },
   { kind: 'service', service: 'web', ready: 0, desired: 1, text: 'starting' },
   { kind: 'service', service: 'web', ready: 1, desired: 1, text: 'ready' },
+  { kind: 'event', event: anEvent('info', 'instance.ready', 'web-1 is ready') },
+  { kind: 'event', event: anEvent('debug', 'access.granted', 'somebody looked') },
   {
     kind: 'serving',
     dashboardUrl: 'http://127.0.0.1:3006/#login=abc',
@@ -115,8 +122,7 @@ describe('holdfast up', () => {
     expect(page.text).toBe(
       `
 opening the store
-  web  0/1  starting
-  web  1/1  ready
+1970-01-01 00:00:00 info     instance.ready web-1 is ready
 
 holdfast is serving
 
@@ -156,7 +162,7 @@ stopped; nothing is left running
       page.text
         .trim()
         .split('\n')
-        .map((line) => (JSON.parse(line) as UpProgress).kind),
+        .map((line) => (JSON.parse(line) as { success: true; data: UpProgress }).data.kind),
     ).toEqual([...whole.map(({ kind }) => kind), 'stopping', 'stopped'])
   })
 
@@ -292,6 +298,8 @@ describe('holdfast up --detach', () => {
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toContain('balancer   http://127.0.0.1:8080\n')
     expect(stdout).toContain('stop it    holdfast down\n')
+    expect(stdout).toMatch(/dashboard {2}http:\/\/127\.0\.0\.1:\d+\/#login=abc {2}\(works once\)\n/)
+    expect(stdout).toContain('try it     curl http://127.0.0.1:8080/\n')
     expect(stdout).toContain(`pid ${pid}, what it says goes to ${directory}/data/logs/control.log\n`)
     expect(stdout).toContain('web: none of 1 instances is ready\n')
     expect(controlLog()).toBe(`arguments: up --config ${configFile}\n`)

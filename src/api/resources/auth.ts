@@ -27,7 +27,24 @@ const mintSchema = z.strictObject({
 })
 
 export function authRoutes(deps: ApiDeps): readonly Route[] {
-  return [tokenRoute(deps), ...apiKeyRoutes(deps)]
+  return [tokenRoute(deps), loginCodeRoute(deps), ...apiKeyRoutes(deps)]
+}
+
+function loginCodeRoute({ access }: ApiDeps): Route {
+  return route({
+    method: 'POST',
+    path: '/auth/login-codes',
+    tag: 'Access',
+    summary: 'Make the one-time code of a login link',
+    description: 'The link is the address of the API with `/#login=` and the code. It works once, within 15 minutes, and gives the role admin.',
+    permission: 'manage:access',
+    status: 201,
+    data: z.object({ code: z.string(), expiresAt: isoTime }),
+    handler: ({ principal }) => {
+      const { code, expiresAt } = access.createLoginCode(required(principal).name)
+      return { code, expiresAt: iso(expiresAt) }
+    },
+  })
 }
 
 function tokenRoute({ access }: ApiDeps): Route {

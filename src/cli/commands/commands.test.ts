@@ -185,7 +185,7 @@ describe('events', () => {
       page.text
         .trim()
         .split('\n')
-        .map((line) => (JSON.parse(line) as AnyEvent).seq),
+        .map((line) => (JSON.parse(line) as { success: true; data: AnyEvent }).data.seq),
     ).toEqual([1, 2, 3, 4])
     expect([clock.pending, signals.count]).toEqual([0, 0])
   })

@@ -1,11 +1,8 @@
-import type { AnyEvent } from '../../kernel/events.ts'
 import { defineCommand, flag, optional, text, withDefault } from '../command.ts'
-import type { CommandContext } from '../context.ts'
 import { follow as followStream } from '../follow.ts'
-import { formatDateTime, toneOfLevel } from '../format.ts'
+import { renderEvent } from '../event-line.ts'
 import { integer, oneOf } from '../readers.ts'
 import { eventLevels } from '../../store/core/select-events.ts'
-import { printable } from '../style.ts'
 
 export const events = defineCommand({
   name: 'events',
@@ -28,10 +25,10 @@ export const events = defineCommand({
     // With -n 0 one event is still asked for: its number says where the stream is to begin.
     const known = await api.events({ service, type, level, limit: Math.max(1, lines) })
     const shown = lines === 0 ? [] : known
-    if (!follow) return { data: shown, text: shown.map((event) => renderEvent(event, context)).join('\n') }
+    if (!follow) return { data: shown, text: shown.map((event) => renderEvent(event, context.out)).join('\n') }
 
     let lastSeq = known.at(-1)?.seq
-    for (const event of shown) context.out.item(event, renderEvent(event, context))
+    for (const event of shown) context.out.item(event, renderEvent(event, context.out))
     await followStream(
       context,
       (found) =>
@@ -48,15 +45,9 @@ export const events = defineCommand({
       (event) => {
         if (lastSeq !== undefined && event.seq <= lastSeq) return
         lastSeq = event.seq
-        context.out.item(event, renderEvent(event, context))
+        context.out.item(event, renderEvent(event, context.out))
       },
     )
     return undefined
   },
 })
-
-/** `2026-11-21 08:12:03 warning instance.exited shop-3f2a9c: exited with code 1`. */
-export function renderEvent(event: AnyEvent, { out }: Pick<CommandContext, 'out'>): string {
-  const level = out.paint(toneOfLevel[event.level], event.level.padEnd(8))
-  return `${out.paint('dim', formatDateTime(event.time))} ${level} ${out.paint('bold', event.type)} ${printable(event.message, false)}`
-}
