@@ -165,6 +165,19 @@ describe('a service', () => {
     scene.send({ type: 'memory', readings: [{ id: scene.serving('web').id, memoryBytes: 899 }] })
     await scene.clock.advance(minutes(10))
     expect(scene.lines('spawn')).toHaveLength(1)
+    // And goes when it holds too much again.
+    scene.send({ type: 'memory', readings: [{ id: scene.serving('web').id, memoryBytes: 2_000 }] })
+    expect(scene.lines('spawn')).toHaveLength(2)
+  })
+
+  it('over a memory limit that is taken away stays', async () => {
+    const scene = new FleetScene(boots)
+    scene.apply({ config: { ...serviceConfig('web'), resources: { memory: 1_000 } } })
+    await scene.clock.advance(seconds(10))
+    scene.send({ type: 'memory', readings: [{ id: scene.serving('web').id, memoryBytes: 2_000 }] })
+    scene.apply({ config: serviceConfig('web') })
+    await scene.clock.advance(minutes(10))
+    expect(scene.lines('spawn')).toHaveLength(1)
   })
 
   it('gives up the slots that serve least when it is scaled in', async () => {

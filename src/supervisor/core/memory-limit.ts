@@ -28,7 +28,7 @@ export function weigh(roster: Roster, readings: readonly MemoryReading[]): void 
  */
 export function tooHeavyFrom(instance: Instance, { config }: Service): Instant | undefined {
   const readySince = readySinceOf(instance.state)
-  return instance.isOverMemory && instance.state.phase === 'ready' && readySince !== undefined
+  return config.resources && instance.isOverMemory && instance.state.phase === 'ready' && readySince !== undefined
     ? after(readySince, config.restart.backoff.max)
     : undefined
 }
