@@ -91,6 +91,7 @@ describe('adoption', () => {
     await killControl()
     const victim = first.instances[0]?.pid ?? 0
     process.kill(victim, 'SIGKILL')
+    await eventually('it has ended', () => !lives(victim))
     const h = await begin()
     expect(h.supervisor.apply([serviceOf('web0', { instances: 3 })]).adopted).toBe(2)
     await h.supervisor.whenReady('web0')
