@@ -268,7 +268,9 @@ export class Primary {
 
   /** Said again, it moves the deadline. */
   async shutdown(deadlineMs: number): Promise<void> {
-    const { crew, listeners, views } = this.#running
+    // Told to end before it has begun.
+    if (!this.#parts) process.exit(0)
+    const { crew, listeners, views } = this.#parts
     crew.tell({ type: 'shutdown', deadlineMs })
     if (this.#stopping) return
     this.#stopping = true

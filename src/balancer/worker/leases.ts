@@ -6,8 +6,8 @@ import type { LeaseMessage, WorkerToPrimary } from '../messages.ts'
 export interface QuotaUser {
   /** How much is in use. */
   used(): number
-  /** What the view allows all workers together. */
-  limit(): number
+  /** What the view allows all workers together; undefined: the view has no such limit. */
+  limit(): number | undefined
   /** More was granted, or there is no more: look at what is overdrawn. */
   decide(now: number): void
 }
@@ -44,7 +44,8 @@ export class Leases {
 
   granted(message: LeaseMessage, now: number): void {
     const entry = this.#entries.get(message.quota)
-    if (!entry) return
+    // Without the limit nothing is held: what is still on its way is forgotten here, as it is by the primary.
+    if (entry?.user.limit() === undefined) return
     entry.lease.grant(message, now)
     entry.user.decide(now)
     this.#ask(message.quota, entry, now)
@@ -72,7 +73,8 @@ export class Leases {
   }
 
   #ask(quota: string, { lease, user }: Entry, now: number): void {
-    const asked = lease.ask(user.used(), user.limit(), now)
+    const limit = user.limit()
+    const asked = limit === undefined ? undefined : lease.ask(user.used(), limit, now)
     if (asked) this.#tell({ type: 'ask', quota, ...asked })
   }
 }

@@ -101,5 +101,9 @@ describe('parking in one worker', () => {
     parking.setLimits(undefined)
     expect(park(1, 1)).toEqual([])
     expect(leases.held()).toEqual({})
+    // Sent before the primary had the view, heard after it: with the next view it would be more than the limit.
+    leases.granted({ type: 'lease', quota, amount: 5, share: 4, answer: true }, 2)
+    parking.setLimits(limits)
+    expect(leases.held()).toEqual({})
   })
 })

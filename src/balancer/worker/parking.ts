@@ -32,7 +32,7 @@ export class Parking {
     this.#names = parkingQuotas(service)
     const user = (used: () => number, limit: (limits: ParkingLimits) => number): QuotaUser => ({
       used,
-      limit: () => (this.#limits ? limit(this.#limits) : 0),
+      limit: () => this.#limits && limit(this.#limits),
       decide: (now) => {
         this.#decide(now)
       },
