@@ -1,53 +1,18 @@
 /** Clients that are slow, greedy, rude or gone: what they may cost, and that nothing is left of them. */
 import { readFileSync } from 'node:fs'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { mutatedAnswer, mutatedRequests } from '../../src/balancer/testing/mutations.ts'
 import { between, Prng } from '../../src/kernel/random.ts'
-import {
-  ask,
-  eventually,
-  fieldOf,
-  get,
-  Origin,
-  pause,
-  plain,
-  post,
-  RawClient,
-  service,
-  startProxy,
-  type RunningProxy,
-} from '../support/balancer-harness.ts'
+import { ask, eventually, fieldOf, get, Origin, pause, plain, post, service } from '../support/balancer-harness.ts'
+import { useProxy } from '../support/proxy-fixture.ts'
 
-let proxy: RunningProxy
+const { proxy, routed: origin, connect } = useProxy({ per: 'file' })
 let worker: number
-const origins: Origin[] = []
-const clients: RawClient[] = []
 
 beforeAll(async () => {
-  proxy = await startProxy()
   await proxy.route(service([]))
   worker = (await proxy.telemetry()).workers[0]!.pid
 })
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy()
-  await Promise.all(origins.splice(0).map((origin) => origin.stop()))
-})
-
-afterAll(() => proxy.stop())
-
-async function connect(): Promise<RawClient> {
-  const client = await RawClient.to(proxy.port)
-  clients.push(client)
-  return client
-}
-
-async function origin(started: Promise<Origin>): Promise<Origin> {
-  const made = await started
-  origins.push(made)
-  await proxy.route(service([made]))
-  return made
-}
 
 /** The worker's memory as the kernel counts it, once what can move has moved. */
 async function workerMemory(): Promise<number> {
@@ -203,6 +168,8 @@ describe('nothing is left', () => {
     // Those who left behind a whole request look like half-closed ones: their requests end with the origin's timeout.
     await proxy.route(service([busy], { timeoutMs: 100 }))
     for (const socket of busy.sockets) socket.destroy()
+    // The readings of before know nothing of these clients.
+    await proxy.telemetry()
     const telemetry = await eventually('no client is left', () => proxy.client.telemetry()?.connections.active === 0 && proxy.client.telemetry())
     expect(telemetry.services.api).toMatchObject({ active: 0, parked: 0, tunnels: 0 })
     expect(telemetry.endpoints[`e${busy.port}`]?.active).toBe(0)
@@ -233,6 +200,8 @@ describe('nothing is left', () => {
     for (const socket of echo.sockets) socket.resetAndDestroy()
     await Promise.all(opened.map((client) => eventually('its end', () => client.ended || client.closed)))
     for (const client of opened) client.destroy()
+    // The readings of before know nothing of these clients.
+    await proxy.telemetry()
     const telemetry = await eventually('no client is left', () => proxy.client.telemetry()?.connections.active === 0 && proxy.client.telemetry())
     expect(telemetry.services.api).toMatchObject({ tunnels: 0, active: 0 })
     expect(telemetry.endpoints[`e${echo.port}`]?.active).toBe(0)
@@ -259,11 +228,12 @@ describe('accidents', () => {
           client.destroy()
         }),
       )
-      for (const client of clients.splice(0)) client.destroy()
       expect((await ask(proxy.port, get('/probe'))).text).toBe('well')
     }
     expect(proxy.signals.filter(({ type }) => type === 'workerExited')).toEqual([])
     expect(accidental.malformed).toEqual([])
+    // The readings of before know nothing of these clients.
+    await proxy.telemetry()
     const telemetry = await eventually('no client is left', () => proxy.client.telemetry()?.connections.active === 0 && proxy.client.telemetry())
     expect(telemetry.services.api).toMatchObject({ active: 0, tunnels: 0 })
   })

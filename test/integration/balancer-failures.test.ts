@@ -1,45 +1,12 @@
 /** Origins that refuse, reset, stall, die and come back: who gets the request then, how often, and what the client is told. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import {
-  ask,
-  endpoint,
-  eventually,
-  fieldOf,
-  freePort,
-  get,
-  Origin,
-  pause,
-  plain,
-  post,
-  RawClient,
-  service,
-  startProxy,
-  type AnswerRequest,
-  type RunningProxy,
-} from '../support/balancer-harness.ts'
+import { describe, expect, it } from 'vitest'
+import { ask, endpoint, eventually, fieldOf, freePort, get, Origin, pause, plain, post, RawClient, service } from '../support/balancer-harness.ts'
+import { useProxy } from '../support/proxy-fixture.ts'
 import type { ServiceView } from '../../src/balancer/index.ts'
 
-let proxy: RunningProxy
-const origins: Origin[] = []
-
-beforeAll(async () => {
-  proxy = await startProxy()
-})
-
-afterEach(async () => {
-  await Promise.all(origins.splice(0).map((origin) => origin.stop()))
-})
-
-afterAll(() => proxy.stop())
-
-async function origin(answer: AnswerRequest, port = 0): Promise<Origin> {
-  const started = await Origin.start(answer, port)
-  origins.push(started)
-  return started
-}
+const { proxy, origin, serving, kept } = useProxy({ per: 'file' })
 
 const dying = (): Promise<Origin> => origin(({ socket }) => socket.resetAndDestroy())
-const serving = (body = 'ok'): Promise<Origin> => origin(({ socket }) => socket.write(plain(body)))
 const large = 'x'.repeat(300_000)
 
 describe('a connection that is refused', () => {
@@ -67,9 +34,7 @@ describe('a connection that is refused', () => {
   })
 
   it('that is not answered at all ends in 504 after the connect timeout', async () => {
-    // A listener whose queue is full drops what comes: there is nothing nearer to a host that is off.
-    const full = await Origin.raw((socket) => socket.pause())
-    origins.push(full)
+    // No host has an address of this network (RFC 5737): nobody answers.
     await proxy.route(service([endpoint(9, { host: '192.0.2.1', id: 'off' })], { connectTimeoutMs: 200 }))
     const started = performance.now()
     const answer = await ask(proxy.port, get())
@@ -100,11 +65,12 @@ describe('an origin that dies with a request', () => {
     ['before reading', 0],
     ['after the head', 10],
   ])('at once, every time (%s), is not asked without end', async (_when, ms) => {
-    const killer = await Origin.raw((socket) => {
-      if (ms === 0) socket.resetAndDestroy()
-      else socket.once('data', () => setTimeout(() => socket.resetAndDestroy(), ms))
-    })
-    origins.push(killer)
+    const killer = await kept(
+      Origin.raw((socket) => {
+        if (ms === 0) socket.resetAndDestroy()
+        else socket.once('data', () => setTimeout(() => socket.resetAndDestroy(), ms))
+      }),
+    )
     await proxy.route(service([killer]))
     expect((await ask(proxy.port, get())).status).toBe(502)
     expect(killer.connections).toBeLessThanOrEqual(4)
@@ -189,8 +155,7 @@ describe('an origin that is slow', () => {
   })
 
   it('is blamed when it does not take the body', async () => {
-    const full = await Origin.raw((socket) => socket.pause())
-    origins.push(full)
+    const full = await kept(Origin.raw((socket) => socket.pause()))
     await proxy.route(service([full], { timeoutMs: 400 }))
     const client = await RawClient.to(proxy.port)
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n')

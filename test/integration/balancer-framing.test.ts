@@ -1,5 +1,5 @@
 /** Bytes through the real proxy: every way in which a message can be framed, cut or interrupted. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
   ask,
@@ -11,42 +11,16 @@ import {
   pause,
   plain,
   post,
-  RawClient,
+  type RawClient,
   service,
-  startProxy,
   type AnswerRequest,
-  type RunningProxy,
 } from '../support/balancer-harness.ts'
+import { useProxy } from '../support/proxy-fixture.ts'
 
-let proxy: RunningProxy
-const origins: Origin[] = []
-const clients: RawClient[] = []
+const { proxy, routed, connect } = useProxy({ per: 'file' })
 
-beforeAll(async () => {
-  proxy = await startProxy()
-})
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy()
-  await Promise.all(origins.splice(0).map((origin) => origin.stop()))
-})
-
-afterAll(() => proxy.stop())
-
-async function origin(answer: AnswerRequest): Promise<Origin> {
-  const started = await Origin.start(answer)
-  origins.push(started)
-  await proxy.route(service([started]))
-  return started
-}
-
+const origin = (answer: AnswerRequest): Promise<Origin> => routed(Origin.start(answer))
 const answering = (bytes: string): Promise<Origin> => origin(({ socket }) => socket.write(Buffer.from(bytes, 'latin1')))
-
-async function connect(): Promise<RawClient> {
-  const client = await RawClient.to(proxy.port)
-  clients.push(client)
-  return client
-}
 
 async function exchange(request: string, method = 'GET'): Promise<Awaited<ReturnType<RawClient['answer']>> & { client: RawClient }> {
   const client = await connect()
@@ -293,15 +267,15 @@ describe('requests', () => {
   })
 
   it('with Expect wait for the word of the origin, and a final answer ends the wait', async () => {
-    const seen = await Origin.raw((socket) => {
-      socket.on('data', (chunk: Buffer) => {
-        if (chunk.includes('/no')) socket.end('HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-        else if (chunk.includes('Expect')) socket.write('HTTP/1.1 100 Continue\r\n\r\n')
-        else socket.write(plain('done'))
-      })
-    })
-    origins.push(seen)
-    await proxy.route(service([seen]))
+    const seen = await routed(
+      Origin.raw((socket) => {
+        socket.on('data', (chunk: Buffer) => {
+          if (chunk.includes('/no')) socket.end('HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+          else if (chunk.includes('Expect')) socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+          else socket.write(plain('done'))
+        })
+      }),
+    )
     const client = await connect()
     client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n')
     expect((await client.answer()).status).toBe(100)
@@ -314,12 +288,12 @@ describe('requests', () => {
   })
 
   it('answered while the body is still coming: the client gets the answer, the connections are not used again', async () => {
-    const seen = await Origin.raw((socket) => {
-      socket.once('data', () => socket.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig'))
-      socket.on('end', () => socket.end())
-    })
-    origins.push(seen)
-    await proxy.route(service([seen]))
+    const seen = await routed(
+      Origin.raw((socket) => {
+        socket.once('data', () => socket.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig'))
+        socket.on('end', () => socket.end())
+      }),
+    )
     const client = await connect()
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n')
     for (let i = 0; i < 20; i++) client.send(Buffer.alloc(65_536, 120))
@@ -331,15 +305,15 @@ describe('requests', () => {
   })
 
   it('answered while the body is still coming by an origin that closes at once: the answer is not lost with the connection', async () => {
-    const hasty = await Origin.raw((socket) => {
-      socket.once('data', () => {
-        socket.pause()
-        socket.write('HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
-        socket.destroySoon()
-      })
-    })
-    origins.push(hasty)
-    await proxy.route(service([hasty]))
+    await routed(
+      Origin.raw((socket) => {
+        socket.once('data', () => {
+          socket.pause()
+          socket.write('HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
+          socket.destroySoon()
+        })
+      }),
+    )
     for (let round = 0; round < 10; round++) {
       const client = await connect()
       client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n')
@@ -431,12 +405,12 @@ describe('upgrades', () => {
   })
 
   it('carry the first bytes behind the head both ways, and pass a half-close on', async () => {
-    const seen = await Origin.raw((socket) => {
-      socket.once('data', () => socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst'))
-      socket.on('end', () => socket.end('last'))
-    })
-    origins.push(seen)
-    await proxy.route(service([seen]))
+    const seen = await routed(
+      Origin.raw((socket) => {
+        socket.once('data', () => socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst'))
+        socket.on('end', () => socket.end('last'))
+      }),
+    )
     const client = await connect()
     client.send(`${get('/', 'Connection: Upgrade\r\nUpgrade: echo\r\n')}early`)
     const { status } = await client.answer()
@@ -449,11 +423,11 @@ describe('upgrades', () => {
   })
 
   it('an origin that has said all still hears the client', async () => {
-    const seen = await Origin.raw((socket) => {
-      socket.once('data', () => socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nbye'))
-    })
-    origins.push(seen)
-    await proxy.route(service([seen]))
+    const seen = await routed(
+      Origin.raw((socket) => {
+        socket.once('data', () => socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nbye'))
+      }),
+    )
     const client = await connect()
     client.send(get('/', 'Connection: Upgrade\r\nUpgrade: echo\r\n'))
     await client.end()

@@ -1,25 +1,10 @@
 /** Listeners that are opened, closed and moved: bound before anything is routed, in one step also between addresses that exclude each other. */
 import { connect, createServer, type AddressInfo } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ask, fieldOf, freePort, get, Origin, pause, plain, RawClient, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
+import { describe, expect, it } from 'vitest'
+import { ask, fieldOf, freePort, get, type Origin, pause, RawClient, service } from '../support/balancer-harness.ts'
+import { useProxy } from '../support/proxy-fixture.ts'
 
-let proxy: RunningProxy
-const origins: Origin[] = []
-
-beforeEach(async () => {
-  proxy = await startProxy(2)
-})
-
-afterEach(async () => {
-  await proxy.stop()
-  await Promise.all(origins.splice(0).map((origin) => origin.stop()))
-})
-
-async function serving(text: string): Promise<Origin> {
-  const origin = await Origin.start(({ socket }) => socket.write(plain(text)))
-  origins.push(origin)
-  return origin
-}
+const { proxy, serving } = useProxy({ per: 'test', workers: 2 })
 
 const at = (host: string, origin: Origin, ...more: readonly { readonly name: string; readonly host: string; readonly port: number }[]) => ({
   listeners: [{ name: 'web', host, port: proxy.port }, ...more],

@@ -1,33 +1,13 @@
 /** Limits that hold over all workers of a proxy, whichever of them the load falls on, and whoever of them dies. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  ask,
-  eventually,
-  fieldOf,
-  get,
-  Origin,
-  pause,
-  plain,
-  RawClient,
-  service,
-  startProxy,
-  type RunningProxy,
-  type SeenAnswer,
-} from '../support/balancer-harness.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { ask, eventually, fieldOf, get, type Origin, pause, type RawClient, service, type SeenAnswer } from '../support/balancer-harness.ts'
+import { useProxy } from '../support/proxy-fixture.ts'
 
-let proxy: RunningProxy
+const { proxy, serving, connect } = useProxy({ per: 'test', workers: 2 })
 let origin: Origin
-const clients: RawClient[] = []
 
 beforeEach(async () => {
-  proxy = await startProxy(2)
-  origin = await Origin.start(({ socket }) => socket.write(plain('served')))
-})
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy()
-  await proxy.stop()
-  await origin.stop()
+  origin = await serving('served')
 })
 
 interface Asked {
@@ -66,13 +46,12 @@ async function settled(asked: readonly Asked[]): Promise<{ readonly parked: numb
 /** Kept connections by the worker that has them: the identifiers that a worker gives begin alike. */
 async function connectionsByWorker(count: number): Promise<RawClient[][]> {
   const byWorker = new Map<string, RawClient[]>()
-  while (byWorker.size < 2 || [...byWorker.values()].some(({ length }) => length < count)) {
-    const client = await RawClient.to(proxy.port)
-    clients.push(client)
+  for (let made = 0; byWorker.size < 2 || [...byWorker.values()].some(({ length }) => length < count); made++) {
+    if (made > 4_000) throw new Error('all connections go to one worker')
+    const client = await connect()
     client.send(get())
     const worker = fieldOf(await client.answer(), 'x-request-id')!.slice(0, 10)
     byWorker.set(worker, [...(byWorker.get(worker) ?? []), client])
-    if (clients.length > 4_000) throw new Error('all connections go to one worker')
   }
   return [...byWorker.values()]
 }
@@ -137,8 +116,7 @@ describe('the limit of what is parked', () => {
     process.kill(proxy.pid, 'SIGKILL')
     await eventually('an heir is found', () => proxy.signals.some((signal) => signal.type === 'connected' && signal.pid !== proxy.pid))
     await eventually('its workers count', () => proxy.client.telemetry()?.workers.length === 4)
-    const fresh = await Promise.all(Array.from({ length: 200 }, () => RawClient.to(proxy.port)))
-    clients.push(...fresh)
+    const fresh = await Promise.all(Array.from({ length: 200 }, () => connect()))
     const { parked } = await settled(askAll(fresh))
     expect(parked).toBeLessThanOrEqual(40)
     expect(parked).toBeGreaterThanOrEqual(36)

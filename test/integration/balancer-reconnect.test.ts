@@ -2,20 +2,15 @@
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ask, eventually, get, Origin, pause, plain, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { ask, eventually, get, type Origin, pause, service } from '../support/balancer-harness.ts'
+import { useProxy } from '../support/proxy-fixture.ts'
 
-let proxy: RunningProxy
+const { proxy, serving } = useProxy({ per: 'test' })
 let origin: Origin
 
 beforeEach(async () => {
-  proxy = await startProxy(1)
-  origin = await Origin.start(({ socket }) => socket.write(plain('served')))
-})
-
-afterEach(async () => {
-  await proxy.stop()
-  await origin.stop()
+  origin = await serving('served')
 })
 
 /** All its processes in one moment, so that no worker is left to start an heir. */

@@ -1,44 +1,11 @@
 /** Views that are swapped under load, listeners that come, move and go, and processes of the data plane that are killed. */
 import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  ask,
-  endpoint,
-  eventually,
-  fieldOf,
-  freePort,
-  get,
-  Origin,
-  pause,
-  plain,
-  post,
-  RawClient,
-  service,
-  startProxy,
-  type AnswerRequest,
-  type RunningProxy,
-} from '../support/balancer-harness.ts'
+import { describe, expect, it } from 'vitest'
+import { ask, endpoint, eventually, fieldOf, freePort, get, pause, plain, post, RawClient, service } from '../support/balancer-harness.ts'
+import { useProxy } from '../support/proxy-fixture.ts'
 
-let proxy: RunningProxy
-const origins: Origin[] = []
-
-beforeEach(async () => {
-  proxy = await startProxy(2)
-})
-
-afterEach(async () => {
-  await proxy.stop()
-  await Promise.all(origins.splice(0).map((origin) => origin.stop()))
-})
-
-async function origin(answer: AnswerRequest): Promise<Origin> {
-  const started = await Origin.start(answer)
-  origins.push(started)
-  return started
-}
-
-const serving = (body: string): Promise<Origin> => origin(({ socket }) => socket.write(plain(body)))
+const { proxy, origin, serving } = useProxy({ per: 'test', workers: 2 })
 
 /** Asks over and over on new and kept connections until it is stopped; resolves with what went wrong. */
 function load(port: number, clients = 6): { readonly count: () => number; stop(): Promise<string[]> } {
