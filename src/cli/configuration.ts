@@ -1,9 +1,9 @@
 /** Which configuration is meant, and where its control process leaves its address. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { parseDocument } from 'yaml'
 import { controlFilePath, readControlFile, type ControlFile } from '../app/control-file.ts'
-import { defaultConfigFile, formatProblems, loadConfig, problemsOf, type LoadedConfig } from '../config/index.ts'
+import { defaultConfigFiles, formatProblems, loadConfig, problemsOf, type LoadedConfig } from '../config/index.ts'
 import { codeOf } from '../kernel/errors.ts'
 import type { CommandContext } from './context.ts'
 import { CliError } from './errors.ts'
@@ -16,7 +16,51 @@ export const defaultDataDirectory = '.holdfast'
 
 /** Absolute. Throws `config_not_found` when none was named and none lies where one is looked for. */
 export function configFileOf({ options, cwd }: Where): string {
-  return path.resolve(cwd, options.config ?? defaultConfigFile(cwd))
+  return options.config === undefined ? findConfigFile(cwd) : path.resolve(cwd, options.config)
+}
+
+/** Looks here, then in each directory above, as git does. Throws `config_not_found`, or `config_not_trusted`. */
+function findConfigFile(cwd: string): string {
+  for (const directory of upwards(cwd)) {
+    const file = defaultConfigFiles.map((name) => path.join(directory, name)).find((each) => existsSync(each))
+    if (file === undefined) continue
+    if (directory !== cwd) refuseStranger(file)
+    return file
+  }
+  throw new CliError('config_not_found', `looked for ${defaultConfigFiles.join(' and ')} in ${cwd} and the directories above it, found neither`, {
+    hint: 'create holdfast.yml, or name another file with --config',
+    details: { directory: cwd, files: defaultConfigFiles },
+  })
+}
+
+function* upwards(from: string): Generator<string> {
+  for (let directory = path.resolve(from); ; directory = path.dirname(directory)) {
+    yield directory
+    if (directory === path.dirname(directory)) return
+  }
+}
+
+/** A configuration says what is run: one that another user has put above (in /tmp, say) is not taken unasked. */
+function refuseStranger(file: string): void {
+  const { uid } = statSync(file)
+  const me = process.getuid?.()
+  if (me === undefined || uid === me || uid === 0) return
+  throw new CliError('config_not_trusted', `found ${file} above this directory, but it belongs to another user (uid ${uid})`, {
+    hint: `if it is meant, name it: --config ${file}`,
+    details: { file, uid },
+  })
+}
+
+/** The configuration when it was found in a directory above; undefined when it was named, lies here, or is not there. */
+export function configFileAbove(where: Where): string | undefined {
+  if (where.options.config !== undefined) return undefined
+  try {
+    const file = findConfigFile(where.cwd)
+    return path.relative(where.cwd, file).startsWith('..') ? file : undefined
+  } catch {
+    // Whoever needs the file will say what is wrong.
+    return undefined
+  }
 }
 
 /** Throws `config_invalid` with every problem and its place in the file. */
@@ -51,10 +95,11 @@ export interface Candidates {
  * too, so that a running system can be asked and stopped while its file is broken or elsewhere.
  */
 export function candidateDirectories(where: Where): Candidates {
-  const otherwise = path.resolve(where.cwd, defaultDataDirectory)
+  let otherwise = path.resolve(where.cwd, defaultDataDirectory)
   let file: string
   try {
     file = configFileOf(where)
+    if (configFileAbove(where) !== undefined) otherwise = path.resolve(path.dirname(file), defaultDataDirectory)
   } catch {
     return { dataDirectories: [otherwise], configFile: undefined }
   }

@@ -25,6 +25,8 @@ export interface CommandContext {
   readonly interrupted: AbortSignal
   /** Finds the control process that the options, the environment or the data directory name. Rejects with `not_running`. */
   connect(): Promise<Api>
+  /** Says on stderr, once, which configuration is used when it was found in a directory above. `connect` does so by itself. */
+  readonly tellFileAbove: () => void
   /** The parts of the app that `up` and `down` need; loaded when asked for, since most commands do without. */
   loadApp(): Promise<AppEntry>
   readonly signals: Signals

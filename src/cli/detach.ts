@@ -3,8 +3,7 @@
  * to a file, so that a start that fails can be told in its own words.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs'
-import path from 'node:path'
+import { closeSync } from 'node:fs'
 import { exampleUrl } from '../app/example-url.ts'
 import type { Overview } from '../app/operations.ts'
 import type { Config } from '../config/types.ts'
@@ -13,26 +12,23 @@ import { ApiClient } from './client.ts'
 import { findReadableControl } from './configuration.ts'
 import { notRunning } from './connect.ts'
 import type { CommandContext } from './context.ts'
+import { controlLogFile, openControlLog, tailOf, type LogPart } from './control-log.ts'
 import { CliError, exitCodeOf, exitCodes, type ExitCode } from './errors.ts'
 import { isAborted, pause } from './follow.ts'
 import { formatAge } from './format.ts'
 import { LiveBlock } from './live.ts'
 import type { Result } from './output.ts'
 import { renderServing, servingTitle } from './up-view.ts'
-import { makeDirectory } from '../kernel/files.ts'
 
 const lookInterval: Duration = ms(150)
 /** On top of what the services' own start timeouts allow. */
 const startSlack: Duration = seconds(30)
 /** How long after the services the balancer may take to hear of them. */
 const restSlack: Duration = seconds(2)
-/** A control.log larger than this is set aside (once) before the next start. */
-const controlLogBytesMax = 1_048_576
-const tailBytes = 8_192
 
 export async function startDetached(context: CommandContext, config: Config, configFile: string): Promise<Result> {
-  const logFile = path.join(config.log.directory, 'control.log')
-  const log = openLog(logFile)
+  const logFile = controlLogFile(config.log.directory)
+  const log = openControlLog(logFile)
   const child = spawn(process.execPath, [...process.execArgv, context.programFile, 'up', '--config', configFile], {
     cwd: context.cwd,
     env: { ...context.env, NO_COLOR: '1' },
@@ -48,20 +44,6 @@ export async function startDetached(context: CommandContext, config: Config, con
   } finally {
     child.removeAllListeners()
   }
-}
-
-function openLog(file: string): { fd: number; offset: number } {
-  makeDirectory(path.dirname(file), 0o750)
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
-  if (size > controlLogBytesMax) renameSync(file, `${file}.1`)
-  const fd = openSync(file, 'a', 0o600)
-  return { fd, offset: fstatSync(fd).size }
-}
-
-interface LogPart {
-  readonly file: string
-  /** Where this start's words begin. */
-  readonly offset: number
 }
 
 interface ServingNow {
@@ -194,21 +176,4 @@ function stoppedWaiting(pid: number | undefined): CliError {
   return new CliError('interrupted', `stopped waiting; holdfast (pid ${pid ?? '?'}) goes on starting in the background`, {
     hint: 'stop it with: holdfast down',
   })
-}
-
-/** The last lines written since `offset`. */
-function tailOf({ file, offset }: LogPart): string[] {
-  const fd = openSync(file, 'r')
-  try {
-    const { size } = fstatSync(fd)
-    const from = Math.max(offset, size - tailBytes)
-    const buffer = Buffer.alloc(Math.max(0, size - from))
-    const read = readSync(fd, buffer, 0, buffer.length, from)
-    return buffer
-      .toString('utf8', 0, read)
-      .split('\n')
-      .filter((line) => line !== '')
-  } finally {
-    closeSync(fd)
-  }
 }

@@ -13,6 +13,7 @@ const exitCodeByErrorCode: Readonly<Record<string, ExitCode>> = {
   config_invalid: exitCodes.badUsage,
   config_not_found: exitCodes.badUsage,
   config_unreadable: exitCodes.badUsage,
+  config_not_trusted: exitCodes.badUsage,
   not_running: exitCodes.unreachable,
   unreachable: exitCodes.unreachable,
   control_file_unreadable: exitCodes.unreachable,
@@ -68,7 +69,8 @@ export interface ErrorDescription {
   readonly code: string
   readonly message: string
   readonly hint?: string
-  readonly details?: unknown
+  /** Empty where there is nothing to add. */
+  readonly details: unknown
 }
 
 /** The `error` of `{ success: false, error }`, as the REST API has it, plus the hint. */
@@ -78,7 +80,7 @@ export function describeError(thrown: unknown): ErrorDescription {
     code: codeOf(thrown) ?? 'failed',
     message: messageOf(thrown),
     ...(ours?.hint !== undefined && { hint: ours.hint }),
-    ...(ours?.details !== undefined && { details: ours.details }),
+    details: ours?.details ?? {},
   }
 }
 
@@ -90,5 +92,5 @@ export function errorText(thrown: unknown): string {
     .join(' ')
   const hint = thrown instanceof HoldfastError && thrown.hint !== undefined ? `; ${thrown.hint}` : ''
   const evidence = thrown instanceof CliError && thrown.evidence !== undefined ? `\n${thrown.evidence}` : ''
-  return message + hint + evidence
+  return (hint === '' ? message : message.replace(/[.;:]+$/, '')) + hint + evidence
 }

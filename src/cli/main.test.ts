@@ -44,6 +44,7 @@ describe('the command line', () => {
     [['restart'], "error: missing required argument 'service'; see: holdfast --help\n"],
     [['scale', 'shop', 'many'], 'error: [instances]: expected a whole number from 0 to 1000, got "many"\n'],
     [['scale', 'shop', '1', '2'], /too many arguments/],
+    [['scale', 'shop', '-1'], 'error: expected no negative number, got "-1"; see: holdfast --help\n'],
     [['maintenance', 'shop', 'maybe'], 'error: <on|off>: expected on or off, got "maybe"\n'],
     [['token', 'create'], 'error: --role is missing; give --role viewer, operator or admin\n'],
     [['scale', 'shop', '--auto'], 'error: holdfast scale --auto is not available yet; it comes with a later release\n'],
@@ -52,6 +53,18 @@ describe('the command line', () => {
     expect([code, stdout]).toEqual([2, ''])
     if (typeof message === 'string') expect(stderr).toBe(message)
     else expect(stderr).toMatch(message)
+  })
+
+  it('shows in its help what there is, and not what is planned', async () => {
+    const { stdout } = await runCli(['--help'])
+    const listed = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)
+    expect(listed).toEqual([...new Set(commands.map(({ name }) => name.split(' ')[0])), 'help'])
+    expect(stdout).not.toMatch(/not available yet|rollouts/)
+  })
+
+  it('does not end a sentence twice before it says what to do', async () => {
+    const failing = { overview: () => Promise.reject(new HoldfastError('x', 'it said: no.', { hint: 'try again' })) }
+    expect((await runCli(['status'], { api: failing })).stderr).toBe('error: it said: no; try again\n')
   })
 
   it.each(plannedCommands)('knows %s, which is to come', async (name) => {
@@ -71,7 +84,7 @@ describe('the command line', () => {
     const ran = await runCli(['status', '--json'], { connect: gone })
     expect(jsonOf(ran)).toEqual({
       success: false,
-      error: { code: 'not_running', message: 'holdfast is not running in /data', hint: 'start it with: holdfast up' },
+      error: { code: 'not_running', message: 'holdfast is not running in /data', hint: 'start it with: holdfast up', details: {} },
     })
   })
 

@@ -8,7 +8,7 @@ import type { Api } from './client.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands/index.ts'
 import { plannedCommands } from './commands/planned.ts'
-import type { Where } from './configuration.ts'
+import { configFileAbove, type Where } from './configuration.ts'
 import type { AppEntry, CommandContext, GlobalOptions, Signals } from './context.ts'
 import { CliError, exitCodeOf, exitCodes, usageError, type ExitCode } from './errors.ts'
 import { Output, type TextStream } from './output.ts'
@@ -54,6 +54,8 @@ function parsingError(error: CommanderError): CliError {
   const [first = '', suggestion] = error.message.split('\n')
   const message = first.replace(/^error: /, '')
   const meant = suggestion === undefined ? undefined : /^\(Did you mean (.*)\?\)$/.exec(suggestion)?.[1]
+  const [, number] = /^unknown option '(-\d+(?:\.\d+)?)'$/.exec(message) ?? []
+  if (number !== undefined) return usageError(`expected no negative number, got "${number}"`, 'see: holdfast --help')
   return usageError(message, meant === undefined ? 'see: holdfast --help' : `did you mean ${meant}?`)
 }
 
@@ -68,8 +70,8 @@ function buildProgram(options: ProgramOptions, out: Output): Commander {
     .description('Keeps services up: starts them, balances their traffic, replaces what fails, and loses no request doing it.')
     .version(options.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .option('--json', 'print one JSON document; streams print one per line')
-    .option('--config <file>', 'the configuration (default: holdfast.yml, then config/high_availability.yml)')
+    .option('--json', 'print one JSON document; streams print one per line; errors, too')
+    .option('--config <file>', 'the configuration (default: holdfast.yml, then config/high_availability.yml, here or in a directory above)')
     .option('--url <url>', 'ask the control process at this address (or HOLDFAST_URL)')
     .option('--token <token>', 'with this token or API key (or HOLDFAST_TOKEN)')
     .exitOverride()
@@ -82,10 +84,7 @@ function buildProgram(options: ProgramOptions, out: Output): Commander {
     })
   for (const command of commands) addCommand(program, command, options, out)
   for (const name of plannedCommands) addPlanned(program, name)
-  program.addHelpText(
-    'after',
-    `\nPlanned, not available yet: ${plannedCommands.join(', ')}.\nExit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 holdfast not reached, 4 not allowed.`,
-  )
+  program.addHelpText('after', `\nExit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 holdfast not reached, 4 not allowed.`)
   return program
 }
 
@@ -148,6 +147,12 @@ function contextOf(globals: GlobalOptions, options: ProgramOptions, out: Output,
   const { cwd, env, clock, signals, version, programFile, connect, loadApp, outliveReaders } = options
   const where = { cwd, env, options: { config: globals.config, url: globals.url, token: globals.token } }
   let interrupted: AbortSignal | undefined
+  let toldAbove = false
+  const tellFileAbove = (): void => {
+    const above = toldAbove ? undefined : configFileAbove(where)
+    toldAbove = true
+    if (above !== undefined) out.note(`using ${above}`)
+  }
   return {
     ...where,
     out,
@@ -160,7 +165,9 @@ function contextOf(globals: GlobalOptions, options: ProgramOptions, out: Output,
     get interrupted() {
       return (interrupted ??= interruptedBy(signals))
     },
+    tellFileAbove,
     connect: () => {
+      if (globals.url === undefined && (env.HOLDFAST_URL ?? '') === '') tellFileAbove()
       const client = connect(where)
       clients.push(client)
       return Promise.resolve(client)

@@ -1,6 +1,6 @@
 /** `up`, `down` and `doctor` on a real disk with real processes; the control process itself is a stub. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -214,7 +214,48 @@ stopped; nothing is left running
     rmSync(configFile)
     const { code, stderr } = await runCli(['up'], { cwd: directory })
     expect(code).toBe(2)
-    expect(stderr).toContain(`looked for holdfast.yml and config/high_availability.yml in ${directory}`)
+    expect(stderr).toContain(`looked for holdfast.yml and config/high_availability.yml in ${directory} and the directories above it, found neither`)
+    expect(jsonOf(await runCli(['up', '--json'], { cwd: directory })).error).toMatchObject({ code: 'config_not_found', details: { directory } })
+  })
+
+  it('looks in the directories above, as git does, and says which file it uses', async () => {
+    const seen: RunOptions[] = []
+    const app = { runControlProcess: (options: RunOptions) => Promise.resolve(void seen.push(options)) }
+    const below = path.join(directory, 'src/deep')
+    mkdirSync(below, { recursive: true })
+    const { code, stderr } = await runCli(['up'], { cwd: below, app })
+    expect([code, stderr, seen[0]?.configFile]).toEqual([0, `using ${configFile}\n`, configFile])
+    // One that is nearer wins, and needs no word.
+    const nearer = path.join(below, 'holdfast.yml')
+    writeFileSync(nearer, readFileSync(configFile))
+    expect([(await runCli(['up'], { cwd: below, app })).stderr, seen[1]?.configFile]).toEqual(['', nearer])
+  })
+
+  it('finds what runs from a directory below, also when the configuration is broken', async () => {
+    const below = path.join(directory, 'src')
+    mkdirSync(below)
+    expect((await runCli(['down'], { cwd: below })).stdout).toBe(`nothing to stop: holdfast is not running in ${directory}/data\n`)
+    writeFileSync(configFile, 'data: ./data\nservices: [\n')
+    expect((await runCli(['down'], { cwd: below })).stdout).toBe(`nothing to stop: holdfast is not running in ${directory}/data\n`)
+  })
+
+  it.runIf(process.getuid?.() === 0)('does not run what another user has put above', async () => {
+    const below = path.join(directory, 'mine')
+    mkdirSync(below)
+    chownSync(configFile, 65_534, 65_534)
+    const { code, stderr } = await runCli(['up'], { cwd: below })
+    expect([code, stderr]).toEqual([
+      2,
+      `error: found ${configFile} above this directory, but it belongs to another user (uid 65534); if it is meant, name it: --config ${configFile}\n`,
+    ])
+  })
+
+  it('names the variables that override the file', async () => {
+    const app = { runControlProcess: () => Promise.resolve() }
+    const env = { PORT: '4000', HOST: '0.0.0.0', NODE_ENV: 'production' }
+    expect((await runCli(['up'], { cwd: directory, app, env })).stdout).toBe(
+      'api.port is 4000: PORT is set in the environment\napi.host is 0.0.0.0: HOST is set in the environment\n',
+    )
   })
 
   it('applies the file to the holdfast that already runs from it', async () => {

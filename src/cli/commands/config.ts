@@ -43,6 +43,7 @@ export const configShow = defineCommand({
   arguments: { file },
   examples: ['holdfast config show', 'holdfast config show --json'],
   run(context, { file }) {
+    if (file === undefined) context.tellFileAbove()
     const loaded = loadConfiguration(at(context, file))
     return Promise.resolve({ data: showConfig(loaded), text: showConfigText(loaded).trimEnd() })
   },
@@ -61,6 +62,7 @@ export const configExplain = defineCommand({
   arguments: { key: optional('[key]', 'only this key and what is below it, as in services.shop.health', text) },
   examples: ['holdfast config explain', 'holdfast config explain services.shop', 'PORT=4000 holdfast config explain api.port'],
   run(context, { key }) {
+    context.tellFileAbove()
     const rows = explainConfig(loadConfiguration(context)).filter(({ path }) => key === undefined || isBelow(path, key))
     if (key !== undefined && rows.length === 0) throw usageError(`no key "${key}" in the configuration`, 'see them all with: holdfast config explain')
     const cells = rows.map(({ path, value, source, where }) => [path, valueText(value), source, where])

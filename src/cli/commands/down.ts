@@ -27,6 +27,7 @@ export const down = defineCommand({
   examples: ['holdfast down', 'holdfast down --config shop.yml'],
   async run(context) {
     if (isRemote(context)) return stopRemote(context)
+    context.tellFileAbove()
     const candidates = candidateDirectories(context)
     const found = findControl(candidates.dataDirectories)
     if (found && isAlive(found.control.pid, found.control.startTicks)) return stopControlProcess(context, found.control, found.dataDirectory)

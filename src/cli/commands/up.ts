@@ -1,11 +1,13 @@
 import { realpathSync } from 'node:fs'
 import type { ConfigChange } from '../../app/operations.ts'
 import { after, ms, seconds, type Duration, type Instant } from '../../kernel/time.ts'
+import { explainConfig, type LoadedConfig } from '../../config/index.ts'
 import { renderChanges } from '../changes.ts'
 import { ApiClient } from '../client.ts'
 import { defineCommand, flag } from '../command.ts'
 import { findReadableControl, loadConfiguration, type FoundControl } from '../configuration.ts'
 import { notRunning } from '../connect.ts'
+import { controlLogFile, keepShort } from '../control-log.ts'
 import type { CommandContext } from '../context.ts'
 import { startDetached } from '../detach.ts'
 import { CliError, exitCodeOf, exitCodes } from '../errors.ts'
@@ -31,6 +33,7 @@ export const up = defineCommand({
   examples: ['holdfast up', 'holdfast up --config shop.yml --detach', 'holdfast down'],
   async run(context, { detach }) {
     const loaded = loadConfiguration(context)
+    context.tellFileAbove()
     const file = loaded.config.file
     if (file === undefined) throw new CliError('config_not_found', 'the configuration has no file', { hint: 'name one with --config' })
 
@@ -39,8 +42,9 @@ export const up = defineCommand({
       const applied = await applyToRunning(context, running, file)
       if (applied) return applied
     }
+    tellOverrides(context, loaded)
     if (detach) return startDetached(context, loaded.config, file)
-    await runInForeground(context, file)
+    await runInForeground(context, file, loaded.config.log.directory)
     return undefined
   },
 })
@@ -106,10 +110,19 @@ function realPath(file: string): string {
   }
 }
 
-async function runInForeground(context: CommandContext, configFile: string): Promise<void> {
+/** A PORT that somebody has set long ago is the last thing one thinks of when nothing answers where the file says. */
+function tellOverrides({ out }: CommandContext, loaded: LoadedConfig): void {
+  for (const { path, value, source, where } of explainConfig(loaded)) {
+    if (source === 'environment' && where.startsWith('environment '))
+      out.say(`${path} is ${String(value)}: ${where.replace('environment ', '')} is set in the environment`)
+  }
+}
+
+async function runInForeground(context: CommandContext, configFile: string, logDirectory: string): Promise<void> {
   const { out, clock, env, signals } = context
   const { runControlProcess } = await context.loadApp()
   context.outliveReaders()
+  const said = keepShort(controlLogFile(logDirectory), process.stdout.fd)
   const view = new UpView(out, () => clock.wallTime())
   using stopping = listenForStop(context)
   let hangup: Disposable | undefined
@@ -119,6 +132,7 @@ async function runInForeground(context: CommandContext, configFile: string): Pro
       env,
       onProgress: (progress) => {
         view.show(progress)
+        if (progress.kind === 'event') said()
       },
       signal: stopping.drain,
       force: stopping.force,
