@@ -1,7 +1,7 @@
 /** Opening and closing the listeners of the API and of the metrics: the same words when a port is taken, the same end. */
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { codeOf, HoldfastError } from '../kernel/errors.ts'
+import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -41,16 +41,18 @@ export async function close(app: FastifyInstance, deadline: AbortSignal): Promis
 
 function listenFailed({ host, port, what, key }: ListenAddress, cause: unknown): HoldfastError {
   const place = `${bracketed(host)}:${port}`
-  const { reason, hint } = explain(codeOf(cause), port, key)
-  return new HoldfastError('listen_failed', `${what} could not listen on ${place}: ${reason}`, { hint, details: { host, port }, cause })
+  const { reason, hint } = explain(cause, port, key)
+  // The cause would say the same once more.
+  return new HoldfastError('listen_failed', `${what} could not listen on ${place}: ${reason}`, { hint, details: { host, port, code: codeOf(cause) } })
 }
 
-function explain(code: string | undefined, port: number, key: string): { readonly reason: string; readonly hint: string } {
+function explain(cause: unknown, port: number, key: string): { readonly reason: string; readonly hint: string } {
+  const code = codeOf(cause)
   switch (code) {
     case 'EADDRINUSE':
       return {
-        reason: 'another process listens there (EADDRINUSE)',
-        hint: `see which with: ss -ltnp 'sport = :${port}' (or lsof -iTCP:${port} -sTCP:LISTEN), end it, or set ${key} to a free port`,
+        reason: 'the address is in use',
+        hint: `see by whom with: ss -ltnp 'sport = :${port}' (or lsof -iTCP:${port} -sTCP:LISTEN); end it, or set ${key} to a free port`,
       }
     case 'EACCES':
       return {
@@ -66,7 +68,7 @@ function explain(code: string | undefined, port: number, key: string): { readonl
     case 'EAI_AGAIN':
       return { reason: `the host name cannot be resolved (${code})`, hint: `set ${key.replace('port', 'host')} to an address` }
     default:
-      return { reason: code ?? 'it was refused', hint: `set ${key} to another port` }
+      return { reason: code ?? messageOf(cause), hint: `set ${key} to another port` }
   }
 }
 

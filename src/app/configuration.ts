@@ -19,6 +19,7 @@ import { writeFileAtomic } from '../kernel/files.ts'
 import type { StateStore } from '../store/index.ts'
 import type { Supervisor } from '../supervisor/index.ts'
 import type { Actor } from './operations.ts'
+import { nameOwner } from './port-conflict.ts'
 import type { Routing, Switches } from './routing.ts'
 import { pruneSwitches, saveSwitches } from './switches.ts'
 
@@ -98,7 +99,8 @@ export class Configuration {
         await this.#deps.routing.publish()
       }
       await this.#writeDown(text, switches, switchesBefore)
-    } catch (error) {
+    } catch (thrown) {
+      const error = nameOwner(thrown)
       this.#deps.routing.configure(before, switchesBefore)
       await this.#deps.routing.publish()
       this.#refused(error, actor)

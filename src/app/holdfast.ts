@@ -26,6 +26,7 @@ import { EventBus } from './event-bus.ts'
 import { HealthChanges } from './health-changes.ts'
 import { logEvent, openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
+import { nameOwner } from './port-conflict.ts'
 import { Routing } from './routing.ts'
 import { loadSwitches, pruneSwitches } from './switches.ts'
 import { Traffic } from './traffic.ts'
@@ -171,7 +172,7 @@ export class Holdfast {
       for (const undo of this.#undo.splice(0).reverse())
         await Promise.resolve(undo()).catch((cause: unknown) => this.#log.logger.error({ err: cause }, 'undoing a failed start'))
       await this.#log.close()
-      throw error
+      throw nameOwner(error)
     }
   }
 

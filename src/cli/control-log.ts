@@ -61,5 +61,5 @@ export function keepShort(file: string, stdout: number, bytesMax = controlLogByt
 function isSameFile(file: string, descriptor: number): boolean {
   const named = statSync(file, { throwIfNoEntry: false })
   const open = fstatSync(descriptor)
-  return named !== undefined && named.ino === open.ino && named.dev === open.dev
+  return named?.ino === open.ino && named.dev === open.dev
 }

@@ -58,7 +58,7 @@ describe('listening', () => {
     const second = new ApiServer({ ...h.deps, config: { ...h.deps.config, api: { ...testConfig.api, port } } })
     await expect(second.start()).rejects.toMatchObject({
       code: 'listen_failed',
-      message: `the API could not listen on 127.0.0.1:${port}: another process listens there (EADDRINUSE)`,
+      message: `the API could not listen on 127.0.0.1:${port}: the address is in use`,
       hint: expect.stringMatching(new RegExp(`ss -ltnp 'sport = :${port}'.*api\\.port`)) as string,
       details: { host: '127.0.0.1', port },
     })

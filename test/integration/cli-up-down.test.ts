@@ -511,7 +511,7 @@ describe('holdfast doctor', () => {
     )
     const { stdout } = await runCli(['doctor'], { cwd: directory, env: { PATH: process.env.PATH }, clock: systemClock })
     expect(stdout).toMatch(new RegExp(`^warn +port ${balancer} .* seems to be held by the balancer that a dead holdfast has left$`, 'm'))
-    expect(stdout).toMatch(new RegExp(`^fail +port ${api} .* is taken by another program$`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^fail +port ${api} .* is taken by pid ${process.pid} \\(.*node.*\\)$`, 'm'))
     expect(stdout).toMatch(/^ok +service web +started by a shell$/m)
   })
 })

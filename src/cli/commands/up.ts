@@ -114,7 +114,9 @@ function realPath(file: string): string {
 function tellOverrides({ out }: CommandContext, loaded: LoadedConfig): void {
   for (const { path, value, source, where } of explainConfig(loaded)) {
     if (source === 'environment' && where.startsWith('environment '))
-      out.say(`${path} is ${String(value)}: ${where.replace('environment ', '')} is set in the environment`)
+      out.say(
+        `${path} is ${typeof value === 'string' ? value : JSON.stringify(value)}: ${where.replace('environment ', '')} is set in the environment`,
+      )
   }
 }
 

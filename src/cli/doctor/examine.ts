@@ -10,6 +10,7 @@ import { candidateDirectories, findControl, loadConfiguration } from '../configu
 import type { CommandContext } from '../context.ts'
 import { errorText } from '../errors.ts'
 import { plural } from '../format.ts'
+import { describeOwner, ownerOfPort } from '../../kernel/port-owner.ts'
 import { isAlive } from '../../kernel/process-identity.ts'
 import type { Finding } from './finding.ts'
 import { judgeClock, judgeFreeSpace, judgeNode, judgeOpenFiles, judgePlatform, judgePort } from './judge.ts'
@@ -130,7 +131,8 @@ async function ports(config: Config, control: ControlState): Promise<readonly Fi
     const outcome = await tryPort(host, port)
     const taken = outcome !== 'free' && outcome.code === 'EADDRINUSE'
     const holder = control === 'runs' ? 'ours' : control === 'died' && outlives ? 'left' : undefined
-    findings.push(judgePort(what, host, port, taken ? (holder ?? outcome) : outcome))
+    const owner = taken && !holder ? ownerOfPort(port) : undefined
+    findings.push(judgePort(what, host, port, taken ? (holder ?? { ...outcome, owner: owner && describeOwner(owner) }) : outcome))
   }
   return findings
 }

@@ -65,7 +65,7 @@ export function judgePort(
   what: string,
   host: string,
   port: number,
-  outcome: 'free' | 'ours' | 'left' | { readonly code: string; readonly message: string },
+  outcome: 'free' | 'ours' | 'left' | { readonly code: string; readonly message: string; readonly owner?: string | undefined },
 ): Finding {
   const check = `port ${port}`
   const where = `${host}:${port} (${what})`
@@ -80,8 +80,8 @@ export function judgePort(
       return {
         check,
         verdict: 'fail',
-        text: `${where} is taken by another program`,
-        mend: `find it with \`ss -ltnp 'sport = :${port}'\`, or choose another port`,
+        text: `${where} is taken by ${outcome.owner ?? 'another program'}`,
+        mend: `${outcome.owner === undefined ? 'find' : 'see more of'} it with \`ss -ltnp 'sport = :${port}'\`, or choose another port`,
       }
     case 'EACCES':
       return {
