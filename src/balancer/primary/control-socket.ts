@@ -61,6 +61,11 @@ export class ControlSocket {
     this.#controls.add(channel)
   }
 
+  /** A control process is there. */
+  get connected(): boolean {
+    return this.#controls.size > 0
+  }
+
   signal(signal: ProxySignal): void {
     for (const control of this.#controls) control.send({ type: 'signal', signal })
   }

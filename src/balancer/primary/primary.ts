@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto'
 import { HoldfastError, codeOf, messageOf } from '../../kernel/errors.ts'
 import { makePrivateDirectory } from '../../kernel/files.ts'
 import { systemClock, systemRandom } from '../../kernel/system.ts'
+import { after, ms } from '../../kernel/time.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import { protocolVersion, type ControlToPrimary, type WorkerToPrimary } from '../messages.ts'
 import { proxyLogFile, socketPath } from '../paths.ts'
@@ -28,6 +29,8 @@ import { TelemetrySums } from './telemetry.ts'
 import { Views } from './views.ts'
 
 const telemetryMs = 1_000
+/** An heir without a view to whom nobody speaks for so long was started when the proxy was just shut down: it is not needed. */
+const lonelyMs = 5_000
 
 export interface PrimaryOptions {
   readonly directory: string
@@ -47,6 +50,7 @@ interface Parts {
 export class Primary {
   readonly #options: PrimaryOptions
   readonly #startedAt = systemClock.wallTime()
+  readonly #aloneUntil = after(systemClock.now(), ms(lonelyMs))
   readonly #socket: ControlSocket
   readonly #prober: Prober
   readonly #drains = new Drains()
@@ -92,8 +96,15 @@ export class Primary {
     if (saved?.view) await this.#running.views.apply(saved.view)
     this.#timer = setInterval(() => {
       this.#publish()
+      this.#endIfLonely()
     }, telemetryMs)
     return true
+  }
+
+  #endIfLonely(): void {
+    const isAlone = this.#options.inherited.length > 0 && this.#running.views.current === undefined
+    if (!isAlone || this.#socket.connected || this.#orphans.size > 0 || systemClock.now() < this.#aloneUntil) return
+    void this.shutdown(0)
   }
 
   #compose(size: number, pseudonym: string, logDescriptor: number): Parts {
