@@ -5,7 +5,7 @@
 set -euo pipefail
 
 # command:package
-servers=(haproxy:haproxy nginx:nginx-light caddy:caddy wrk:wrk taskset:util-linux)
+servers=(haproxy:haproxy nginx:nginx-light caddy:caddy wrk:wrk taskset:util-linux promtool:prometheus)
 
 export PATH="$PATH:/usr/sbin:/sbin"
 

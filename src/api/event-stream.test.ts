@@ -234,6 +234,27 @@ describe('following logs', () => {
     await turn()
     expect(operations.listening).toBe(0)
   })
+
+  it('sends what is found together, file by file, in the order of time', async () => {
+    const operations = new FakeOperations()
+    const stream = new EventStream()
+    const got = read(stream)
+    await followLogs(stream, operations, 'shop', {})
+    for (const [text, time] of [
+      ['a2', 2],
+      ['a3', 2],
+      ['b1', 1],
+      ['b4', 4],
+      ['c3', 3],
+    ] as const)
+      operations.print(line(text, startOfTime + time))
+    await turn()
+    operations.print(line('later', startOfTime))
+    await turn()
+    expect(textsIn(got.text)).toEqual(['b1', 'a2', 'a3', 'c3', 'b4', 'later'])
+    stream.body.destroy()
+    await turn()
+  })
 })
 
 describe('streams over the API', () => {

@@ -432,6 +432,32 @@ describe('the rest', () => {
     expect(second).toMatchObject({ category: 'configuration', cause })
   })
 
+  it('a filter that names nothing there is is refused, with what there is', async () => {
+    for (const url of ['/events?type=foo', '/events/stream?type=foo']) {
+      expect(await asAdmin({ url })).toMatchObject({
+        status: 400,
+        body: {
+          error: { code: 'invalid_input', message: 'no event has the type "foo"', hint: expect.stringMatching(/^nouns are: .*instance, /) as string },
+        },
+      })
+    }
+    expect((await asAdmin({ url: '/events?type=instance.exit' })).body.error).toMatchObject({
+      hint: expect.stringMatching(/^did you mean "instance\.exited"\? types are: instance\.started, /) as string,
+    })
+    expect(await asAdmin({ url: '/events?service=nope' })).toMatchObject({ status: 404, body: { error: { code: 'unknown_service' } } })
+    expect((await asAdmin({ url: '/events?type=instance.exited&service=shop' })).status).toBe(200)
+    // What was removed has left its events.
+    h.operations.emit('service.removed', { service: 'gone', message: 'gone was removed', data: {} })
+    expect((await asAdmin({ url: '/events?service=gone&type=instance' })).status).toBe(200)
+  })
+
+  it('an instance that neither is nor has lines is refused, with those there are', async () => {
+    const nobody = { status: 404, body: { error: { code: 'unknown_instance', hint: expect.stringMatching(/^there are: shop-000001, /) as string } } }
+    expect(await asAdmin({ url: '/services/shop/logs?instance=foo' })).toMatchObject(nobody)
+    expect(await asAdmin({ url: '/services/shop/logs?instance=foo&follow=true' })).toMatchObject(nobody)
+    expect((await asAdmin({ url: '/services/shop/logs?instance=shop-000001&grep=nothing' })).status).toBe(200)
+  })
+
   it('events are filtered and come in pages', async () => {
     for (let i = 0; i < 5; i++) {
       await h.clock.advance(seconds(1))

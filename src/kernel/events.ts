@@ -75,6 +75,54 @@ export interface AuditData {
 }
 
 export type EventType = keyof EventData
+
+/** The compiler sees to it that none is missing. */
+const known: Readonly<Record<EventType, true>> = {
+  'holdfast.started': true,
+  'holdfast.stopped': true,
+  'config.applied': true,
+  'config.refused': true,
+  'service.added': true,
+  'service.removed': true,
+  'service.changed': true,
+  'service.revisionFailed': true,
+  'service.dependenciesMissed': true,
+  'service.healthChanged': true,
+  'service.scaled': true,
+  'service.restarted': true,
+  'service.maintenanceChanged': true,
+  'instance.started': true,
+  'instance.adopted': true,
+  'instance.ready': true,
+  'instance.unhealthy': true,
+  'instance.recovered': true,
+  'instance.memoryExceeded': true,
+  'instance.draining': true,
+  'instance.exited': true,
+  'instance.crashLooping': true,
+  'instance.startFailed': true,
+  'endpoint.unhealthy': true,
+  'endpoint.recovered': true,
+  'endpoint.added': true,
+  'endpoint.removed': true,
+  'endpoint.maintenanceChanged': true,
+  'proxy.started': true,
+  'proxy.adopted': true,
+  'proxy.workerExited': true,
+  'proxy.disconnected': true,
+  'proxy.reconnectFailed': true,
+  'proxy.viewRefused': true,
+  'store.setAside': true,
+  'access.granted': true,
+  'access.denied': true,
+  'action.done': true,
+  'action.failed': true,
+  'token.created': true,
+  'apikey.created': true,
+  'apikey.revoked': true,
+}
+/** Every type there is, in the order above. */
+export const eventTypes = Object.keys(known) as readonly EventType[]
 export type EventLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
 
 export interface EventOf<T extends EventType> {

@@ -82,7 +82,7 @@ describe('a port in use is refused with 1', () => {
   ] as const)('%s', async (_whose, which, hint) => {
     product.configure({ web: { instances: 2 } })
     await occupy(product.ports[which])
-    expectRefusal(await product.run('up'), 1, new RegExp(`\\b${product.ports[which]}\\b`), /in use/, hint)
+    expectRefusal(await product.run('up'), 1, new RegExp(`\\b${product.ports[which]}\\b`), new RegExp(`in use by pid ${process.pid} `), hint)
   })
 })
 

@@ -45,6 +45,8 @@ describe.runIf(process.platform === 'linux')('the owner of a port', () => {
       hint: 'end it, or take another',
       details: { ...details, owner: { pid: process.pid } },
     })
+    const { message } = taken
+    expect(nameOwner(new HoldfastError('listen_failed', message))).toMatchObject({ details: { owner: { pid: process.pid } } })
     const other = new HoldfastError('listen_failed', 'no', { details: { ...details, code: 'EACCES' } })
     expect([nameOwner(other), nameOwner('x')]).toEqual([other, 'x'])
   })

@@ -7,6 +7,7 @@ import { followEvents, given, seqOf } from '../follow-events.ts'
 import { RawAnswer, route, type Route } from '../route.ts'
 import { limitParameter, lineOfText, momentOf, queryNumber, serviceName, sinceParameter } from '../schemas/common.ts'
 import { asApiEvent, eventLevels, eventSchema } from '../schemas/events.ts'
+import { refuseUnknown } from '../unknown-names.ts'
 
 const filter = {
   service: serviceName.optional(),
@@ -43,6 +44,7 @@ export function eventRoutes({ operations, access }: ApiDeps, streams: EventStrea
           ...(order !== undefined && { order }),
           limit,
         })
+        if (events.length === 0) refuseUnknown(operations, wanted)
         return events.map(asApiEvent)
       },
     }),
@@ -61,6 +63,7 @@ export function eventRoutes({ operations, access }: ApiDeps, streams: EventStrea
       handler: ({ query: { after, ...wanted }, request, principal }) => {
         const lastId = request.headers['last-event-id']
         const from = seqOf(Array.isArray(lastId) ? lastId[0] : lastId, operations) ?? after
+        refuseUnknown(operations, wanted)
         const stream = streams.open(() => principal !== undefined && access.holds(principal))
         followEvents(stream, operations, wanted, from).catch((error: unknown) => {
           request.log.error({ err: error }, 'an event stream failed')

@@ -7,6 +7,7 @@ import type { EventStreams } from '../event-stream.ts'
 import { followLogs } from '../follow-logs.ts'
 import { RawAnswer, route, type Route } from '../route.ts'
 import { isoTime, limitParameter, lineOfText, listQuery, momentOf, pageOf, queryFlag, serviceName, sinceParameter } from '../schemas/common.ts'
+import { refuseUnknownInstance } from '../unknown-names.ts'
 import { instanceSchema, serviceSchema, trafficSchema } from '../schemas/registry.ts'
 
 const named = z.object({ name: serviceName.describe('Name of the service.') })
@@ -116,6 +117,7 @@ function logRoute({ operations, access }: ApiDeps, streams: EventStreams, clock:
         ...(moment !== undefined && { since: moment }),
       }
       operations.service(name)
+      if (instance !== undefined) await refuseUnknownInstance(operations, name, instance)
       if (follow !== true) return operations.logs(name, query) satisfies Promise<readonly LogLine[]>
       const stream = streams.open(() => principal !== undefined && access.holds(principal))
       followLogs(stream, operations, name, query).catch((error: unknown) => {
