@@ -15,8 +15,14 @@ const description = `Every answer is \`{ "success": true, "data": … }\` or \`{
 
 Errors, credentials, roles, limits and events are explained in \`docs/api.md\` of the package. [Sign-in page](/) · [OpenAPI 3.1](${docsBase}/openapi.json)`
 
-// The top bar is the logo of another project and a field for the addresses of other documents.
-const ownStyle = '.swagger-ui .topbar { display: none }'
+// The top bar is the logo of another project and a field for the addresses of other documents; there is one server only. The boxes of inline code are
+// higher than the lines of the text, and cover what stands above them where a line is broken.
+const ownStyle = `.swagger-ui .topbar, .swagger-ui .scheme-container section.schemes > .schemes-server-container { display: none }
+.swagger-ui .info { margin: 30px 0 }
+.swagger-ui .info .renderedMarkdown p { line-height: 1.7 }
+.swagger-ui .info .renderedMarkdown code { padding: 1px 5px; overflow-wrap: anywhere }
+.swagger-ui .scheme-container { padding: 15px 0 }
+`
 
 // The plugin's page has no place for a meta element of ours; without it a phone shows the page as a desktop would.
 const ownScript = `const viewport = document.createElement('meta')

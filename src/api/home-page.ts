@@ -9,9 +9,10 @@ import { openPolicy } from './route.ts'
 
 const style = `
   :root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif }
-  body { max-width: 42rem; margin: 4rem auto; padding: 0 1rem }
+  body { max-width: 42rem; margin: clamp(1rem, 6vh, 4rem) auto; padding: 0 1rem }
   code { font: 14px ui-monospace, monospace; overflow-wrap: anywhere }
-  [hidden] { display: none }
+  #token { display: block; padding: .75rem 1rem; border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 6px; user-select: all }
+  #token:empty, [hidden] { display: none }
 `
 
 const script = `
@@ -24,7 +25,7 @@ const script = `
       .then((answer) => answer.json())
       .then(({ success, data, error }) => {
         document.getElementById('said').textContent = success
-          ? 'You are ' + data.role + ' until ' + new Date(data.expiresAt).toLocaleString() + '. Your token, for Authorize in the documentation or Authorization: Bearer:'
+          ? 'You are ' + data.role + ' until ' + new Date(data.expiresAt).toLocaleString() + '. Your token (one click selects it), for Authorize in the documentation or in Authorization: Bearer:'
           : error.message
         document.getElementById('token').textContent = success ? data.token : ''
       })
