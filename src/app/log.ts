@@ -5,7 +5,7 @@
 import { pino, type Logger } from 'pino'
 import { createStream, type RotatingFileStream } from 'rotating-file-stream'
 import type { LogConfig } from '../config/types.ts'
-import { codeOf, HoldfastError } from '../kernel/errors.ts'
+import { HoldfastError } from '../kernel/errors.ts'
 import { systemClock } from '../kernel/system.ts'
 import type { AnyEvent, EventLevel } from '../kernel/events.ts'
 import { makeDirectory } from '../kernel/files.ts'
@@ -32,7 +32,7 @@ export function openLog({ level, directory }: LogConfig, onError: (error: Error)
   try {
     makeDirectory(directory, 0o750)
   } catch (cause) {
-    throw new HoldfastError('log_unwritable', `opening the log in ${directory} failed: ${codeOf(cause) ?? 'unknown error'}`, {
+    throw new HoldfastError('log_unwritable', `opening the log in ${directory} failed`, {
       cause,
       hint: 'check its permissions, or choose another directory under log.directory',
     })

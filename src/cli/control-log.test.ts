@@ -33,6 +33,12 @@ describe('control.log', () => {
     expect(statSync(file).mode & 0o077).toBe(0)
   })
 
+  it('says which directory is to blame when it cannot be opened', () => {
+    expect(() => openControlLog('/dev/null/logs/control.log')).toThrow(
+      expect.objectContaining({ code: 'log_unwritable', message: 'opening /dev/null/logs/control.log failed' }) as Error,
+    )
+  })
+
   it('begins anew when it has grown too long while it is written, and keeps as much', () => {
     const { fd } = begin()
     const said = keepShort(file, fd, 500)

@@ -4,6 +4,7 @@
  */
 import { closeSync, copyFileSync, fstatSync, openSync, readSync, renameSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
+import { HoldfastError } from '../kernel/errors.ts'
 import { makeDirectory } from '../kernel/files.ts'
 
 /** Larger than this it is set aside, once: so much again is kept. */
@@ -20,13 +21,20 @@ export interface LogPart {
   readonly offset: number
 }
 
-/** For a new control process to write to. */
+/** For a new control process to write to. Throws `log_unwritable`. */
 export function openControlLog(file: string): { readonly fd: number; readonly offset: number } {
-  makeDirectory(path.dirname(file), 0o750)
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
-  if (size > controlLogBytesMax) renameSync(file, `${file}.1`)
-  const fd = openSync(file, 'a', 0o600)
-  return { fd, offset: fstatSync(fd).size }
+  try {
+    makeDirectory(path.dirname(file), 0o750)
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+    if (size > controlLogBytesMax) renameSync(file, `${file}.1`)
+    const fd = openSync(file, 'a', 0o600)
+    return { fd, offset: fstatSync(fd).size }
+  } catch (cause) {
+    throw new HoldfastError('log_unwritable', `opening ${file} failed`, {
+      cause,
+      hint: 'check the permissions of its directory, or choose another one under data or log.directory',
+    })
+  }
 }
 
 /** The last lines written since `offset`. */

@@ -61,6 +61,7 @@ export function defaultConfigFile(cwd: string): string {
   if (found !== undefined) return found
   throw new HoldfastError('config_not_found', `looked for ${defaultConfigFiles.join(' and ')} in ${cwd}, found neither`, {
     hint: 'create holdfast.yml, or name another file with --config',
+    details: { directory: cwd, files: defaultConfigFiles },
   })
 }
 
@@ -164,7 +165,7 @@ function readConfigFile(path: string): string {
   try {
     bytes = readUpTo(path, yamlLimits.textBytesMax)
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') throw new HoldfastError('config_not_found', `looked for the configuration ${path}, found no such file`, { cause, hint: 'check the path given by --config' })
+    if (codeOf(cause) === 'ENOENT') throw new HoldfastError('config_not_found', `looked for the configuration ${path}, found no such file`, { hint: 'check the path given by --config', details: { file: path } })
     throw new HoldfastError('config_unreadable', `cannot read the configuration ${path}: ${reasonOf(cause)}`, { cause, hint: 'check what it is and who may read it' })
   }
   if (bytes === undefined) throw configInvalid(label, [problemAt(start, '', { message: `is larger than ${yamlLimits.textBytesMax} bytes` })])

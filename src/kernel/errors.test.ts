@@ -43,6 +43,14 @@ describe('messageOf', () => {
     expect(messageOf(thrown)).toBe(sentence)
   })
 
+  it.each([
+    ['opening the log in /x failed', 'opening the log in /x failed: no such file or directory (ENOENT)'],
+    ['opening the log failed', "opening the log failed: ENOENT: no such file or directory, mkdir '/x'"],
+    ['cannot read /x: ENOENT', 'cannot read /x: ENOENT'],
+  ])('says what the system said once: %s', (message, sentence) => {
+    expect(messageOf(new Error(message, { cause: new Error("ENOENT: no such file or directory, mkdir '/x'") }))).toBe(sentence)
+  })
+
   it('ends even when the causes go in a circle', () => {
     const error = new Error('a')
     error.cause = error

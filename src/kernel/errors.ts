@@ -57,8 +57,16 @@ function sentenceOf(thrown: unknown, deep: number): string {
   const causes: unknown[] = thrown instanceof AggregateError ? thrown.errors : thrown.cause === undefined ? [] : [thrown.cause]
   if (causes.length === 0) return thrown.message
   if (deep === 0) return `${thrown.message}: …`
-  const why = causes.map((cause) => sentenceOf(cause, deep - 1)).join('; ')
+  const why = causes.map((cause) => news(cause, thrown.message) ?? sentenceOf(cause, deep - 1)).join('; ')
   return thrown.message.endsWith(why) ? thrown.message : `${thrown.message}: ${why}`
+}
+
+/** What an error of the system (`ENOENT: no such file or directory, open '/x'`) adds to a sentence that names the path or the code already. */
+function news(cause: unknown, told: string): string | undefined {
+  const [, code, words, path] = /^(E[A-Z0-9]+): (.+?), \w+ '(.*)'$/.exec(cause instanceof Error ? cause.message : '') ?? []
+  if (code === undefined || words === undefined || path === undefined) return undefined
+  if (told.endsWith(code)) return code
+  return told.includes(path) ? `${words} (${code})` : undefined
 }
 
 /** The `code` of a system error (`ENOENT`, `EADDRINUSE`) or of a HoldfastError. */
