@@ -1,4 +1,5 @@
 /** A day without accidents: what an operator does to a running system, by the commands and signals that he has. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -128,7 +129,11 @@ describe('a changed configuration', () => {
     up.signal('SIGHUP')
     await until('the refusal is told', () => up.stdout.concat(up.stderr).includes('kept the old one') || undefined)
     const [refused] = await product.events('config.refused')
-    expect(refused).toMatchObject({ level: 'error' })
+    const problem = 'holdfast.yml:3:10 services.web.comand: unknown key; did you mean "command"?'
+    expect(refused).toMatchObject({ level: 'error', message: expect.stringContaining(problem) as string, data: { problems: [problem] } })
+    expect(up.stdout).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d error {4}config\.refused SIGHUP offered a configuration that was refused, .*holdfast\.yml:3:10 /m,
+    )
     expect(await product.pids('web')).toEqual(pidsOf(settled.instances))
     await product.down()
   })
@@ -240,7 +245,24 @@ describe('the end', () => {
     const { pid } = await product.overview()
     expect([code, (await product.get()).status]).toEqual([0, 200])
     expect(stdout).toContain(`pid ${pid}, what it says goes to`)
+    const [, loginCode] = /#login=(\S+) /.exec(stdout) ?? []
+    const login = await fetch(`http://127.0.0.1:${product.ports.api}/api/infrastructure/auth/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ login: loginCode }),
+    })
+    expect(await login.json()).toMatchObject({ success: true, data: { role: 'admin' } })
     await product.down()
+    // The files alone tell the story.
+    const logs = product.path('data', 'logs')
+    const lines = readdirSync(logs)
+      .filter((name) => name.startsWith('combined-'))
+      .map((name) => readFileSync(`${logs}/${name}`, 'utf8'))
+      .join('')
+    for (const type of ['holdfast.started', 'instance.ready', 'holdfast.stopped']) {
+      expect(readFileSync(`${logs}/control.log`, 'utf8')).toContain(` ${type} `)
+      expect(lines).toContain(`"event":"${type}"`)
+    }
     expect(product.survivors()).toEqual([])
   })
 })
