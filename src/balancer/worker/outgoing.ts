@@ -44,7 +44,10 @@ export class Outgoing {
     const socket = this.#socket!
     if (socket.destroyed) return
     this.#more = socket.write(buffer.subarray(start, end))
-    if (socket.writableLength > 0) this.#source?.keepBuffer()
+    if (socket.writableLength === 0) return
+    // Who is told to pause reads nothing into the buffer until the receiver has taken all of it.
+    if (this.#more) this.#source?.keepBuffer()
+    else this.#source?.pinBuffer()
   }
 
   /** Writes what has been collected; false when the receiver should be given time. */

@@ -4,17 +4,20 @@
  *   connecting ──▶ busy ⇄ idle
  *        └──────────┴──────┴──▶ closed
  *
- * Reads go into a buffer of the connection's own (no allocation per read); it is handed over and replaced only when
- * bytes of it had to be kept by a slow client.
+ * Reads go into a buffer of the connection's own (no allocation per read), and into a large one that is lent to it while a large body
+ * passes. The buffer is replaced only when bytes of it are still needed by a slow client while the connection reads on.
  */
 import { Socket } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
+import { LargeBuffers } from './large-buffers.ts'
 import { siblingsMs, upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
 
-/** Small while heads are exchanged; large once a read has filled it. */
+/** Small while heads are exchanged; larger once a read has filled it. */
 const readBytesInitial = 16 * 1024
-const readBytesLarge = 64 * 1024
+const readBytesGrown = 64 * 1024
+
+const largeBuffers = new LargeBuffers()
 
 const nothing = Buffer.alloc(0)
 
@@ -50,14 +53,17 @@ export class Upstream {
   closed = false
   idleSince = 0
   idleMs = upstreamIdleMs
-  #buffer: Buffer
+  #own: Buffer
+  #large: Buffer | undefined
+  /** Bytes of the buffer wait in the socket of a client; reading pauses until it has taken them. */
+  #pinned = false
   #errorCode: string | undefined
   #ended = false
 
   constructor(pool: EndpointPool, user: UpstreamUser) {
     this.pool = pool
     this.user = user
-    this.#buffer = Buffer.allocUnsafeSlow(readBytesInitial)
+    this.#own = Buffer.allocUnsafeSlow(readBytesInitial)
     const { host, port } = pool.view
     const options = {
       host,
@@ -66,7 +72,7 @@ export class Upstream {
       // Outside of a tunnel the end of one side is the end of the connection, and the user says so.
       allowHalfOpen: true,
       onread: {
-        buffer: () => this.#buffer,
+        buffer: () => this.#large ?? this.#own,
         callback: (length: number): boolean => this.#onRead(length),
       },
     }
@@ -115,13 +121,34 @@ export class Upstream {
     return this.socket.errored !== null
   }
 
-  /** The bytes of the current read are still needed: the next read goes elsewhere. */
+  /** The bytes of the current read are still needed while reading goes on: the next read goes elsewhere. */
   keepBuffer(): void {
-    this.#buffer = Buffer.allocUnsafeSlow(this.#buffer.length)
+    if (this.#large === undefined) this.#own = Buffer.allocUnsafeSlow(this.#own.length)
+    else this.#dropLarge()
+  }
+
+  /** The bytes of the current read are still needed, and nothing is read before `resume`. */
+  pinBuffer(): void {
+    this.#pinned = true
   }
 
   resume(): void {
+    this.#pinned = false
     this.socket.resume()
+  }
+
+  /** The body is through: the large buffer is for others, unless bytes of it are still on their way. */
+  returnBuffer(): void {
+    if (this.#pinned && !this.closed) this.keepBuffer()
+    else if (this.#pinned && this.#large !== undefined) this.#dropLarge()
+    else if (this.#large !== undefined) largeBuffers.give(this.#large)
+    this.#large = undefined
+    this.#pinned = false
+  }
+
+  #dropLarge(): void {
+    this.#large = undefined
+    largeBuffers.lost()
   }
 
   destroy(): void {
@@ -130,23 +157,32 @@ export class Upstream {
     this.closed = true
     this.user = undefined
     this.socket.destroy()
+    this.returnBuffer()
   }
 
   #onRead(length: number): boolean {
-    const buffer = this.#buffer
-    if (length === buffer.length && length < readBytesLarge) this.#buffer = Buffer.allocUnsafeSlow(readBytesLarge)
+    const buffer = this.#large ?? this.#own
     if (this.user === undefined) {
       // Bytes nobody asked for: they must never be taken for the answer to the next request.
       this.destroy()
       return true
     }
-    return this.user.upstreamData(this, buffer, length)
+    const more = this.user.upstreamData(this, buffer, length)
+    if (length === buffer.length && this.user !== undefined) this.#grow(length)
+    return more
+  }
+
+  /** A read has filled the buffer. */
+  #grow(length: number): void {
+    if (length < readBytesGrown) this.#own = Buffer.allocUnsafeSlow(readBytesGrown)
+    else this.#large ??= largeBuffers.take()
   }
 
   #onClose(): void {
     if (this.closed) return
     this.pool.forget(this)
     this.closed = true
+    this.returnBuffer()
     const user = this.user
     this.user = undefined
     if (user) user.upstreamClosed(this, this.#errorCode)
@@ -195,6 +231,7 @@ export class EndpointPool extends Endpoint {
   /** Takes a connection back whose exchange is complete. */
   release(upstream: Upstream, now: number, hintSeconds: number | undefined): void {
     upstream.user = undefined
+    upstream.returnBuffer()
     if (upstream.closed || upstream.ended || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= upstreamIdleMax) {
       upstream.destroy()
       return
