@@ -162,12 +162,13 @@ export class Upstream {
 
   #onRead(length: number): boolean {
     const buffer = this.#large ?? this.#own
-    if (this.user === undefined) {
+    const { user } = this
+    if (user === undefined) {
       // Bytes nobody asked for: they must never be taken for the answer to the next request.
       this.destroy()
       return true
     }
-    const more = this.user.upstreamData(this, buffer, length)
+    const more = user.upstreamData(this, buffer, length)
     if (length === buffer.length && this.user !== undefined) this.#grow(length)
     return more
   }
