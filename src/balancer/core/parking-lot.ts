@@ -8,8 +8,8 @@
  * nothing is left that could finish, another burst goes.
  */
 
-/** Requests let go at once when the first endpoint is ready. */
-export const releaseBurst = 64
+/** Requests let go at once when the first endpoint is ready: more of them only stand in line in a process that has just begun. */
+export const releaseBurst = 16
 /** Let go at each look, however slow those before are: requests that take for ever must not hold up the others. */
 export const releasePerLook = 4
 /** Further requests let go for each that finishes. */
