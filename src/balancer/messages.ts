@@ -58,6 +58,8 @@ export type PrimaryToWorker =
   | { readonly type: 'view'; readonly view: RoutingView; readonly unhealthy: readonly string[] }
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
   | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean }
+  /** What an instance told of its event loop (`core/reported.ts`). */
+  | { readonly type: 'lag'; readonly endpoint: string; readonly lagMs: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   | LeaseMessage

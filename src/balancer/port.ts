@@ -1,4 +1,5 @@
 /** What the control process may ask of the data plane, and what it hears from it. */
+import type { InstanceReport } from '../instance/types.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import type { RoutingView } from './core/routing-view.ts'
 
@@ -94,4 +95,6 @@ export interface EndpointTelemetry {
   readonly ewmaMs: number | undefined
   readonly health: 'healthy' | 'unhealthy' | 'pending'
   readonly reason: string | undefined
+  /** What the instance told of itself last; undefined: it tells nothing. */
+  readonly reported?: InstanceReport | undefined
 }

@@ -1,17 +1,21 @@
 /** The real clock and the real dice. The only file that may touch them; everything else is handed a `Clock` or a `Random`. */
 import { randomBytes } from 'node:crypto'
+import type { EventLoopUtilization } from 'node:perf_hooks'
 import type { Random } from './random.ts'
 import { instant, wallTime, type Clock } from './time.ts'
 
 /** `setTimeout` takes longer waits for 1 ms. */
 const timeoutMax = 2 ** 31 - 1
 
-export const systemClock: Clock = {
+const makeClock = (keepsAlive: boolean): Clock => ({
   now: () => instant(performance.now()),
   wallTime: () => wallTime(Date.now()),
   schedule(at, task) {
     // A timeout may also end early: it is cut to whole milliseconds and counts from the beginning of the current tick.
-    const arm = (): NodeJS.Timeout => setTimeout(ring, Math.min(timeoutMax, Math.max(0, Math.ceil(at - performance.now()))))
+    const arm = (): NodeJS.Timeout => {
+      const timeout = setTimeout(ring, Math.min(timeoutMax, Math.max(0, Math.ceil(at - performance.now()))))
+      return keepsAlive ? timeout : timeout.unref()
+    }
     const ring = (): void => {
       if (performance.now() >= at) task()
       else timer = arm()
@@ -23,7 +27,12 @@ export const systemClock: Clock = {
       },
     }
   },
-}
+})
+
+export const systemClock: Clock = makeClock(true)
+
+/** The same time; its timers keep no process alive. For what lives in somebody else's program. */
+export const backgroundClock: Clock = makeClock(false)
 
 /** Chance for load spreading and jitter. Secrets come from `node:crypto` directly, never from here. */
 export const systemRandom: Random = { next: Math.random }
@@ -51,3 +60,7 @@ export function newId(): string {
 
 /** Milliseconds on the machine's own monotonic clock: the same for all processes, so that their instants can be compared. */
 export const machineNow = (): number => Number(process.hrtime.bigint()) / 1e6
+
+/** How busy this process's event loop was: since its beginning, or between two readings. */
+export const eventLoopUtilization = (now?: EventLoopUtilization, before?: EventLoopUtilization): EventLoopUtilization =>
+  performance.eventLoopUtilization(now, before)

@@ -3,6 +3,7 @@
  * whether connecting to it just failed. Estimator: mutable and small, time is an argument.
  */
 import type { Instant } from '../../kernel/time.ts'
+import { lagShare } from './reported.ts'
 import type { EndpointView } from './routing-view.ts'
 
 /** Time constant of the moving average: old answers lose 63 % of their say in this time (Finagle's peak EWMA uses 10 s). */
@@ -28,6 +29,9 @@ export class Endpoint {
   /** Mean time to the first byte in milliseconds, peaks at once, decays slowly; 0 until the first answer. */
   ewmaMs = 0
   #ewmaAt = 0
+  /** The lag of its event loop as it told itself; 0: it tells nothing, or all is well. */
+  reportedLagMs = 0
+  #lagShare = 1
   /** When it joined the pool of this worker: slow start counts from here; −Infinity: it was there from the beginning. */
   readonly joinedAt: number
   #avoidUntil = 0
@@ -79,6 +83,12 @@ export class Endpoint {
     this.#ewmaAt = now
   }
 
+  /** What the instance told of its event loop: it keeps so much less of its weight. */
+  reported(lagMs: number): void {
+    this.reportedLagMs = lagMs
+    this.#lagShare = lagShare(lagMs)
+  }
+
   /** News say that it lives: failures so far no longer count. */
   welcome(): void {
     this.#forgive()
@@ -90,10 +100,11 @@ export class Endpoint {
     this.#failingSince = Number.NaN
   }
 
-  /** Weight with slow start: from a tenth to the whole, linearly over the window (Envoy's shape with aggression 1). */
+  /** Weight with what the instance reports, and with slow start: from a tenth to the whole, linearly over the window (Envoy's shape with aggression 1). */
   weightAt(now: number, slowStartMs: number): number {
+    const weight = this.view.weight * this.#lagShare
     const age = now - this.joinedAt
-    if (slowStartMs <= 0 || age >= slowStartMs) return this.view.weight
-    return this.view.weight * Math.max(0.1, age / slowStartMs)
+    if (slowStartMs <= 0 || age >= slowStartMs) return weight
+    return weight * Math.max(0.1, age / slowStartMs)
   }
 }

@@ -22,6 +22,7 @@ import { Drains } from './drains.ts'
 import { Listeners, type InheritedListener } from './listeners.ts'
 import { OrphanLink } from './orphan-link.ts'
 import type { Peer } from './peer.ts'
+import { InstanceReports } from './instance-reports.ts'
 import { Prober } from './prober.ts'
 import { Quotas } from './quotas.ts'
 import { loadState, removeState, saveState } from './saved-state.ts'
@@ -53,6 +54,7 @@ export class Primary {
   readonly #aloneUntil = after(systemClock.now(), ms(lonelyMs))
   readonly #socket: ControlSocket
   readonly #prober: Prober
+  readonly #reports: InstanceReports
   readonly #drains = new Drains()
   readonly #sums = new TelemetrySums()
   readonly #orphans = new Map<ControlChannel, OrphanLink>()
@@ -77,7 +79,16 @@ export class Primary {
       clock: systemClock,
       random: systemRandom,
       onVerdict: (endpoint, service, healthy, reason) => {
-        this.#onVerdict(endpoint, service, healthy, reason)
+        this.#onVerdict(endpoint, service, healthy && this.#reports.isReady(endpoint), reason)
+      },
+    })
+    this.#reports = new InstanceReports({
+      path: socketPath(options.directory, 'instances'),
+      onLag: (endpoint, lagMs) => {
+        this.#parts?.crew.tell({ type: 'lag', endpoint, lagMs })
+      },
+      onReadiness: (endpoint) => {
+        this.#onReadiness(endpoint)
       },
     })
   }
@@ -93,6 +104,7 @@ export class Primary {
     const size = workers > 0 ? workers : (saved?.workers ?? 1)
     this.#parts = this.#compose(size, saved?.pseudonym ?? `holdfast-${randomBytes(4).toString('hex')}`, logDescriptor)
     if (!(await this.#socket.open())) return false
+    await this.#reports.open()
     if (saved?.view) await this.#running.views.apply(saved.view)
     this.#timer = setInterval(() => {
       this.#publish()
@@ -114,6 +126,7 @@ export class Primary {
       inherited: () => listeners.inheritedDescriptors,
       onReady: (worker) => {
         views.sendTo(worker)
+        for (const [endpoint, lagMs] of this.#reports.lags) worker.send({ type: 'lag', endpoint, lagMs })
         listeners.handTo(worker)
         quotas.join(worker)
       },
@@ -131,7 +144,14 @@ export class Primary {
     })
     const listeners = new Listeners(crew, this.#options.inherited)
     const quotas = new Quotas(size)
-    const views = new Views({ crew, listeners, quotas, prober: this.#prober, onApplied: (view) => this.#onApplied(view, { crew, pseudonym }) })
+    const views = new Views({
+      crew,
+      listeners,
+      quotas,
+      prober: this.#prober,
+      unhealthy: () => this.#unhealthy,
+      onApplied: (view) => this.#onApplied(view, { crew, pseudonym }),
+    })
     return { pseudonym, crew, listeners, views }
   }
 
@@ -213,6 +233,8 @@ export class Primary {
       new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))),
     )
     this.#publish()
+    // What they told before they were in a view.
+    for (const [endpoint, lagMs] of this.#reports.lags) crew.tell({ type: 'lag', endpoint, lagMs })
     await saveState(this.#options.directory, { workers: crew.size, pseudonym, view })
   }
 
@@ -248,8 +270,27 @@ export class Primary {
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
     this.#running.crew.tell({ type: 'health', endpoint, healthy })
     this.#socket.signal(
-      healthy ? { type: 'endpointRecovered', endpoint, service } : { type: 'endpointUnhealthy', endpoint, service, reason: reason ?? 'probe failed' },
+      healthy
+        ? { type: 'endpointRecovered', endpoint, service }
+        : { type: 'endpointUnhealthy', endpoint, service, reason: reason ?? this.#reports.reasonOf(endpoint) ?? 'probe failed' },
     )
+  }
+
+  #onReadiness(endpoint: string): void {
+    const service = this.#parts?.views.current?.services.find(({ endpoints }) =>
+      endpoints.some(({ id, state }) => id === endpoint && state === 'active'),
+    )
+    if (service && this.#prober.isHealthy(endpoint))
+      this.#onVerdict(endpoint, service.name, this.#reports.isReady(endpoint), this.#reports.reasonOf(endpoint))
+  }
+
+  #isHealthy(endpoint: string): boolean {
+    return this.#prober.isHealthy(endpoint) && this.#reports.isReady(endpoint)
+  }
+
+  /** By its probes, or by its own word. */
+  get #unhealthy(): readonly string[] {
+    return [...new Set([...this.#prober.unhealthy, ...this.#reports.unready])]
   }
 
   #publish(): void {
@@ -262,7 +303,13 @@ export class Primary {
       (view?.services ?? []).flatMap(({ name, endpoints: views }) =>
         views.map(({ id, host, port }) => [
           id,
-          { service: name, address: `${host}:${port}`, healthy: this.#prober.isHealthy(id), reason: this.#prober.reasonOf(id) },
+          {
+            service: name,
+            address: `${host}:${port}`,
+            healthy: this.#isHealthy(id),
+            reason: this.#prober.reasonOf(id) ?? this.#reports.reasonOf(id),
+            reported: this.#reports.latestOf(id),
+          },
         ]),
       ),
     )
@@ -288,6 +335,7 @@ export class Primary {
     views.stop()
     clearInterval(this.#timer)
     this.#prober.stop()
+    this.#reports.close()
     listeners.end()
     await crew.end(deadlineMs)
     this.#publish()

@@ -1,5 +1,6 @@
 /** Adds up what the workers count. Counters outlive the workers; gauges are the sum over those that live. */
 import { Histogram } from '../../kernel/histogram.ts'
+import type { InstanceReport } from '../../instance/types.ts'
 import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
 
@@ -44,7 +45,13 @@ export interface SnapshotContext {
   readonly viewVersion: number
   readonly endpoints: ReadonlyMap<
     string,
-    { readonly service: string; readonly address: string; readonly healthy: boolean; readonly reason: string | undefined }
+    {
+      readonly service: string
+      readonly address: string
+      readonly healthy: boolean
+      readonly reason: string | undefined
+      readonly reported?: InstanceReport | undefined
+    }
   >
 }
 
@@ -107,7 +114,7 @@ export class TelemetrySums {
       }
     }
     const endpoints: Record<string, EndpointTelemetry> = {}
-    for (const [id, { service, address, healthy, reason }] of context.endpoints) {
+    for (const [id, { service, address, healthy, reason, reported }] of context.endpoints) {
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
@@ -120,6 +127,7 @@ export class TelemetrySums {
         ewmaMs: answered.length === 0 ? undefined : sum(answered, (reading) => reading.ewmaMs) / answered.length,
         health: healthy ? 'healthy' : 'unhealthy',
         reason,
+        reported,
       }
     }
     return {

@@ -16,6 +16,8 @@ export interface ViewsOptions {
   readonly listeners: Listeners
   readonly quotas: Quotas
   readonly prober: Prober
+  /** Endpoints that are not to be picked while others are. */
+  readonly unhealthy: () => readonly string[]
   readonly onApplied: (view: RoutingView) => Promise<void>
 }
 
@@ -46,7 +48,7 @@ export class Views {
   }
 
   sendTo(peer: Peer): void {
-    if (this.#current) peer.send({ type: 'view', view: this.#current, unhealthy: this.#options.prober.unhealthy })
+    if (this.#current) peer.send({ type: 'view', view: this.#current, unhealthy: this.#options.unhealthy() })
   }
 
   stop(): void {
@@ -55,12 +57,12 @@ export class Views {
 
   async #apply(view: RoutingView): Promise<void> {
     if (this.#stopped) throw new HoldfastError('proxy_unreachable', 'the proxy is stopping')
-    const { crew, listeners, quotas, prober, onApplied } = this.#options
+    const { crew, listeners, quotas, prober, unhealthy, onApplied } = this.#options
     await crew.ensure()
     await listeners.open(view.listeners)
     this.#current = view
     prober.apply(view)
-    await crew.route(view, prober.unhealthy)
+    await crew.route(view, unhealthy())
     const ready = crew.workers.filter((worker) => worker.ready)
     quotas.setLimits(quotasOf(view), ready)
     listeners.closeOthers(view.listeners)

@@ -52,6 +52,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'health':
       worker?.health(message.endpoint, message.healthy)
       return
+    case 'lag':
+      worker?.reportedLag(message.endpoint, message.lagMs)
+      return
     case 'lease':
       worker?.leased(message)
       return

@@ -303,6 +303,11 @@ export class Worker {
     if (healthy) this.#services.get(endpoint.service)?.wake(this.now)
   }
 
+  /** What an instance told of its event loop. */
+  reportedLag(id: string, lagMs: number): void {
+    this.#endpoints.get(id)?.reported(lagMs)
+  }
+
   /** Calls back when the endpoint is known to be gone, or after `waitMs`. */
   whenGone(endpoint: EndpointPool, waitMs: number, resume: () => void): void {
     const waiting = this.#waitingForNews.get(endpoint)
