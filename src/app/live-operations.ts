@@ -70,7 +70,7 @@ export class LiveOperations implements Operations {
   overview(): Overview {
     const { config, traffic, proxy, clock, startedAt, listeners } = this.#holdfast
     const services = this.services()
-    const bad = services.filter(({ health }) => health === 'unhealthy' || health === 'starting').length
+    const bad = services.filter(({ health, ready }) => health === 'unhealthy' || (health === 'starting' && ready === 0)).length
     const status = bad > 0 && bad === services.length ? 'unhealthy' : services.every(({ health }) => health === 'healthy') ? 'healthy' : 'degraded'
     return {
       status: proxy.connected ? status : 'unhealthy',

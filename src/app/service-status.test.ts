@@ -58,6 +58,13 @@ describe('the health of a service', () => {
     expect(standing(1, { pid: 4_242 })).toEqual({ health: 'starting', reason: undefined })
   })
 
+  it('is no complaint while some of it is ready and the rest starts for the first time', () => {
+    const ready = { phase: 'ready', pid: 4_242 } as const
+    expect(standing(2, ready, { reason: 'waits for its turn to start' })).toEqual({ health: 'starting', reason: '1 of 2 ready' })
+    expect(standing(2, ready, { pid: 4_243, restarts: 1, lastExit: crash })).toMatchObject({ health: 'degraded' })
+    expect(standing(2, ready)).toEqual({ health: 'degraded', reason: '1 of 2 ready' })
+  })
+
   it('stays unhealthy for the old reason while one that died is tried again', () => {
     const reason = 'exited with code 1 after 60 ms, before it was ready; it wrote last: Error: no database'
     expect(standing(1, { phase: 'backoff', restarts: 1, lastExit: crash, reason })).toEqual({ health: 'unhealthy', reason })

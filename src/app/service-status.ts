@@ -54,6 +54,8 @@ function healthOf({
   if (kind === 'process' && desired === 0 && instances.length === 0) return { health: 'healthy', reason: scaledToZero }
   const complaint = instances.find(({ reason }) => reason !== undefined)?.reason ?? endpoints.find(({ reason }) => reason !== undefined)?.reason
   if (ready >= desired) return { health: 'healthy', reason: undefined }
+  // More of what runs well already is on its way, by its first start or because it was scaled up: nothing is wrong.
+  if (ready > 0 && instances.length >= desired && instances.every(isWell)) return { health: 'starting', reason: `${ready} of ${desired} ready` }
   if (ready > 0) return { health: 'degraded', reason: complaint ?? `${ready} of ${desired} ready` }
   if (instances.some(isOnTheWay) || (kind === 'process' && instances.length === 0)) return { health: 'starting', reason: complaint }
   return { health: 'unhealthy', reason: complaint ?? whyLastEnded(instances) ?? 'nothing is ready' }
@@ -65,6 +67,11 @@ export const scaledToZero = 'scaled to 0'
 /** Not one that is being tried again: it waits for its turn (whatever was before), or has not failed yet. */
 function isOnTheWay({ phase, pid, restarts, lastExit }: InstanceStatus): boolean {
   return phase === 'starting' && (pid === undefined || restarts === 0 || lastExit === undefined)
+}
+
+/** Ready, or on its way there without ever having failed. */
+function isWell({ phase, restarts, lastExit }: InstanceStatus): boolean {
+  return phase === 'ready' || (phase === 'starting' && restarts === 0 && lastExit === undefined)
 }
 
 /** One that is being tried again has no complaint of its own yet; that of the attempt before it stands until it is ready. */
