@@ -1,7 +1,7 @@
 /** Where a service stands as a whole: as wanted, at rest short of it, on its way, or beyond hope for now. */
 import { seconds, type Clock, type Duration } from '../kernel/time.ts'
 import type { InstanceStatus } from '../registry/types.ts'
-import { isServing, type Service } from './core/fleet-state.ts'
+import { isServing, type Service, type Slot } from './core/fleet-state.ts'
 
 /** Where a service has come to rest. */
 export interface Settlement {
@@ -15,6 +15,9 @@ export interface Settlement {
 /** An endpoint that comes within this time is worth waiting for. */
 const comingWithin: Duration = seconds(5)
 
+/** Failures in a row after which a wait for the next try counts as rest: a start or two may fail because what it needs still starts itself. */
+const failuresAtRest = 3
+
 /** As many take traffic as there shall be. */
 export function isReady({ desired, slots }: Service): boolean {
   let ready = 0
@@ -25,12 +28,18 @@ export function isReady({ desired, slots }: Service): boolean {
 /** Nothing of it is on its way. */
 export function isSettled(service: Service): boolean {
   if (service.leaving || service.retiring.size > 0 || service.slots.size !== service.desired) return false
-  for (const { serving, replacement, rest } of service.slots.values()) {
+  for (const slot of service.slots.values()) {
+    const { serving, replacement } = slot
     if (replacement) return false
-    if (serving ? !isServing(serving) && serving.state.phase !== 'unhealthy' : rest.phase !== 'crashLooping' && rest.phase !== 'done') return false
+    if (serving ? !isServing(serving) && serving.state.phase !== 'unhealthy' : !isAtRest(slot)) return false
     if (serving && serving.revision !== service.revision && !service.failedRollout) return false
   }
   return true
+}
+
+/** Empty, and nobody should wait for it to be filled. */
+function isAtRest({ rest, history }: Slot): boolean {
+  return rest.phase === 'crashLooping' || rest.phase === 'done' || (rest.phase === 'backoff' && history.streak >= failuresAtRest)
 }
 
 /** Whether one is ready, or will be soon enough to wait for. */
