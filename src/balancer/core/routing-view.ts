@@ -4,6 +4,7 @@
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
 import type { BalanceAlgorithm } from '../../config/types.ts'
+import type { TlsView } from '../tls/view.ts'
 
 export interface RoutingView {
   /** Rises with every change; workers acknowledge it. */
@@ -16,6 +17,8 @@ export interface ListenerView {
   readonly name: string
   readonly host: string
   readonly port: number
+  /** undefined: plain. */
+  readonly tls?: TlsView | undefined
 }
 
 /** What makes a listener the same: a listener of the same name on another address is another one, and both may be open while one replaces the other. */

@@ -30,6 +30,9 @@ export const Field = {
   proxyAuthenticationInfo: 23,
   xRealIp: 24,
   altSvc: 25,
+  clientCert: 26,
+  clientCertChain: 27,
+  xClientCertSubject: 28,
 } as const
 
 const names: Readonly<Record<string, number>> = {
@@ -58,6 +61,9 @@ const names: Readonly<Record<string, number>> = {
   'proxy-authentication-info': Field.proxyAuthenticationInfo,
   'x-real-ip': Field.xRealIp,
   'alt-svc': Field.altSvc,
+  'client-cert': Field.clientCert,
+  'client-cert-chain': Field.clientCertChain,
+  'x-client-cert-subject': Field.xClientCertSubject,
 }
 
 /** One step of the name hash; the scanner starts with 0 and feeds lower-case bytes. */
@@ -124,6 +130,9 @@ for (const id of [
   Field.forwarded,
   Field.xRealIp,
   Field.xRequestId,
+  Field.clientCert,
+  Field.clientCertChain,
+  Field.xClientCertSubject,
 ]) {
   isOursInRequests[id] = 1
 }
@@ -145,6 +154,9 @@ export const neverConnectionOption: ReadonlySet<string> = new Set([
   'x-forwarded-port',
   'x-real-ip',
   'x-request-id',
+  'client-cert',
+  'client-cert-chain',
+  'x-client-cert-subject',
   'set-cookie',
   'cache-control',
 ])

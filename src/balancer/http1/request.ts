@@ -189,6 +189,9 @@ const imitated: ReadonlyMap<string, 'drop' | 'refuse'> = new Map([
   ['xforwardedport', 'drop'],
   ['xrealip', 'drop'],
   ['xrequestid', 'drop'],
+  ['clientcert', 'drop'],
+  ['clientcertchain', 'drop'],
+  ['xclientcertsubject', 'drop'],
 ])
 
 /** 1 for the token bytes that are neither letter nor digit nor `-`: servers fold `_` and `.` into `-`, and the others have been used for the same trick. */
@@ -296,6 +299,8 @@ export function forwardedBlock(options: {
   host: string
   pseudonym: string
   minor: number
+  /** Further field lines, whole. */
+  more?: string
 }): Buffer {
   const { address, host } = options
   const node = address.includes(':') ? `"[${address}]"` : address
@@ -304,7 +309,7 @@ export function forwardedBlock(options: {
   lines.push(`X-Forwarded-Port: ${options.port}`)
   lines.push(`Forwarded: for=${node};proto=${options.scheme}${host === '' ? '' : `;host="${host}"`}`)
   lines.push(`Via: 1.${options.minor} ${options.pseudonym}`)
-  return latin1(`${lines.join('\r\n')}\r\n`)
+  return latin1(`${lines.join('\r\n')}\r\n${options.more ?? ''}`)
 }
 
 /** Whether one of the Via fields names us: the request has been here before. */

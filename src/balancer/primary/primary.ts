@@ -25,6 +25,7 @@ import type { Peer } from './peer.ts'
 import { InstanceReports } from './instance-reports.ts'
 import { Prober } from './prober.ts'
 import { Quotas } from './quotas.ts'
+import { TicketKeys } from '../tls/ticket-keys.ts'
 import { loadState, removeState, saveState } from './saved-state.ts'
 import { TelemetrySums } from './telemetry.ts'
 import { Views } from './views.ts'
@@ -46,6 +47,7 @@ interface Parts {
   readonly crew: Crew
   readonly listeners: Listeners
   readonly views: Views
+  readonly ticketKeys: TicketKeys
 }
 
 export class Primary {
@@ -108,9 +110,15 @@ export class Primary {
     if (saved?.view) await this.#running.views.apply(saved.view)
     this.#timer = setInterval(() => {
       this.#publish()
+      this.#rotateTicketKeys()
       this.#endIfLonely()
     }, telemetryMs)
     return true
+  }
+
+  #rotateTicketKeys(): void {
+    const { crew, ticketKeys } = this.#running
+    if (ticketKeys.rotate(systemClock.wallTime())) crew.tell({ type: 'ticketKeys', keys: ticketKeys.keys })
   }
 
   #endIfLonely(): void {
@@ -120,11 +128,13 @@ export class Primary {
   }
 
   #compose(size: number, pseudonym: string, logDescriptor: number): Parts {
+    const ticketKeys = new TicketKeys(this.#options.directory, systemClock.wallTime())
     const crew: Crew = new Crew(size, {
       logDescriptor,
       welcome: (index) => ({ type: 'start', index, directory: this.#options.directory, pseudonym }),
       inherited: () => listeners.inheritedDescriptors,
       onReady: (worker) => {
+        worker.send({ type: 'ticketKeys', keys: ticketKeys.keys })
         views.sendTo(worker)
         for (const [endpoint, lagMs] of this.#reports.lags) worker.send({ type: 'lag', endpoint, lagMs })
         listeners.handTo(worker)
@@ -152,7 +162,7 @@ export class Primary {
       unhealthy: () => this.#unhealthy,
       onApplied: (view) => this.#onApplied(view, { crew, pseudonym }),
     })
-    return { pseudonym, crew, listeners, views }
+    return { pseudonym, crew, listeners, views, ticketKeys }
   }
 
   /** The socket answers only after the parts are there. */

@@ -7,12 +7,14 @@
  * Pipelined requests wait in the input; while there is more than the next step can use, reading stops.
  */
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { ChunkedBody, type Emit } from '../http1/chunked.ts'
 import { fieldText, headErrorSentence, HeadError, parseRequestHead, several, type Head } from '../http1/head.ts'
 import { forwardedBlock, hasVia, readRequest, RequestFacts } from '../http1/request.ts'
 import { text } from '../http1/bytes.ts'
 import { routingPath, strippedTarget, type Route } from '../core/routes.ts'
 import { renderAnswer, type Answer } from './answers.ts'
+import { clientCertificateFields } from '../tls/client-certificate.ts'
 import type { ClientSide, ConnectionOwner } from './client-side.ts'
 import { BodyPace, bodyRateMin } from '../core/body-pace.ts'
 import { Exchange } from './exchange.ts'
@@ -32,6 +34,8 @@ export class Client implements ClientSide {
   minor = 1
   #accept = ''
   readonly exchange: Exchange
+  /** undefined: plain. */
+  readonly #tls: TLSSocket | undefined
   phase: Phase = 'idle'
   /** Unread input: [inputStart, input.length). */
   #input: Buffer | undefined
@@ -60,6 +64,7 @@ export class Client implements ClientSide {
     this.worker = worker
     this.listener = listener
     this.socket = socket
+    this.#tls = socket instanceof TLSSocket ? socket : undefined
     this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
     this.exchange = new Exchange(this)
     this.#deadline = worker.now + clientIdleMs
@@ -297,10 +302,11 @@ export class Client implements ClientSide {
       this.#forwarded = forwardedBlock({
         address: this.address,
         port: this.listener.port,
-        scheme: 'http',
+        scheme: this.#tls ? 'https' : 'http',
         host,
         pseudonym: this.worker.pseudonym,
         minor,
+        more: this.#tls ? clientCertificateFields(this.#tls) : '',
       })
     }
     return this.#forwarded
@@ -435,7 +441,9 @@ export class Client implements ClientSide {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy()
+    // Without its closing message, a TLS connection that ends is known to be cut.
+    if (this.#tls) this.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   #onEnd(): void {

@@ -61,6 +61,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'recall':
       worker?.recalled(message.quota)
       return
+    case 'ticketKeys':
+      worker?.setTicketKeys(Buffer.from(message.keys, 'base64'))
+      return
     case 'drain':
       worker?.drain(message.id, message.endpoint, message.deadlineMs)
       return

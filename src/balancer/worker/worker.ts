@@ -5,6 +5,8 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { randomBytes } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import { machineNow, systemClock, systemRandom } from '../../kernel/system.ts'
 import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
@@ -12,6 +14,7 @@ import { Head, requestHeadBytesMax } from '../http1/head.ts'
 import { childrenLeft } from '../core/resend.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
+import { Terminator } from '../tls/terminator.ts'
 import type { EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { Client } from './client.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -43,6 +46,8 @@ export interface WorkerListener {
   /** A view has had it: what it accepts has somewhere to go. */
   routed: boolean
   closed: boolean
+  /** undefined: plain. */
+  terminator?: Terminator | undefined
 }
 
 const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host} ${port}`
@@ -83,6 +88,9 @@ export class Worker {
   readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
   readonly #lots = new Set<ServiceRuntime>()
   readonly #suspectedAt = new Map<string, number>()
+  /** Connections whose TLS handshake is under way. */
+  #handshaking = 0
+  #ticketKeys: Buffer | undefined
   #drains: Drain[] = []
   #accepted = 0
   #refused: Record<string, number> = {}
@@ -159,6 +167,7 @@ export class Worker {
           this.countRefused('accept_failed')
         })
         listener.routed = this.#hasListener(listener)
+        this.#secure(listener)
         this.#listeners.set(listenerKey(listener), { listener, server })
         resolve(handleOf(server))
       })
@@ -189,7 +198,7 @@ export class Worker {
     for (const { listener } of this.#listeners.values()) {
       if (listener.routed || !this.#hasListener(listener)) continue
       listener.routed = true
-      for (const socket of this.#waitingRoom.take(listener)) this.#clients.add(new Client(this, listener, socket))
+      for (const socket of this.#waitingRoom.take(listener)) this.#begin(listener, socket)
     }
   }
 
@@ -204,19 +213,64 @@ export class Worker {
   #accept(listener: WorkerListener, socket: Socket): void {
     this.tick()
     this.#accepted++
-    if (this.#clients.size + this.#waitingRoom.size >= connectionsMax) {
+    if (this.#clients.size + this.#waitingRoom.size + this.#handshaking >= connectionsMax) {
       this.countRefused('too_many_connections')
       socket.on('error', () => undefined)
       socket.destroy()
       return
     }
-    if (listener.routed) this.#clients.add(new Client(this, listener, socket))
+    if (listener.routed) this.#begin(listener, socket)
     else this.#waitingRoom.wait(listener, socket)
+  }
+
+  #begin(listener: WorkerListener, socket: Socket): void {
+    if (listener.terminator === undefined) {
+      this.#clients.add(new Client(this, listener, socket))
+      return
+    }
+    this.#handshaking++
+    listener.terminator.accept(socket)
+  }
+
+  #established(listener: WorkerListener, socket: TLSSocket): void {
+    this.#handshaking--
+    this.tick()
+    this.#clients.add(new Client(this, listener, socket))
+  }
+
+  /** Gives the listener the certificates of the view. The same ones are not read again. */
+  #secure(listener: WorkerListener): void {
+    const view = this.view?.listeners.find((each) => listenerKey(each) === listenerKey(listener))
+    if (view === undefined || isDeepStrictEqual(view.tls, listener.terminator?.view)) return
+    listener.terminator =
+      view.tls &&
+      new Terminator({
+        listener: listener.name,
+        view: view.tls,
+        ticketKeys: this.#ticketKeys,
+        onEstablished: (socket) => {
+          this.#established(listener, socket)
+        },
+        onFailed: () => {
+          this.#handshaking--
+          this.countRefused('tls_handshake')
+          this.#maybeEmpty()
+        },
+      })
+  }
+
+  setTicketKeys(keys: Buffer): void {
+    this.#ticketKeys = keys
+    for (const { listener } of this.#listeners.values()) listener.terminator?.setTicketKeys(keys)
   }
 
   forget(client: Client): void {
     this.#clients.delete(client)
-    if (this.draining && this.#clients.size === 0) this.#onEmpty?.()
+    this.#maybeEmpty()
+  }
+
+  #maybeEmpty(): void {
+    if (this.draining && this.#clients.size + this.#handshaking === 0) this.#onEmpty?.()
   }
 
   routesOf(listener: WorkerListener): ListenerRoutes<ServiceRuntime> | undefined {
@@ -262,6 +316,7 @@ export class Worker {
       this.#routesAt.set(addressOf(listener), routes)
     }
     for (const service of this.#services.values()) service.wake(this.now)
+    for (const { listener } of this.#listeners.values()) this.#secure(listener)
     this.#admitWaiting()
     this.#tell({ type: 'viewApplied', version: view.version })
   }
@@ -454,7 +509,7 @@ export class Worker {
     this.tick()
     if (!succeeded) for (const client of this.#clients) client.closeIfIdle()
     this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)
-    if (this.#clients.size > 0) {
+    if (this.#clients.size + this.#handshaking > 0) {
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve
         this.#cutAfter(deadlineMs)
