@@ -1,0 +1,147 @@
+/**
+ * Rate limits. `Gcra` is the token bucket with one number per key (the generic cell rate algorithm): smooth, with a burst. `SlidingWindow`
+ * is for "N per minute" that must be explained to people. Times come in as milliseconds and are counted in microseconds.
+ */
+import { TatTable } from './tat-table.ts'
+import { span, whole } from './options.ts'
+
+export interface RateOptions {
+  /** So many per `periodMs`. */
+  readonly rate: number
+  /** Default 1 s. */
+  readonly periodMs?: number
+  /** How many may come at once. Default: `rate`. At least 1. */
+  readonly burst?: number
+  /** Keys remembered. Default 100,000; beyond, the one most like a new key is forgotten. */
+  readonly keysMax?: number
+}
+
+export interface RateDecision {
+  readonly allowed: boolean
+  /** How many more may come right now. */
+  readonly remaining: number
+  /** 0 when allowed; Infinity when the cost is above what can ever be allowed. */
+  readonly retryAfterMs: number
+  /** Until everything is available again. */
+  readonly resetMs: number
+}
+
+export interface RateLimiter {
+  /** Takes `cost` for `key`, or says when it may. */
+  take(key: string, now: number, cost?: number): RateDecision
+  /** Keys remembered now. */
+  readonly size: number
+}
+
+export const keysMaxDefault = 100_000
+/** The emission interval may be a fraction; sums of it must not refuse the last of a burst for a rounding error of a nanosecond. */
+const slackUs = 0.001
+
+const checked = (options: RateOptions): { rate: number; periodMs: number; burst: number; keysMax: number } => ({
+  rate: span('rateLimit', 'rate', options.rate, Number.MIN_VALUE),
+  periodMs: span('rateLimit', 'periodMs', options.periodMs ?? 1_000, 1),
+  burst: span('rateLimit', 'burst', options.burst ?? Math.max(1, options.rate), 1),
+  keysMax: whole('rateLimit', 'keysMax', options.keysMax ?? keysMaxDefault, 1),
+})
+
+export class Gcra implements RateLimiter {
+  /** Microseconds between two, and how far ahead one may be. */
+  readonly #intervalUs: number
+  readonly #toleranceUs: number
+  readonly #tats: TatTable
+
+  constructor(options: RateOptions) {
+    const { rate, periodMs, burst, keysMax } = checked(options)
+    this.#intervalUs = (periodMs * 1_000) / rate
+    this.#toleranceUs = this.#intervalUs * burst
+    this.#tats = new TatTable(keysMax)
+  }
+
+  get size(): number {
+    return this.#tats.size
+  }
+
+  take(key: string, nowMs: number, cost = 1): RateDecision {
+    const now = Math.round(nowMs * 1_000)
+    const tat = Math.max(now, this.#tats.get(key) ?? now)
+    const next = tat + cost * this.#intervalUs
+    const over = next - now - this.#toleranceUs
+    if (over > slackUs) {
+      const retryAfterMs = cost * this.#intervalUs > this.#toleranceUs + slackUs ? Infinity : over / 1_000
+      return { allowed: false, remaining: this.#remaining(tat - now), retryAfterMs, resetMs: (tat - now) / 1_000 }
+    }
+    this.#tats.set(key, next, now)
+    return { allowed: true, remaining: this.#remaining(next - now), retryAfterMs: 0, resetMs: (next - now) / 1_000 }
+  }
+
+  #remaining(aheadUs: number): number {
+    return Math.max(0, Math.floor((this.#toleranceUs - aheadUs + slackUs) / this.#intervalUs))
+  }
+}
+
+/** At most `rate` per `periodMs`: this window's count, and the last one's as far as it still overlaps. `burst` means nothing here. */
+export class SlidingWindow implements RateLimiter {
+  readonly #rate: number
+  readonly #periodMs: number
+  readonly #keysMax: number
+  #window = 0
+  #current = new Map<string, number>()
+  #previous = new Map<string, number>()
+
+  constructor(options: RateOptions) {
+    const { rate, periodMs, keysMax } = checked(options)
+    this.#rate = rate
+    this.#periodMs = periodMs
+    this.#keysMax = keysMax
+  }
+
+  get size(): number {
+    return this.#current.size
+  }
+
+  take(key: string, now: number, cost = 1): RateDecision {
+    this.#turn(now)
+    const current = this.#current.get(key) ?? 0
+    const previous = this.#previous.get(key) ?? 0
+    const elapsed = now - this.#window * this.#periodMs
+    const used = current + previous * (1 - elapsed / this.#periodMs)
+    const resetMs = 2 * this.#periodMs - elapsed
+    if (used + cost > this.#rate) {
+      return {
+        allowed: false,
+        remaining: Math.max(0, Math.floor(this.#rate - used)),
+        retryAfterMs: this.#wait(current, previous, elapsed, cost),
+        resetMs,
+      }
+    }
+    this.#write(key, current + cost)
+    return { allowed: true, remaining: Math.floor(this.#rate - used - cost), retryAfterMs: 0, resetMs }
+  }
+
+  /** When enough of the earlier counts has slid out. */
+  #wait(current: number, previous: number, elapsed: number, cost: number): number {
+    if (cost > this.#rate) return Infinity
+    const room = this.#rate - cost
+    if (current <= room) return this.#periodMs * (1 - (room - current) / previous) - elapsed
+    return this.#periodMs - elapsed + this.#periodMs * (1 - room / current)
+  }
+
+  #write(key: string, count: number): void {
+    if (!this.#current.has(key) && this.#current.size >= this.#keysMax) {
+      // The oldest key of this window.
+      for (const oldest of this.#current.keys()) {
+        this.#current.delete(oldest)
+        break
+      }
+    }
+    this.#current.set(key, count)
+  }
+
+  #turn(now: number): void {
+    const window = Math.floor(now / this.#periodMs)
+    if (window <= this.#window) return
+    this.#previous = window === this.#window + 1 ? this.#current : new Map<string, number>()
+    this.#current = new Map()
+    this.#window = window
+  }
+}
