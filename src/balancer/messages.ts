@@ -64,13 +64,6 @@ export type PrimaryToWorker =
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   /** Base64; every worker has the same (`tls/ticket-keys.ts`). */
   | { readonly type: 'ticketKeys'; readonly keys: string }
-  /** It is out as an outlier; 0: it is in again. */
-  | { readonly type: 'ejected'; readonly endpoint: string; readonly forMs: number }
-  /** Another worker has opened its breaker. */
-  | { readonly type: 'trip'; readonly endpoint: string }
-  | { readonly type: 'breakerOrder'; readonly service: string; readonly action: BreakerAction }
-  /** Base64; every worker has the same (`tls/ticket-keys.ts`). */
-  | { readonly type: 'ticketKeys'; readonly keys: string }
   | LeaseMessage
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
