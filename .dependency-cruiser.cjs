@@ -64,16 +64,16 @@ module.exports = {
     },
     {
       name: 'app-is-the-top',
-      comment: 'only the faces (api, cli, bin, index) know the app',
+      comment: 'only the faces (api, cli, library, bin, index) know the app',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(app|api|cli)/', '^src/(bin|index)\\.ts$', tests] },
+      from: { path: '^src/', pathNot: ['^src/(app|api|cli|library)/', '^src/(bin|index)\\.ts$', tests] },
       to: { path: '^src/app/' },
     },
     {
       name: 'faces-are-last',
       comment: 'nothing builds on api or cli but the app that starts them and the entry points',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(api|cli|app)/', '^src/(bin|index)\\.ts$', tests] },
+      from: { path: '^src/', pathNot: ['^src/(api|cli|app|library)/', '^src/(bin|index)\\.ts$', tests] },
       to: { path: '^src/(api|cli)/' },
     },
     {

@@ -13,3 +13,16 @@ export {
   type Problem,
 } from './config/index.ts'
 export type { EndpointStatus, InstanceStatus, ServiceStatus } from './registry/types.ts'
+export { createHoldfast, type CreateOptions, type Holdfast, type HoldfastInput, type StopOptions } from './library/holdfast.ts'
+export type { ConfigInput } from './library/config-input.ts'
+export {
+  InfrastructureService,
+  type HealthChange,
+  type InfrastructureAlert,
+  type InfrastructureHealth,
+  type ScalingEvent,
+  type ServiceHealth,
+} from './library/infrastructure-service.ts'
+export { LoadBalancerService, type LoadBalancerServer, type LoadBalancerServiceStats } from './library/load-balancer-service.ts'
+export { CacheService } from './library/cache-service.ts'
+export type { InfrastructureConfig, LoadBalancerOptions, HealthCheckOptions } from './library/infrastructure-config.ts'

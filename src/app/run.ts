@@ -12,7 +12,8 @@ import { lockDataDirectory } from './lock.ts'
 import { scaledToZero } from './service-status.ts'
 import type { LeftoverOptions, LeftoverReport, RunOptions, Serving } from './progress.ts'
 
-const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+/** Of this package. */
+export const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /** Resolves when everything it started has stopped. Rejects with a HoldfastError when it could not start, and has then left nothing running. */
 export async function runControlProcess(options: RunOptions): Promise<void> {
@@ -63,7 +64,8 @@ async function start(loaded: LoadedConfig, { env, onProgress }: RunOptions, orde
   return holdfast
 }
 
-async function writeControlFile(holdfast: Holdfast): Promise<void> {
+/** How the command line finds the API and may use it. */
+export async function writeControlFile(holdfast: Holdfast): Promise<void> {
   const { file, data } = holdfast.config
   const startTicks = startTicksOf(process.pid)
   const control: ControlFile = {

@@ -5,7 +5,7 @@ import { after, ms } from '../../kernel/time.ts'
 import type { Random } from '../../kernel/random.ts'
 import { codeOf } from '../../kernel/errors.ts'
 import { ProbeMonitor, transitionIntervalMs } from '../core/probe-monitor.ts'
-import type { EndpointView, ProbeView, RoutingView } from '../core/routing-view.ts'
+import type { EndpointView, ProbeView, ServiceView } from '../core/routing-view.ts'
 
 /** Body bytes read when a probe expects a text in the body. */
 const probeBodyBytesMax = 64 * 1024
@@ -48,7 +48,7 @@ export class Prober {
   }
 
   /** Probes what the view says; endpoints that stay keep their verdict. */
-  apply(view: RoutingView): void {
+  apply(view: { readonly services: readonly Pick<ServiceView, 'name' | 'probe' | 'endpoints'>[] }): void {
     const next = new Map<string, Watched>()
     for (const service of view.services) {
       if (service.probe === undefined) continue
