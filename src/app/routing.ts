@@ -14,6 +14,7 @@ import { codeOf } from '../kernel/errors.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
+import { observeView } from './observe-view.ts'
 
 export interface RoutingOptions {
   readonly clock: Clock
@@ -178,6 +179,7 @@ export class Routing implements Router {
   #makeView(config: Config): RoutingView {
     return {
       version: this.#version,
+      observe: observeView(config),
       listeners: Object.entries(config.listeners).map(([name, { host, port }]) => ({ name, host, port })),
       services: Object.values(config.services).map((service) => this.#serviceView(service)),
     }

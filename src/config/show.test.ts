@@ -27,7 +27,9 @@ describe('showing', () => {
       data: '/etc/shop/.holdfast',
       api: { port: 3006, host: '127.0.0.1', corsOrigins: [] },
       metrics: { port: 'off', host: '127.0.0.1' },
-      log: { level: 'info', directory: '/etc/shop/.holdfast/logs' },
+      log: { level: 'info', directory: '/etc/shop/.holdfast/logs', access: 'off' },
+      tracing: 'off',
+      explain: { keep: 256, slow: '5s', sample: '0%', serverTiming: 'off' },
       listeners: { web: { port: 8080, host: '0.0.0.0' } },
       cluster: { workers: 4, gracefulShutdownTimeout: '30s' },
       services: {

@@ -9,6 +9,8 @@ export interface Route<S> {
   readonly service: S
   readonly path: string
   readonly stripPath: boolean
+  /** Host and path, as metrics and logs name it. */
+  readonly label: string
 }
 
 /** Routes exist for the host and path, but only for other methods: these. */
@@ -42,7 +44,8 @@ export class ListenerRoutes<S> {
     for (const { route, service } of routes) {
       const list = byHost.get(route.host) ?? []
       byHost.set(route.host, list)
-      list.push({ service, path: route.path, stripPath: route.stripPath, methods: route.methods ? new Set(route.methods) : undefined })
+      const label = routeLabel(route)
+      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods: route.methods ? new Set(route.methods) : undefined })
     }
     for (const [host, candidates] of byHost) {
       candidates.sort((a, b) => b.path.length - a.path.length || Number(b.methods !== undefined) - Number(a.methods !== undefined))
@@ -85,6 +88,9 @@ export class ListenerRoutes<S> {
     if (this.#any) yield this.#any
   }
 }
+
+/** `shop.example.com/api`; without a host it begins with the path. */
+export const routeLabel = ({ host, path }: RouteView): string => `${host ?? ''}${path}`
 
 /** A prefix ends at a segment boundary: `/a` matches `/a`, `/a/` and `/a/b`, not `/ab`. */
 export function matchesPrefix(path: string, prefix: string): boolean {

@@ -4,6 +4,7 @@
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
 import type { BalanceAlgorithm } from '../../config/types.ts'
+import type { ObserveView } from './observe-view.ts'
 import type { TlsView } from '../tls/view.ts'
 
 export interface RoutingView {
@@ -11,6 +12,8 @@ export interface RoutingView {
   readonly version: number
   readonly listeners: readonly ListenerView[]
   readonly services: readonly ServiceView[]
+  /** undefined: no request is watched. */
+  readonly observe?: ObserveView | undefined
 }
 
 export interface ListenerView {

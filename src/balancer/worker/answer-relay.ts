@@ -54,6 +54,10 @@ export class AnswerRelay {
   keepHint: number | undefined
   /** The head that went out promised the client another request. */
   keepClient = false
+  /** Further fields for the client, whole lines, at most 512 bytes. */
+  extra: Buffer | undefined
+  /** Bytes of all bodies so far. */
+  passedBytes = 0
   readonly #onDrain = (): void => {
     this.#client.onDrain = undefined
     this.#host.readerCaughtUp()
@@ -168,7 +172,7 @@ export class AnswerRelay {
     const { slab } = worker
     slab.reserve(head.end - head.begin + responseHeadGrowthMax + joinBytesMax + 64)
     const end = writeResponseHead(slab.buffer, slab.at, head, buffer, {
-      via: worker.via,
+      via: this.extra === undefined ? worker.via : Buffer.concat([worker.via, this.extra]),
       requestId: client.requestId,
       connection: this.keepClient ? (client.minor === 0 ? 'keepAlive' : 'none') : 'close',
       chunked: this.#chunkedOut,
@@ -201,6 +205,7 @@ export class AnswerRelay {
     out.begin(socket, end, this.#upstream)
     const used = this.#addBody(buffer, start, length)
     this.#counters!.responseBytes += used - start
+    this.passedBytes += used - start
     const more = out.flush()
     if (this.#chunkedIn?.failed === true) {
       this.#host.answerCut()

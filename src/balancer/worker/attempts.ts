@@ -3,6 +3,7 @@
  * the books that follow from it: the endpoint's failures, the suspicion for the control process, the retry budget.
  */
 import { killedReason, mayResend, neverRead, rescuesMax, type Failure } from '../core/resend.ts'
+import type { RequestWatch } from './observe/watch.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { EndpointPool } from './upstream.ts'
 import type { Worker } from './worker.ts'
@@ -31,6 +32,8 @@ export class Attempts {
   /** The connection of this attempt has carried requests before. */
   reused = false
   sentAt = 0
+  /** Notes what happens to the request; undefined: nobody watches. */
+  watch: RequestWatch | undefined
   #service: ServiceRuntime | undefined
   #resent = 0
   #retrying = false

@@ -232,7 +232,7 @@ export class Client implements ClientSide {
     this.requestId = this.#requestIdOf(head, input)
     this.minor = head.minor
     this.#accept = head.accept >= 0 ? fieldText(head, input, head.accept) : ''
-    this.exchange.open()
+    this.exchange.open(input)
     if (head.method === 'CONNECT' || head.method === 'TRACE') {
       // What follows a CONNECT is not HTTP to us: the connection ends here.
       this.exchange.answer(
@@ -253,6 +253,7 @@ export class Client implements ClientSide {
     const route = this.#route(head, input)
     if (route === undefined) return
     const target = this.#target(route, head, input)
+    this.exchange.route = route.label
     this.exchange.begin(route.service, input, start, target)
   }
 

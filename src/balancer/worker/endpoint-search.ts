@@ -121,6 +121,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
       else this.#nothing(undefined)
       return
     }
+    this.#attempts.watch?.picked(endpoint, service, this.#attempts.tried, worker.now)
     endpoint.active++
     endpoint.requests++
     const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
@@ -174,6 +175,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     this.#phase = 'idle'
     this.#endpoint = undefined
     this.#upstream = undefined
+    this.#attempts.watch?.connected(this.#client.worker.now - this.#connectingSince)
     this.#host.found(endpoint, upstream)
   }
 
@@ -203,6 +205,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     const endpoint = this.#endpoint!
     this.#phase = 'idle'
     this.#connectSpentMs += this.#client.worker.now - this.#connectingSince
+    this.#attempts.watch?.connected(this.#client.worker.now - this.#connectingSince)
     this.#leaveEndpoint()
     this.#host.notConnected(endpoint, code)
   }
@@ -245,6 +248,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     }
     if (this.#parkDeadline === undefined) service.counters.parked++
     this.#parkDeadline = parked.deadline
+    this.#attempts.watch?.parked(service, worker.now)
     this.#attempts.tried.length = 0
     this.#phase = 'parked'
     this.#holdBody()
@@ -252,7 +256,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   }
 
   unpark(): void {
-    if (this.#phase === 'parked') this.search()
+    if (this.#phase !== 'parked') return
+    this.#attempts.watch?.released(this.#client.worker.now)
+    this.search()
   }
 
   parkingExpired(): void {

@@ -25,6 +25,8 @@ import type { Failure } from '../core/resend.ts'
 import { headErrorSentence, type Head } from '../http1/head.ts'
 import { acceptsUpgrade } from '../http1/response.ts'
 import { answerIdleMs, deathNewsMs, readerStallMs } from './limits.ts'
+import type { Observer } from './observe/observer.ts'
+import { RequestWatch } from './observe/watch.ts'
 
 type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'awaitingNews'
 
@@ -46,6 +48,9 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   #upstream: Upstream | undefined
   #madeRoom = false
   #startedAt = 0
+  #ownWatch: RequestWatch | undefined
+  /** Label of the route by which it came; undefined: by none. */
+  route: string | undefined
   #status = 0
   #deadline = Infinity
   readonly #afterNews = (): void => {
@@ -68,8 +73,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     return this.#phase === 'relaying'
   }
 
-  /** A request has been read. */
-  open(): void {
+  /** A request has been read: the worker's head holds it, and `source` its bytes. */
+  open(source?: Buffer): void {
+    this.route = undefined
+    this.#attempts.watch = this.#client.worker.observer && this.#watched(this.#client.worker.observer, source)
     this.#phase = 'searching'
     this.#startedAt = this.#client.worker.now
     this.#status = 0
@@ -78,9 +85,25 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     this.#upstream = undefined
   }
 
+  #watched(observer: Observer, source: Buffer | undefined): RequestWatch {
+    const { worker } = this.#client
+    const watch = (this.#ownWatch ??= new RequestWatch(this.#client))
+    watch.begin(observer, worker.now, this.#sender.passedBytes, this.#relay.passedBytes)
+    if (source !== undefined) watch.capture(worker.requestHead, source)
+    return watch
+  }
+
+  /** Nobody watches it any longer. `status`: 0 when it was cut. */
+  #noteEnd(status: number): void {
+    const { watch } = this.#attempts
+    this.#attempts.watch = undefined
+    watch?.ended(status, this.#sender.passedBytes, this.#relay.passedBytes, this.#client.worker.now)
+  }
+
   /** It has a service: find it an endpoint. `source` holds its head from `start`. */
   begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined): void {
     this.#service = service
+    this.#attempts.watch?.routed(service, this.route, this.#client.worker.requestHead, source)
     this.#madeRoom = false
     service.active++
     service.counters.requests++
@@ -110,6 +133,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   #send(upstream: Upstream, endpoint: EndpointPool): void {
     const { worker, facts } = this.#client
     const sender = this.#sender
+    const { watch } = this.#attempts
+    sender.extra = watch?.traceField()
     const end = sender.writeHead(endpoint.view.host)
     if (end < 0) {
       // Nothing was written to the connection: it goes back unharmed.
@@ -121,6 +146,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     }
     this.#phase = 'sent'
     this.#attempts.sentAt = worker.now
+    watch?.sent(this.#attempts.reused, worker.now)
     endpoint.lastSentAt = worker.now
     if (!sender.send(upstream, end)) {
       this.#badBody()
@@ -206,7 +232,9 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
 
   #attemptFailed(broken: Broken): void {
     const { worker, facts } = this.#client
-    switch (this.#attempts.failed(broken, facts.idempotent, this.#sender.replayable, worker)) {
+    const verdict = this.#attempts.failed(broken, facts.idempotent, this.#sender.replayable, worker)
+    this.#attempts.watch?.failed(broken, verdict, worker.now)
+    switch (verdict) {
       case 'again':
         this.#searchOn()
         return
@@ -309,6 +337,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     this.#status = status
     this.#endpoint!.answered(worker.now - this.#attempts.sentAt, worker.instant)
     this.#phase = 'relaying'
+    this.#relay.extra = this.#attempts.watch?.answered(status, worker.now)
     this.#letNextGo()
     this.#deadline = worker.now + answerIdleMs
     this.#sender.release()
@@ -350,6 +379,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     }
     endpoint.answered(worker.now - this.#attempts.sentAt, worker.instant)
     this.#relay.writeInterim(head, buffer, facts.upgrade)
+    this.#noteEnd(101)
     const tunnel = new Tunnel(client, upstream, endpoint, this.#service!, facts.upgrade?.toLowerCase() === 'websocket')
     this.#close()
     this.#endpoint = undefined
@@ -379,6 +409,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   }
 
   #finish(keep: boolean): void {
+    this.#noteEnd(this.#status)
     const service = this.#service
     this.#close()
     if (service) {

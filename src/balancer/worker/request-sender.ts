@@ -28,9 +28,14 @@ export class RequestSender {
   continued = false
   /** All of the request left in one write that a server takes in with one read. */
   oneRead = false
+  /** Further fields for the endpoint, whole lines. */
+  extra: Buffer | undefined
+  /** Bytes of all bodies so far. */
+  passedBytes = 0
   readonly #emit = (buffer: Buffer, start: number, end: number): void => {
     this.continued = true
     this.#service!.counters.requestBytes += end - start
+    this.passedBytes += end - start
     if (this.#source !== undefined) this.#replay.add(buffer, start, end)
     this.#client.worker.outgoing.add(buffer, start, end)
   }
@@ -95,7 +100,8 @@ export class RequestSender {
     const { facts, requestId } = client
     const { slab } = client.worker
     const head = this.#head ?? this.#reparse()
-    const forwarded = client.forwardedFields(head.minor)
+    const usual = client.forwardedFields(head.minor)
+    const forwarded = this.extra === undefined ? usual : Buffer.concat([usual, this.extra])
     const headRoom = head.end - head.begin + requestHeadGrowthMax + forwarded.length + (this.#target?.length ?? 0) + facts.hostValue.length
     slab.reserve(headRoom + joinBytesMax)
     const end = writeRequestHead(slab.buffer, slab.at, head, this.#source!, facts, { target: this.#target, defaultHost, forwarded, requestId })

@@ -19,6 +19,9 @@ import type { EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPr
 import { Client } from './client.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Leases } from './leases.ts'
+import { watchesNothing, type ObserveView } from '../core/observe-view.ts'
+import type { RequestTrail } from '../core/trail.ts'
+import { Observer } from './observe/observer.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServiceRuntime } from './service.ts'
 import { Slab } from './slab.ts'
@@ -72,6 +75,8 @@ export class Worker {
   now = performance.now()
   draining = false
   view: RoutingView | undefined
+  /** Watches requests; undefined: nobody does. */
+  observer: Observer | undefined
   readonly #tell: (message: WorkerToPrimary) => void
   readonly #leases: Leases
   readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
@@ -308,6 +313,7 @@ export class Worker {
     }
     this.#endpoints = endpoints
     this.view = view
+    this.#observe(view.observe)
     this.#routes.clear()
     this.#routesAt.clear()
     for (const listener of view.listeners) {
@@ -319,6 +325,28 @@ export class Worker {
     for (const { listener } of this.#listeners.values()) this.#secure(listener)
     this.#admitWaiting()
     this.#tell({ type: 'viewApplied', version: view.version })
+  }
+
+  #observe(view: ObserveView | undefined): void {
+    if (view === undefined || watchesNothing(view)) {
+      void this.observer?.close()
+      this.observer = undefined
+      return
+    }
+    if (this.observer) this.observer.apply(view)
+    else {
+      this.observer = new Observer(view, {
+        random: systemRandom,
+        wallTime: () => systemClock.wallTime(),
+        now: () => performance.now(),
+        log: (message) => process.stderr.write(`${message}\n`),
+      })
+    }
+  }
+
+  /** What is remembered of the request with this id. */
+  trailsOf(request: string): readonly RequestTrail[] {
+    return this.observer?.trailsOf(request) ?? []
   }
 
   /** The service is gone from the view: what waits for it is told so. */
@@ -484,6 +512,7 @@ export class Worker {
     this.#leases.sweep(this.now)
     for (const tunnel of [...this.#tunnels]) tunnel.sweep(this.now)
     this.#sweepDrains()
+    this.observer?.flush()
   }
 
   #onEmpty: (() => void) | undefined
@@ -519,6 +548,7 @@ export class Worker {
     for (const client of this.#clients) client.destroy()
     for (const timer of this.#timers) clearInterval(timer)
     clearInterval(this.#lotTimer)
+    await this.observer?.close()
     this.#tell({ type: 'telemetry', delta: this.#delta() })
   }
 

@@ -1,0 +1,82 @@
+/** The trail of a request: what was decided for it, on what grounds, and how each step ended. Plain data, made by a worker, shown to people. */
+import type { Endpoint } from './endpoint.ts'
+
+export interface TrailStep {
+  /** Milliseconds since the head of the request. */
+  readonly at: number
+  readonly step: 'picked' | 'parked' | 'released' | 'sent' | 'failed' | 'answered' | 'ended'
+  readonly endpoint?: string | undefined
+  readonly note?: string | undefined
+  readonly candidates?: readonly Candidate[] | undefined
+}
+
+/** An endpoint as it stood when one was chosen. */
+export interface Candidate {
+  readonly endpoint: string
+  /** With slow start. */
+  readonly weight: number
+  readonly active: number
+  /** Mean time to the first byte; undefined: none yet. */
+  readonly responseMs?: number | undefined
+  /** Why it could not be chosen; undefined: it could. */
+  readonly skipped?: string | undefined
+}
+
+export const trailReasons = ['asked', 'sampled', 'parked', 'retried', 'failed', 'slow'] as const
+export type TrailReason = (typeof trailReasons)[number]
+
+export interface RequestTrail {
+  readonly id: string
+  /** Of the worker. */
+  readonly pid: number
+  /** Wall time of the head, in milliseconds. */
+  readonly startedAt: number
+  readonly client: string
+  readonly method: string
+  /** Values of masked parameters as `***`. */
+  readonly target: string
+  readonly service?: string | undefined
+  readonly route?: string | undefined
+  readonly algorithm?: string | undefined
+  /** 0: cut, or left by the client. */
+  readonly status: number
+  readonly durationMs: number
+  readonly tries: number
+  /** Why it was kept. */
+  readonly reasons: readonly TrailReason[]
+  readonly traceId?: string | undefined
+  readonly steps: readonly TrailStep[]
+}
+
+/** Endpoints listed with one choice; of more, the first. */
+export const candidatesMax = 32
+/** Steps of one trail; the last is always kept. */
+export const stepsMax = 64
+
+/** Milliseconds with two digits. */
+export const rounded = (ms: number): number => Math.round(ms * 100) / 100
+
+/** Every endpoint of the service as the choice found it. */
+export function describeCandidates(
+  endpoints: readonly Endpoint[],
+  tried: readonly Endpoint[],
+  now: number,
+  slowStartMs: number,
+): readonly Candidate[] {
+  return endpoints.slice(0, candidatesMax).map((endpoint) => ({
+    endpoint: endpoint.id,
+    weight: rounded(endpoint.weightAt(now, slowStartMs)),
+    active: endpoint.active,
+    responseMs: endpoint.ewmaMs > 0 ? rounded(endpoint.ewmaMs) : undefined,
+    skipped: whySkipped(endpoint, tried, now),
+  }))
+}
+
+function whySkipped(endpoint: Endpoint, tried: readonly Endpoint[], now: number): string | undefined {
+  if (endpoint.gone !== undefined) return `gone: ${endpoint.gone}`
+  if (endpoint.view.state !== 'active') return endpoint.view.state
+  if (endpoint.view.weight <= 0) return 'weight 0'
+  if (tried.includes(endpoint)) return 'tried before by this request'
+  if (!endpoint.available(now)) return `avoided for ${Math.ceil(endpoint.avoidedUntil - now)} ms after failed connections`
+  return endpoint.healthy ? undefined : 'unhealthy'
+}
