@@ -29,6 +29,13 @@ export class BalancerSignals {
       case 'endpointRecovered':
         this.#onVerdict(signal)
         return
+      case 'endpointEjected':
+      case 'endpointReinstated':
+        this.#onEjection(signal)
+        return
+      case 'breakerChanged':
+        this.#onBreaker(signal)
+        return
       case 'workerExited':
         this.#deps.events.emit('proxy.workerExited', {
           message: `a proxy worker (pid ${signal.pid}) ended ${signal.signal === undefined ? `with code ${signal.code ?? '?'}` : `by ${signal.signal}`}; another takes its place`,
@@ -69,6 +76,32 @@ export class BalancerSignals {
         })
         return
     }
+  }
+
+  #onEjection(signal: Extract<ProxySignal, { type: 'endpointEjected' | 'endpointReinstated' }>): void {
+    const { service } = signal
+    const address = publicEndpointId(service, signal.endpoint)
+    if (signal.type === 'endpointReinstated') {
+      this.#deps.events.emit('endpoint.reinstated', { message: `${address} of ${service} takes requests again, on probation`, service, data: { address } })
+      return
+    }
+    const { reason, forMs } = signal
+    this.#deps.events.emit('endpoint.ejected', {
+      message: `${address} of ${service} is taken out for ${(forMs / 1_000).toFixed(1)} s: ${reason}`,
+      level: 'warning',
+      service,
+      data: { address, reason, forMs },
+    })
+  }
+
+  #onBreaker({ endpoint, service, from, to, reason, calls, failed, slow }: Extract<ProxySignal, { type: 'breakerChanged' }>): void {
+    const address = publicEndpointId(service, endpoint)
+    this.#deps.events.emit('breaker.changed', {
+      message: `the breaker of ${address} of ${service} went from ${from} to ${to}: ${reason}${to === 'open' ? `, ${failed} of ${calls} requests failed` : ''}`,
+      level: to === 'open' || to === 'forcedOpen' ? 'warning' : 'info',
+      service,
+      data: { address, from, to, reason, calls, failed, slow },
+    })
   }
 
   #onVerdict(signal: Extract<ProxySignal, { type: 'endpointUnhealthy' | 'endpointRecovered' }>): void {

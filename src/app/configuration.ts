@@ -18,6 +18,7 @@ import type { EventSink } from '../kernel/events.ts'
 import { writeFileAtomic } from '../kernel/files.ts'
 import type { StateStore } from '../store/index.ts'
 import type { Supervisor } from '../supervisor/index.ts'
+import type { Certificates } from './certificates.ts'
 import type { Actor } from './operations.ts'
 import { nameOwner } from './port-conflict.ts'
 import type { Routing, Switches } from './routing.ts'
@@ -29,6 +30,7 @@ export interface ConfigurationDeps {
   readonly store: StateStore
   readonly routing: Routing
   readonly supervisor: Supervisor
+  readonly certificates: Certificates
   /** Runs one change after the other. */
   readonly exclusive: <T>(change: () => Promise<T>) => Promise<T>
 }
@@ -80,6 +82,26 @@ export class Configuration {
     })
   }
 
+  /** Looks whether the files of certificates have changed. New ones take over; bad ones are told and change nothing. */
+  async lookAtCertificates(): Promise<void> {
+    const { certificates, routing } = this.#deps
+    const before = certificates.current
+    try {
+      const loaded = await certificates.load(this.#effective)
+      if (!certificates.differs(loaded)) {
+        certificates.warn()
+        return
+      }
+      routing.certify(loaded)
+      await routing.publish()
+      certificates.use(loaded)
+      certificates.reloaded()
+    } catch (error) {
+      routing.certify(before)
+      certificates.refused(error)
+    }
+  }
+
   async #applyNow(text: string | undefined, actor: Actor): Promise<readonly ConfigDifference[]> {
     let next: LoadedConfig
     try {
@@ -93,14 +115,23 @@ export class Configuration {
     const switchesBefore = this.#deps.routing.switches
     const effective = withoutRestartKeys(before, next.config)
     const switches = pruneSwitches(switchesBefore, effective)
+    const { certificates } = this.#deps
+    const certificatesBefore = certificates.current
     try {
-      if (differences.length > 0) {
+      const loaded = await certificates.load(effective)
+      const recertified = certificates.differs(loaded)
+      this.#deps.routing.certify(loaded)
+      // The files of pages may have changed though the configuration has not.
+      if (recertified || differences.length > 0 || Object.values(effective.services).some(({ pages }) => pages)) {
         this.#deps.routing.configure(effective, switches)
         await this.#deps.routing.publish()
       }
       await this.#writeDown(text, switches, switchesBefore)
+      certificates.use(loaded)
+      if (recertified) certificates.reloaded()
     } catch (thrown) {
       const error = nameOwner(thrown)
+      this.#deps.routing.certify(certificatesBefore)
       this.#deps.routing.configure(before, switchesBefore)
       await this.#deps.routing.publish()
       this.#refused(error, actor)

@@ -16,11 +16,13 @@ import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import { aborted } from '../kernel/lifecycle.ts'
 import { makePrivateDirectory } from '../kernel/files.ts'
+import { after, ms } from '../kernel/time.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
 import { PrometheusMetrics } from '../metrics/index.ts'
 import { SqliteEventLog, SqliteStore, StateFile, type SetAside } from '../store/index.ts'
 import { Supervisor, type Settlement } from '../supervisor/index.ts'
 import { BalancerSignals } from './balancer-signals.ts'
+import { Certificates, lookMs } from './certificates.ts'
 import { Configuration } from './configuration.ts'
 import { EventBus } from './event-bus.ts'
 import { HealthChanges } from './health-changes.ts'
@@ -67,6 +69,8 @@ export class Holdfast {
   readonly #api: ApiServer
   readonly #metricsServer: MetricsServer
   readonly #configuration: Configuration
+  readonly certificates: Certificates
+  #certificatesTimer: Disposable | undefined
   readonly #healthChanges: HealthChanges
   readonly #signals: BalancerSignals
   readonly #setAside: SetAside[] = []
@@ -116,14 +120,19 @@ export class Holdfast {
       env: options.env,
       onProblem: problem('the supervisor worked around a problem'),
     })
+    this.certificates = new Certificates({ clock, events: this.events })
     const { events, store, routing, supervisor } = this
     const exclusive: Holdfast['exclusive'] = (change) => this.exclusive(change)
-    this.#configuration = new Configuration({ env: options.env, events, store, routing, supervisor, exclusive }, loaded)
+    this.#configuration = new Configuration(
+      { env: options.env, events, store, routing, supervisor, certificates: this.certificates, exclusive },
+      loaded,
+    )
     this.#signals = new BalancerSignals({ events, routing, supervisor, isStopping: () => this.#stopping })
     this.#healthChanges = new HealthChanges(events)
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),
       telemetry: () => this.traffic.latest,
+      certificates: () => this.certificates.statuses,
       version: options.version,
     })
     this.operations = new LiveOperations(this, metrics, options.version)
@@ -159,7 +168,10 @@ export class Holdfast {
 
   /** Where clients reach a listener from this machine. */
   get listeners(): readonly { readonly name: string; readonly url: string }[] {
-    return Object.entries(this.config.listeners).map(([name, { host, port }]) => ({ name, url: `http://${reachable(host)}:${port}` }))
+    return Object.entries(this.config.listeners).map(([name, { host, port, tls }]) => ({
+      name,
+      url: `${tls ? 'https' : 'http'}://${reachable(host)}:${port}`,
+    }))
   }
 
   /** Resolves when API, balancer and supervisor work; services may still be starting (`settled`). */
@@ -204,6 +216,7 @@ export class Holdfast {
     onStep('starting the balancer')
     const proxy = await this.#startProxy()
     await this.#startServices(proxy)
+    this.#watchCertificates()
     this.events.emit('holdfast.started', {
       message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${this.#adopted} running instances` : ''}`,
       data: { pid: process.pid, version: this.#options.version, adopted: this.#adopted },
@@ -235,6 +248,9 @@ export class Holdfast {
 
   async #startServices(proxy: ProxyIdentity): Promise<void> {
     this.routing.configure(this.config, pruneSwitches(await loadSwitches(this.store), this.config))
+    const certificates = await this.certificates.load(this.config)
+    this.routing.certify(certificates)
+    this.certificates.use(certificates)
     this.#options.onStep('opening the listeners')
     // A proxy that is new opens its listeners first: a port in use is known before anything is started. One that was running
     // keeps its view until all that it routes to has been adopted.
@@ -255,6 +271,19 @@ export class Holdfast {
     })
     await this.routing.release()
     await this.#options.publish(this)
+  }
+
+  /** Again and again, each time a while after the last look was done. */
+  #watchCertificates(): void {
+    this.#certificatesTimer = this.clock.schedule(after(this.clock.now(), ms(lookMs)), () => {
+      void this.exclusive(() => this.#configuration.lookAtCertificates()).then(
+        () => {
+          this.#watchCertificates()
+        },
+        // Only when everything stops.
+        () => undefined,
+      )
+    })
   }
 
   #announceHealth(): void {
@@ -324,6 +353,7 @@ export class Holdfast {
 
   async #stopParts(): Promise<void> {
     const deadline = AbortSignal.timeout(failedStartMs)
+    this.#certificatesTimer?.[Symbol.dispose]()
     await this.#api.stop(deadline)
     await this.#metricsServer.stop(deadline)
     await this.supervisor.stop(deadline)

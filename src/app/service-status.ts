@@ -100,6 +100,8 @@ export function endpointStatus(
     state: view.state,
     health: telemetry?.health ?? 'pending',
     reason: telemetry?.reason,
+    ejected: telemetry?.ejected,
+    breaker: telemetry?.breaker,
     instance,
     traffic,
   }

@@ -13,7 +13,7 @@ import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Channel } from './channel.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import { Launcher } from './launch.ts'
-import { protocolVersion, type ControlToPrimary, type PrimaryToControl } from './messages.ts'
+import { protocolVersion, type BreakerAction, type ControlToPrimary, type PrimaryToControl } from './messages.ts'
 import { proxyLogFile, socketPath } from './paths.ts'
 import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
 
@@ -97,6 +97,10 @@ export class ProxyClient implements Proxy {
 
   gone(endpoint: string, reason: string): void {
     this.#channel?.send({ type: 'gone', endpoint, reason, exitedAt: machineNow() })
+  }
+
+  async breaker(service: string, action: BreakerAction): Promise<void> {
+    await this.#order((id) => ({ type: 'breaker', id, service, action }), orderTimeoutMs)
   }
 
   async drained(endpoint: string, deadlineMs: number): Promise<{ readonly remaining: number }> {

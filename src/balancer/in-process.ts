@@ -8,7 +8,7 @@ import { machineNow, systemClock, systemRandom } from '../kernel/system.ts'
 import { after, ms } from '../kernel/time.ts'
 import { quotasOf } from './core/parking-quotas.ts'
 import { listenerKey, type ListenerView, type RoutingView } from './core/routing-view.ts'
-import type { PrimaryToWorker, WorkerToPrimary } from './messages.ts'
+import type { BreakerAction, PrimaryToWorker, WorkerToPrimary } from './messages.ts'
 import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
 import { Drains } from './primary/drains.ts'
 import type { Peer } from './primary/peer.ts'
@@ -67,6 +67,11 @@ export class InProcessProxy implements Proxy {
       this.#publishLater()
     }
     return { pid: process.pid, workers: 1, adopted: false }
+  }
+
+  breaker(service: string, action: BreakerAction): Promise<void> {
+    this.#worker.breakerOrder(service, action)
+    return Promise.resolve()
   }
 
   apply(view: RoutingView): Promise<void> {

@@ -1,4 +1,5 @@
 /** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
+import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
 
@@ -10,6 +11,7 @@ export type ControlToPrimary =
   | { readonly type: 'view'; readonly id: number; readonly view: RoutingView }
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
+  | { readonly type: 'breaker'; readonly id: number; readonly service: string; readonly action: BreakerAction }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   /** From a worker whose own primary has died. */
   | { readonly type: 'fromOrphan'; readonly message: WorkerToPrimary }
@@ -64,6 +66,11 @@ export type PrimaryToWorker =
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   /** Base64; every worker has the same (`tls/ticket-keys.ts`). */
   | { readonly type: 'ticketKeys'; readonly keys: string }
+  /** It is out as an outlier; 0: it is in again. */
+  | { readonly type: 'ejected'; readonly endpoint: string; readonly forMs: number }
+  /** Another worker has opened its breaker. */
+  | { readonly type: 'trip'; readonly endpoint: string }
+  | { readonly type: 'breakerOrder'; readonly service: string; readonly action: BreakerAction }
   | LeaseMessage
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
@@ -91,7 +98,27 @@ export type WorkerToPrimary =
   /** From an orphan to the heir: what it was lent by the primary that died. */
   | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>> }
   | { readonly type: 'suspect'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  /** So many in a row. */
+  | { readonly type: 'outlier'; readonly endpoint: string; readonly service: string; readonly kind: 'errors' | 'failures'; readonly count: number }
+  | BreakerMessage
   | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
+
+/** `isolate` holds all breakers of a service open; `close` and `reset` end that, and forget what was counted. */
+export type BreakerAction = 'isolate' | 'close' | 'reset'
+
+/** A breaker of one worker has changed its state. */
+export interface BreakerMessage {
+  readonly type: 'breaker'
+  readonly endpoint: string
+  readonly service: string
+  readonly from: BreakerState
+  readonly to: BreakerState
+  readonly reason: string
+  readonly calls: number
+  readonly failed: number
+  readonly slow: number
+  readonly openForMs?: number | undefined
+}
 
 /** What one worker counted since its last report; gauges as of now. */
 export interface WorkerDelta {

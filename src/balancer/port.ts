@@ -1,6 +1,8 @@
 /** What the control process may ask of the data plane, and what it hears from it. */
 import type { InstanceReport } from '../instance/types.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
+import type { BreakerState } from '../resilience/core/breaker.ts'
+import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { RoutingView } from './core/routing-view.ts'
 
 export interface Proxy {
@@ -19,6 +21,8 @@ export interface Proxy {
   telemetry(): ProxyTelemetry | undefined
   onTelemetry(listener: (telemetry: ProxyTelemetry) => void): Disposable
   onSignal(listener: (signal: ProxySignal) => void): Disposable
+  /** Holds the breakers of a service open, or lets them go. Rejects with `proxy_unreachable`. */
+  breaker(service: string, action: BreakerAction): Promise<void>
   /** Ends the data plane: stops accepting, lets requests finish until the deadline, then cuts. Said again, it moves the deadline. */
   shutdown(deadlineMs: number): Promise<void>
   /** Lets go of the proxy, which carries on by itself. */
@@ -38,6 +42,9 @@ export type ProxySignal =
   | { readonly type: 'endpointRecovered'; readonly endpoint: string; readonly service: string }
   /** A connection to it broke or was refused: look at once whether the process lives. */
   | { readonly type: 'endpointSuspect'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  | { readonly type: 'endpointEjected'; readonly endpoint: string; readonly service: string; readonly reason: string; readonly forMs: number }
+  | { readonly type: 'endpointReinstated'; readonly endpoint: string; readonly service: string }
+  | ({ readonly type: 'breakerChanged' } & Omit<BreakerMessage, 'type'>)
   | { readonly type: 'workerExited'; readonly pid: number; readonly code: number | undefined; readonly signal: string | undefined }
   | { readonly type: 'disconnected'; readonly reason: string }
   | { readonly type: 'connected'; readonly pid: number; readonly workers: number; readonly adopted: boolean }
@@ -97,4 +104,8 @@ export interface EndpointTelemetry {
   readonly reason: string | undefined
   /** What the instance told of itself last; undefined: it tells nothing. */
   readonly reported?: InstanceReport | undefined
+  /** Why it is out as an outlier; undefined: it is not. */
+  readonly ejected?: string | undefined
+  /** undefined: the service has no breakers. */
+  readonly breaker?: BreakerState | undefined
 }

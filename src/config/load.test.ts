@@ -34,7 +34,7 @@ describe('a configuration', () => {
           resilience: {
             timeout: 30_000,
             connectTimeout: 2_000,
-            retries: { attempts: 1, budget: 0.2 },
+            retries: { attempts: 1, budget: 0.2, on: [502, 503, 504] },
             parking: { timeout: 30_000, requests: 256, bytes: 16_777_216 },
           },
         },
@@ -67,7 +67,7 @@ describe('a configuration', () => {
         { listener: 'web', host: undefined, path: '/cart', methods: undefined, stripPath: false },
       ],
       balance: { algorithm: 'consistent-hash', hashHeader: 'x-user', slowStart: 10_000 },
-      resilience: { retries: { attempts: 3, budget: 0.125 }, parking: { timeout: 1_000, requests: 1, bytes: 0 } },
+      resilience: { retries: { attempts: 3, budget: 0.125, on: [502, 503, 504] }, parking: { timeout: 1_000, requests: 1, bytes: 0 } },
     })
     expect(config.services.auth?.resilience.parking).toBeUndefined()
     expect(config.services.legacy).toMatchObject({

@@ -48,7 +48,7 @@ describe('showing', () => {
           resilience: {
             timeout: '30s',
             connectTimeout: '2s',
-            retries: { attempts: 1, budget: '20%' },
+            retries: { attempts: 1, budget: '20%', on: [502, 503, 504] },
             parking: { timeout: '30s', requests: 256, bytes: '16MiB' },
           },
         },
@@ -133,7 +133,10 @@ describe('explaining', () => {
       'services.a.resilience.connectTimeout',
       'services.a.resilience.retries.attempts',
       'services.a.resilience.retries.budget',
+      'services.a.resilience.retries.on',
       'services.a.resilience.parking',
+      'services.a.resilience.breaker',
+      'services.a.resilience.ejection',
     ])
   })
 })

@@ -105,6 +105,20 @@ export interface ExplainConfig {
 export interface ListenerConfig {
   readonly port: number
   readonly host: string
+  /** undefined: plain. */
+  readonly tls?: ListenerTlsConfig | undefined
+}
+
+export const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const
+
+export interface ListenerTlsConfig {
+  /** Absolute paths of PEM files. */
+  readonly certificates: readonly { readonly cert: string; readonly key: string; readonly hosts: readonly string[] }[]
+  readonly minVersion: (typeof tlsVersions)[number]
+  readonly clientCa: string | undefined
+  readonly requireClientCert: boolean
+  /** One more certificate, made here and signed by itself. */
+  readonly development: boolean
 }
 
 export interface ClusterConfig {
@@ -139,6 +153,9 @@ export interface ServiceConfig {
   /** undefined: readiness is a plain TCP connect, and nothing is probed afterwards. */
   readonly health: HealthProbeConfig | undefined
   readonly routes: readonly RouteConfig[]
+  /** undefined: none. A route may have its own. */
+  readonly http?: HttpRules | undefined
+  readonly pages?: PagesConfig | undefined
   readonly balance: { readonly algorithm: BalanceAlgorithm; readonly hashHeader: string | undefined; readonly slowStart: Duration }
   readonly resilience: ResilienceConfig
 }
@@ -212,6 +229,74 @@ export interface RouteConfig {
   readonly methods: readonly string[] | undefined
   /** Remove the matched prefix before forwarding. */
   readonly stripPath: boolean
+  /** Goes key by key before what the service says. */
+  readonly http?: HttpRules | undefined
+}
+
+/** What is done to requests and answers besides carrying them. */
+export interface HttpRules {
+  readonly redirect?: RedirectRule | undefined
+  readonly headers?: HeadersRule | undefined
+  readonly cors?: CorsRule | undefined
+  /** Addresses and CIDR ranges; the narrowest decides. */
+  readonly allow?: readonly string[] | undefined
+  readonly deny?: readonly string[] | undefined
+  readonly trustedProxies?: readonly string[] | undefined
+  /** Bytes. */
+  readonly limits?: { readonly body?: number | undefined; readonly head?: number | undefined; readonly target?: number | undefined } | undefined
+  readonly compression?: CompressionRule | undefined
+}
+
+export interface RedirectRule {
+  readonly https: boolean
+  readonly httpsPort: number
+  readonly www?: 'add' | 'remove' | undefined
+  /** A URL or a path; `{uri}`, `{rest}` and `{host}` are filled in. */
+  readonly to?: string | undefined
+  readonly status: number
+}
+
+export interface HeaderEdits {
+  /** Names in lower case. */
+  readonly set?: Readonly<Record<string, string>> | undefined
+  readonly add?: Readonly<Record<string, string>> | undefined
+  readonly remove?: readonly string[] | undefined
+}
+
+export interface HeadersRule {
+  readonly request?: HeaderEdits | undefined
+  readonly response?: HeaderEdits | undefined
+  readonly security: 'off' | 'basic' | 'strict'
+}
+
+export interface CorsRule {
+  /** `*`: everybody; `https://*.example.com`: every name below it. */
+  readonly origins: readonly string[]
+  readonly methods: readonly string[]
+  /** Empty: those that are asked for. */
+  readonly headers: readonly string[]
+  readonly exposeHeaders: readonly string[]
+  readonly credentials: boolean
+  readonly maxAge: Duration
+}
+
+export const contentCodings = ['br', 'gzip'] as const
+export type ContentCoding = (typeof contentCodings)[number]
+
+export interface CompressionRule {
+  readonly enabled: boolean
+  /** In the order of preference where the client has none. */
+  readonly encodings: readonly ContentCoding[]
+  readonly minSize: number
+  /** undefined: the usual ones. */
+  readonly types?: readonly string[] | undefined
+}
+
+/** Absolute paths of files that are the bodies of the balancer's own answers. */
+export interface PagesConfig {
+  /** By status (`404`) or class (`5xx`). */
+  readonly errors: Readonly<Record<string, string>>
+  readonly maintenance: string | undefined
 }
 
 export const balanceAlgorithms = [
@@ -225,10 +310,36 @@ export const balanceAlgorithms = [
 ] as const
 export type BalanceAlgorithm = (typeof balanceAlgorithms)[number]
 
+export interface RetriesConfig {
+  readonly attempts: number
+  /** Share of the active requests, 0 to 1. */
+  readonly budget: number
+  /** Statuses of the application, and `timeout`. */
+  readonly on?: readonly (number | 'timeout')[] | undefined
+}
+
+export interface BreakerConfig {
+  /** 0 to 1. */
+  readonly errorRate: number
+  readonly window: Duration
+  readonly minimumRequests: number
+  readonly openFor: Duration
+}
+
+export interface EjectionConfig {
+  readonly consecutiveErrors: number
+  readonly consecutiveFailures: number
+  readonly baseTime: Duration
+  readonly maxTime: Duration
+}
+
 export interface ResilienceConfig {
   /** The whole exchange up to the response head, all attempts and parking apart. */
   readonly timeout: Duration
   readonly connectTimeout: Duration
-  readonly retries: { readonly attempts: number; /** Share of the active requests, 0 to 1. */ readonly budget: number }
+  readonly retries: RetriesConfig
+  /** undefined: off. */
+  readonly breaker?: BreakerConfig | undefined
+  readonly ejection?: EjectionConfig | undefined
   readonly parking: { readonly timeout: Duration; readonly requests: number; readonly bytes: number } | undefined
 }

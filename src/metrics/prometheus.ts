@@ -9,6 +9,7 @@ import { instancePhases, type ServiceStatus } from '../registry/types.ts'
 export interface MetricsSource {
   services(): readonly ServiceStatus[]
   telemetry(): ProxyTelemetry | undefined
+  certificates(): readonly { readonly listener: string; readonly file: string; readonly expiresAt: number }[]
   readonly version: string
 }
 
@@ -141,12 +142,30 @@ export class PrometheusMetrics {
       ['service', 'endpoint'],
       perEndpoint(({ health }) => (health === 'unhealthy' ? 0 : 1)),
     )
+    this.#gauge(
+      'holdfast_endpoint_ejected',
+      '1 while it is out as an outlier.',
+      ['service', 'endpoint'],
+      perEndpoint(({ ejected }) => (ejected === undefined ? 0 : 1)),
+    )
+    this.#gauge(
+      'holdfast_endpoint_breaker_open',
+      '1 while its circuit breaker is open, 0.5 while it tries.',
+      ['service', 'endpoint'],
+      perEndpoint(({ breaker }) => (breaker === 'open' || breaker === 'forcedOpen' ? 1 : breaker === 'halfOpen' ? 0.5 : 0)),
+    )
     this.#gauge('holdfast_proxy_connections', 'Open client connections.', [], () => telemetry((now) => [[{}, now.connections.active] as const], []))
     this.#counter('holdfast_proxy_connections_accepted_total', 'Client connections accepted.', [], () =>
       telemetry((now) => [[{}, now.connections.accepted] as const], []),
     )
     this.#gauge('holdfast_proxy_worker_memory_bytes', 'Resident memory of a proxy worker.', ['pid'], () =>
       telemetry((now) => now.workers.map(({ pid, memoryBytes }) => [{ pid: String(pid) }, memoryBytes] as const), []),
+    )
+    this.#gauge(
+      'holdfast_certificate_expiry_timestamp_seconds',
+      'When the certificate of a listener ends, in seconds since 1970.',
+      ['listener', 'file'],
+      () => source.certificates().map(({ listener, file, expiresAt }) => [{ listener, file }, expiresAt / 1_000] as const),
     )
     this.#instances(source)
   }

@@ -86,6 +86,10 @@ export interface EndpointStatus {
   readonly health: 'healthy' | 'unhealthy' | 'pending'
   /** Why it is unhealthy. */
   readonly reason: string | undefined
+  /** Why it is out as an outlier; undefined: it is not. */
+  readonly ejected?: string | undefined
+  /** How its breaker stands; undefined: it has none. */
+  readonly breaker?: 'closed' | 'open' | 'halfOpen' | 'forcedOpen' | 'disabled' | 'hydrating' | undefined
   readonly instance: string | undefined
   readonly traffic: EndpointTraffic
 }

@@ -5,6 +5,8 @@ import { instancePhases } from '../../registry/types.ts'
 const moment = z.number().describe('Milliseconds since 1970.')
 const milliseconds = z.number().optional().describe('Milliseconds; absent before the first answer.')
 
+export const breakerStateSchema = z.enum(['closed', 'open', 'halfOpen', 'forcedOpen', 'disabled', 'hydrating'])
+
 export const endpointSchema = z
   .object({
     id: z.string(),
@@ -15,6 +17,8 @@ export const endpointSchema = z
     state: z.enum(['active', 'draining', 'maintenance']),
     health: z.enum(['healthy', 'unhealthy', 'pending']),
     reason: z.string().optional().describe('Why it is unhealthy.'),
+    ejected: z.string().optional().describe('Why it is out as an outlier; absent when it is not.'),
+    breaker: breakerStateSchema.optional().describe('How its circuit breaker stands; absent when the service has none.'),
     instance: z.string().optional(),
     traffic: z.object({ active: z.number(), requests: z.number(), errors: z.number(), responseTimeMs: milliseconds }),
   })
@@ -127,6 +131,8 @@ export const proxySchema = z
           ewmaMs: z.number().optional(),
           health: z.enum(['healthy', 'unhealthy', 'pending']),
           reason: z.string().optional(),
+          ejected: z.string().optional(),
+          breaker: breakerStateSchema.optional(),
         }),
       )
       .describe('By the id of the instance, or `service/host:port`.'),

@@ -3,6 +3,7 @@
  * whether connecting to it just failed. Estimator: mutable and small, time is an argument.
  */
 import type { Instant } from '../../kernel/time.ts'
+import type { Breaker } from '../../resilience/core/breaker.ts'
 import { lagShare } from './reported.ts'
 import type { EndpointView } from './routing-view.ts'
 
@@ -34,6 +35,13 @@ export class Endpoint {
   #lagShare = 1
   /** When it joined the pool of this worker: slow start counts from here; −Infinity: it was there from the beginning. */
   readonly joinedAt: number
+  /** Taken out as an outlier until then. */
+  ejectedUntil = 0
+  /** Answers of 5xx in a row, and attempts in a row that failed; counted only where outliers are ejected. */
+  errorRun = 0
+  failureRun = 0
+  /** undefined: the service has none. */
+  breaker: Breaker | undefined
   #avoidUntil = 0
   #avoidMs = 0
   /** When the present run of broken connections began; NaN: the last answer was whole. */
@@ -50,7 +58,16 @@ export class Endpoint {
 
   /** May be picked at all; health apart. */
   available(now: number): boolean {
-    return this.view.state === 'active' && this.gone === undefined && this.view.weight > 0 && now >= this.#avoidUntil
+    return this.view.state === 'active' && this.gone === undefined && this.view.weight > 0 && now >= this.#avoidUntil && !this.#refused(now)
+  }
+
+  #refused(now: number): boolean {
+    return this.breaker !== undefined && this.breaker.retryAfterMs(now) > 0
+  }
+
+  /** Neither its probes nor its answers speak against it. */
+  isGood(now: number): boolean {
+    return this.healthy && now >= this.ejectedUntil
   }
 
   get avoidedUntil(): number {

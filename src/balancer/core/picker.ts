@@ -1,7 +1,8 @@
 /**
  * Chooses an endpoint. One function per algorithm, all over the same list of candidates: active, not gone,
- * healthy, not avoided, not tried before by this request. When nothing healthy is left, what the probes call
- * unhealthy is tried after all: an answer may come, a refusal is certain.
+ * healthy, not ejected, not avoided, not tried before by this request. When nothing good is left, or of four and
+ * more less than half (panic), health and ejection are ignored: an answer may come, a refusal is certain, and the
+ * few that are left would break under the load of all.
  *
  *   round-robin            equal turns; weights are ignored (0 still means: none)
  *   weighted-round-robin   smooth: turns by weight, spread out (nginx)
@@ -34,6 +35,8 @@ export interface PickerOptions {
 const boundedLoadFactor = 1.5
 /** Below this many candidates all are compared instead of two drawn. */
 const compareAllBelow = 4
+/** With fewer endpoints there is panic only when none is left. */
+const panicFrom = 4
 /** A latency that stands in for endpoints without an answer yet, when no endpoint has one. */
 const unknownLatencyMs = 1
 
@@ -49,8 +52,11 @@ export class Picker {
   pick(endpoints: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
     const candidates = this.#candidates
     candidates.length = 0
-    collect(endpoints, request, true, candidates)
-    if (candidates.length === 0) collect(endpoints, request, false, candidates)
+    const good = collectGood(endpoints, request, candidates)
+    if (candidates.length === 0 || (endpoints.length >= panicFrom && inPanic(endpoints, good))) {
+      candidates.length = 0
+      collectAll(endpoints, request, candidates)
+    }
     const count = candidates.length
     if (count <= 1) return candidates[0]
     switch (this.#options.algorithm) {
@@ -148,11 +154,28 @@ export class Picker {
   }
 }
 
-function collect(endpoints: readonly Endpoint[], request: PickRequest, healthyOnly: boolean, into: Endpoint[]): void {
+/** Returns how many are good, those that this request has tried with them. */
+function collectGood(endpoints: readonly Endpoint[], request: PickRequest, into: Endpoint[]): number {
+  let good = 0
   for (const endpoint of endpoints) {
-    if (healthyOnly && !endpoint.healthy) continue
+    if (!endpoint.isGood(request.now) || !endpoint.available(request.now)) continue
+    good++
+    if (request.tried.length === 0 || !request.tried.includes(endpoint)) into.push(endpoint)
+  }
+  return good
+}
+
+function collectAll(endpoints: readonly Endpoint[], request: PickRequest, into: Endpoint[]): void {
+  for (const endpoint of endpoints) {
     if (endpoint.available(request.now) && (request.tried.length === 0 || !request.tried.includes(endpoint))) into.push(endpoint)
   }
+}
+
+/** What is drained, or in maintenance, is not missing. */
+function inPanic(endpoints: readonly Endpoint[], good: number): boolean {
+  let configured = 0
+  for (const { view } of endpoints) if (view.state === 'active' && view.weight > 0) configured++
+  return configured >= panicFrom && good * 2 < configured
 }
 
 /** A cold endpoint is taken to be as fast as the known ones are on average: with 0 it would get all the traffic. */

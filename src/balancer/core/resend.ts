@@ -65,6 +65,8 @@ export interface Attempted {
   readonly attemptsMax: number
   /** It was on its way when the endpoint's run of failures began. */
   readonly caughtInDeath: boolean
+  /** `retries.on` of the service names `timeout`. */
+  readonly onTimeout?: boolean
   /** Free places in the retry budget. */
   readonly budgetFree: boolean
 }
@@ -86,7 +88,9 @@ export function mayResend(failure: Failure, attempted: Attempted): boolean {
       return attempted.resent < attempted.attemptsMax && attempted.budgetFree
     }
     case 'timedOut':
-      return false
+      // What did not answer in time may run still: only where somebody has asked for it.
+      if (attempted.onTimeout !== true || !attempted.idempotent || !attempted.replayable) return false
+      return attempted.resent < attempted.attemptsMax && attempted.budgetFree
   }
 }
 

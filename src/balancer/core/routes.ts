@@ -4,6 +4,8 @@
  * Compiled once per view; a look-up on a listener with a single catch-all route reads nothing of the request.
  */
 import type { RouteView, ServiceView } from './routing-view.ts'
+import { compileRules, type RouteRules } from './rules/rules.ts'
+import { mergedRules } from './rules/view.ts'
 
 export interface Route<S> {
   readonly service: S
@@ -11,6 +13,8 @@ export interface Route<S> {
   readonly stripPath: boolean
   /** Host and path, as metrics and logs name it. */
   readonly label: string
+  /** undefined: requests and answers are carried as they are. */
+  readonly rules?: RouteRules | undefined
 }
 
 /** Routes exist for the host and path, but only for other methods: these. */
@@ -39,13 +43,13 @@ export class ListenerRoutes<S> {
   /** Whether a look-up reads the host at all. */
   readonly needsHost: boolean
 
-  constructor(routes: readonly { readonly route: RouteView; readonly service: S }[]) {
+  constructor(routes: readonly { readonly route: RouteView; readonly service: S; readonly rules?: RouteRules | undefined }[]) {
     const byHost = new Map<string | undefined, Candidate<S>[]>()
-    for (const { route, service } of routes) {
+    for (const { route, service, rules } of routes) {
       const list = byHost.get(route.host) ?? []
       byHost.set(route.host, list)
       const label = routeLabel(route)
-      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods: route.methods ? new Set(route.methods) : undefined })
+      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods: route.methods ? new Set(route.methods) : undefined, rules })
     }
     for (const [host, candidates] of byHost) {
       candidates.sort((a, b) => b.path.length - a.path.length || Number(b.methods !== undefined) - Number(a.methods !== undefined))
@@ -138,7 +142,9 @@ export function strippedTarget(target: string, prefix: string): string {
 export function listenerRoutes<S>(listener: string, services: readonly ServiceView[], runtime: (service: ServiceView) => S): ListenerRoutes<S> {
   return new ListenerRoutes(
     services.flatMap((service) =>
-      service.routes.filter((route) => route.listener === listener).map((route) => ({ route, service: runtime(service) })),
+      service.routes
+        .filter((route) => route.listener === listener)
+        .map((route) => ({ route, service: runtime(service), rules: compileRules(mergedRules(service.rules, route.rules), route.path) })),
     ),
   )
 }

@@ -5,6 +5,7 @@
  */
 import type { BalanceAlgorithm } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
+import type { RulesView } from './rules/view.ts'
 import type { TlsView } from '../tls/view.ts'
 
 export interface RoutingView {
@@ -34,18 +35,26 @@ export interface RouteView {
   readonly path: string
   readonly methods?: readonly string[] | undefined
   readonly stripPath: boolean
+  /** Go key by key before those of the service. */
+  readonly rules?: RulesView | undefined
 }
 
 export interface ServiceView {
   readonly name: string
   readonly routes: readonly RouteView[]
+  /** undefined: requests and answers are carried as they are. */
+  readonly rules?: RulesView | undefined
   readonly algorithm: BalanceAlgorithm
   /** For consistent-hash: the request header whose value is the key; undefined: the path. */
   readonly hashHeader?: string | undefined
   readonly slowStartMs: number
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
-  readonly retries: { readonly attempts: number; readonly budget: number }
+  readonly retries: RetryView
+  /** undefined: nothing is ejected. */
+  readonly ejection?: EjectionView | undefined
+  /** undefined: no breakers. */
+  readonly breaker?: BreakerView | undefined
   /** undefined: never park. */
   readonly parking?: { readonly timeoutMs: number; readonly requests: number; readonly bytes: number } | undefined
   /** Somebody restarts what dies: an endpoint that refuses is worth waiting for. */
@@ -58,6 +67,32 @@ export interface ServiceView {
   readonly maintenance: boolean
   readonly probe?: ProbeView | undefined
   readonly endpoints: readonly EndpointView[]
+}
+
+export interface RetryView {
+  readonly attempts: number
+  readonly budget: number
+  /** Answers of the application that are worth another endpoint; undefined: none. */
+  readonly statuses?: readonly number[] | undefined
+  /** An endpoint that does not answer in time is given up for another. */
+  readonly onTimeout?: boolean | undefined
+}
+
+export interface EjectionView {
+  /** 5xx in a row. */
+  readonly consecutiveErrors: number
+  /** Connections in a row that failed, or were not answered in time. */
+  readonly consecutiveFailures: number
+  readonly baseMs: number
+  readonly maxMs: number
+}
+
+export interface BreakerView {
+  /** Share of failed requests that opens it. */
+  readonly errorRate: number
+  readonly windowMs: number
+  readonly minimumRequests: number
+  readonly openMs: number
 }
 
 export interface ProbeView {

@@ -40,6 +40,8 @@ export class ChunkedBody {
   #remaining = 0
   #digits = 0
   #extensionBytes = 0
+  /** Bytes of data, by the sizes read so far. */
+  announced = 0
   #trailers: Buffer | undefined
 
   constructor(framed: boolean) {
@@ -154,6 +156,7 @@ export class ChunkedBody {
   }
 
   #afterSize(): void {
+    this.announced += this.#remaining
     this.#state = this.#remaining === 0 ? 'trailers' : 'data'
   }
 

@@ -7,6 +7,7 @@ import { isIPv6 } from 'node:net'
 import { copyBytes, equalsIgnoringCase, latin1, text } from './bytes.ts'
 import { tokensOf } from './chunked.ts'
 import { copyFields } from './copy-fields.ts'
+import type { HeadEdit } from '../core/rules/head-edit.ts'
 import { Field, fieldIdOfName, isHopByHop, isOursInRequests, neverConnectionOption } from './fields.ts'
 import { fieldKind, fieldStride, fieldText, HeadError, nameEnd, nameStart, several, valueEnd, valueStart, type Head } from './head.ts'
 
@@ -29,6 +30,8 @@ export class RequestFacts {
   expectsContinue = false
   /** −1: chunked; 0: no body. */
   bodyLength = 0
+  /** Of a chunked body: bytes of data, without their framing, that have been announced so far. */
+  bodyBytes = 0
   /** The head has Content-Length. */
   hasLength = false
   /** Field names that `Connection` asks us to remove; undefined: only the usual ones. */
@@ -51,6 +54,7 @@ export function readRequest(head: Head, buffer: Buffer, facts: RequestFacts): nu
   facts.upgrade = undefined
   facts.expectsContinue = false
   facts.bodyLength = head.chunked ? -1 : Math.max(0, head.contentLength)
+  facts.bodyBytes = 0
   facts.hasLength = head.contentLength >= 0
   facts.dropped = undefined
   facts.teTrailers = false
@@ -230,6 +234,8 @@ export interface RequestHeadOptions {
   /** `X-Forwarded-*`, `Forwarded` and `Via`, made once per connection and host. */
   readonly forwarded: Buffer
   readonly requestId: string
+  /** Changes by rule. */
+  readonly edit?: HeadEdit | undefined
 }
 
 /** Bytes that `writeRequestHead` may add to the client's own. */
@@ -237,7 +243,7 @@ export const requestHeadGrowthMax = 1024
 
 /**
  * Writes the head for the origin into `out` at `at`; returns the offset behind it, or a `HeadError`.
- * `out` must have room for the client's head, the options' texts and `requestHeadGrowthMax` bytes.
+ * `out` must have room for the client's head, the options' texts and blocks, and `requestHeadGrowthMax` bytes.
  */
 export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Buffer, facts: RequestFacts, options: RequestHeadOptions): number {
   let to = at
@@ -252,11 +258,13 @@ export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Bu
     to = copyBytes(http11, 0, http11.length, out, to)
     run = head.fieldCount > 0 ? head.fields[nameStart]! : head.end - 2
   }
-  const refused = chooseFields(head, buffer, facts)
+  const { edit } = options
+  const refused = chooseFields(head, buffer, facts, edit)
   if (refused !== 0) return refused
   to = copyFields(out, to, head, buffer, run)
   if (!keepsHost(head, facts)) to += out.write(`Host: ${facts.hostValue === '' ? options.defaultHost : facts.hostValue}\r\n`, to, 'latin1')
   if (facts.bodyLength < 0) to = copyBytes(chunkedField, 0, chunkedField.length, out, to)
+  if (edit !== undefined) to = copyBytes(edit.block, 0, edit.block.length, out, to)
   to = copyBytes(options.forwarded, 0, options.forwarded.length, out, to)
   to = copyBytes(requestIdField, 0, requestIdField.length, out, to)
   to += out.write(options.requestId, to, 'latin1')
@@ -271,7 +279,7 @@ export function writeRequestHead(out: Buffer, at: number, head: Head, buffer: Bu
 const keepsHost = (head: Head, facts: RequestFacts): boolean => head.host >= 0 && !facts.hostReplaced
 
 /** Marks the fields that are not forwarded; returns a `HeadError` when one must not even be dropped. */
-function chooseFields(head: Head, buffer: Buffer, facts: RequestFacts): number {
+function chooseFields(head: Head, buffer: Buffer, facts: RequestFacts, edit: HeadEdit | undefined): number {
   const { fields, drop, fieldCount } = head
   for (let i = 0; i < fieldCount; i++) {
     const base = i * fieldStride
@@ -286,6 +294,7 @@ function chooseFields(head: Head, buffer: Buffer, facts: RequestFacts): number {
       keep = verdict === 'forward'
     } else keep = isHopByHop[kind] === 0 && isOursInRequests[kind] === 0
     if (keep && facts.dropped !== undefined && kind !== Field.host) keep = !facts.dropped.has(text(buffer, name, stop).toLowerCase())
+    if (keep && edit !== undefined) keep = !edit.drops(buffer, name, stop)
     drop[i] = keep ? 0 : 1
   }
   return 0

@@ -4,6 +4,7 @@
 import { copyBytes, equalsIgnoringCase, latin1, text } from './bytes.ts'
 import { tokensOf } from './chunked.ts'
 import { copyFields } from './copy-fields.ts'
+import type { HeadEdit } from '../core/rules/head-edit.ts'
 import { Field, isHopByHop } from './fields.ts'
 import { fieldKind, fieldStride, fieldText, nameEnd, nameStart, several, valueEnd, valueStart, type Head } from './head.ts'
 import { connectionTokens } from './request.ts'
@@ -60,11 +61,15 @@ export interface ResponseHeadOptions {
   readonly dropLength: boolean
   /** For 101: the protocol. */
   readonly upgrade: string | undefined
+  /** Changes by rule. */
+  readonly edits?: readonly HeadEdit[] | undefined
+  /** Lines by rule, each with CR LF. */
+  readonly lines?: string | undefined
 }
 
 export const responseHeadGrowthMax = 1024
 
-/** Writes the head for the client; returns the offset behind it. `out` must have room for the origin's head and `responseHeadGrowthMax`. */
+/** Writes the head for the client; returns the offset behind it. `out` must have room for the origin's head, what rules add, and `responseHeadGrowthMax`. */
 export function writeResponseHead(out: Buffer, at: number, head: Head, buffer: Buffer, options: ResponseHeadOptions): number {
   let to = at
   let run: number
@@ -73,8 +78,9 @@ export function writeResponseHead(out: Buffer, at: number, head: Head, buffer: B
     to = copyBytes(statusLine11, 0, statusLine11.length, out, to)
     run = head.begin + 9
   }
-  chooseFields(head, buffer, options.dropLength)
+  chooseFields(head, buffer, options.dropLength, options.edits)
   to = copyFields(out, to, head, buffer, run)
+  if (options.edits !== undefined) to = writeRuled(out, to, options.edits, options.lines)
   to = copyBytes(options.via, 0, options.via.length, out, to)
   to = copyBytes(requestIdField, 0, requestIdField.length, out, to)
   to += out.write(options.requestId, to, 'latin1')
@@ -86,8 +92,14 @@ export function writeResponseHead(out: Buffer, at: number, head: Head, buffer: B
   return copyBytes(crlf, 0, 2, out, to)
 }
 
+function writeRuled(out: Buffer, at: number, edits: readonly HeadEdit[], lines: string | undefined): number {
+  let to = at
+  for (const { block } of edits) to = copyBytes(block, 0, block.length, out, to)
+  return lines === undefined ? to : to + out.write(lines, to, 'latin1')
+}
+
 /** Marks the fields that are not passed on. */
-function chooseFields(head: Head, buffer: Buffer, dropLength: boolean): void {
+function chooseFields(head: Head, buffer: Buffer, dropLength: boolean, edits: readonly HeadEdit[] | undefined): void {
   const { fields, drop, fieldCount } = head
   const dropped = head.connection >= 0 ? droppedNames(head, buffer) : undefined
   for (let i = 0; i < fieldCount; i++) {
@@ -97,8 +109,14 @@ function chooseFields(head: Head, buffer: Buffer, dropLength: boolean): void {
     if (kind === Field.contentLength) keep = !dropLength
     else if (kind !== Field.other && (isHopByHop[kind] === 1 || kind === Field.xRequestId)) keep = false
     else keep = !dropped?.has(text(buffer, fields[base + nameStart]!, fields[base + nameEnd]!).toLowerCase())
+    if (keep && edits !== undefined) keep = !droppedByRule(edits, buffer, fields[base + nameStart]!, fields[base + nameEnd]!)
     drop[i] = keep ? 0 : 1
   }
+}
+
+function droppedByRule(edits: readonly HeadEdit[], buffer: Buffer, start: number, end: number): boolean {
+  for (const edit of edits) if (edit.drops(buffer, start, end)) return true
+  return false
 }
 
 function droppedNames(head: Head, buffer: Buffer): ReadonlySet<string> | undefined {
@@ -115,4 +133,12 @@ function droppedNames(head: Head, buffer: Buffer): ReadonlySet<string> | undefin
 export function acceptsUpgrade(head: Head, buffer: Buffer, asked: string | undefined): boolean {
   if (asked === undefined || head.upgrade < 0 || head.upgrade === several) return false
   return tokensOf(fieldText(head, buffer, head.upgrade)).includes(asked.toLowerCase())
+}
+
+/** Whether bytes up to `length` hold all of a short answer and nothing behind it, and whether its connection takes another request. */
+export function extentOf(head: Head, buffer: Buffer, length: number, requestMethod: string): { readonly whole: boolean; readonly keep: boolean } {
+  const framing = responseFraming(head, requestMethod)
+  const rest = length - head.end
+  const whole = framing === 'none' ? rest === 0 : framing === 'length' && rest === head.contentLength
+  return { whole, keep: whole && originKeepsAlive(head, buffer) }
 }

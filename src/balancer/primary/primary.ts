@@ -17,10 +17,12 @@ import { protocolVersion, type ControlToPrimary, type WorkerToPrimary } from '..
 import { proxyLogFile, socketPath } from '../paths.ts'
 import type { ProxyTelemetry } from '../port.ts'
 import { ControlSocket, type ControlChannel } from './control-socket.ts'
+import { Breakers } from './breakers.ts'
 import { Crew } from './crew.ts'
 import { Drains } from './drains.ts'
 import { Listeners, type InheritedListener } from './listeners.ts'
 import { OrphanLink } from './orphan-link.ts'
+import { Outliers } from './outliers.ts'
 import type { Peer } from './peer.ts'
 import { InstanceReports } from './instance-reports.ts'
 import { Prober } from './prober.ts'
@@ -47,6 +49,7 @@ interface Parts {
   readonly crew: Crew
   readonly listeners: Listeners
   readonly views: Views
+  readonly breakers: Breakers
   readonly ticketKeys: TicketKeys
 }
 
@@ -58,6 +61,14 @@ export class Primary {
   readonly #prober: Prober
   readonly #reports: InstanceReports
   readonly #drains = new Drains()
+  readonly #outliers = new Outliers({
+    random: systemRandom,
+    now: () => systemClock.now(),
+    onChange: (endpoint, service, ejection) => {
+      this.#parts?.crew.tell({ type: 'ejected', endpoint, forMs: ejection?.forMs ?? 0 })
+      this.#socket.signal(ejection ? { type: 'endpointEjected', endpoint, service, ...ejection } : { type: 'endpointReinstated', endpoint, service })
+    },
+  })
   readonly #sums = new TelemetrySums()
   readonly #orphans = new Map<ControlChannel, OrphanLink>()
   #parts: Parts | undefined
@@ -104,7 +115,7 @@ export class Primary {
     const logDescriptor = openSync(log, 'a', 0o600)
     const saved = inherited.length > 0 ? loadState(directory) : undefined
     const size = workers > 0 ? workers : (saved?.workers ?? 1)
-    this.#parts = this.#compose(size, saved?.pseudonym ?? `holdfast-${randomBytes(4).toString('hex')}`, logDescriptor)
+    this.#parts = this.#compose(size, saved?.pseudonym ?? `holdfast-${randomBytes(4).toString('hex')}`, logDescriptor, saved?.isolated)
     if (!(await this.#socket.open())) return false
     await this.#reports.open()
     if (saved?.view) await this.#running.views.apply(saved.view)
@@ -112,6 +123,7 @@ export class Primary {
       this.#publish()
       this.#rotateTicketKeys()
       this.#endIfLonely()
+      this.#outliers.sweep()
     }, telemetryMs)
     return true
   }
@@ -127,7 +139,7 @@ export class Primary {
     void this.shutdown(0)
   }
 
-  #compose(size: number, pseudonym: string, logDescriptor: number): Parts {
+  #compose(size: number, pseudonym: string, logDescriptor: number, isolated?: readonly string[]): Parts {
     const ticketKeys = new TicketKeys(this.#options.directory, systemClock.wallTime())
     const crew: Crew = new Crew(size, {
       logDescriptor,
@@ -138,15 +150,19 @@ export class Primary {
         views.sendTo(worker)
         for (const [endpoint, lagMs] of this.#reports.lags) worker.send({ type: 'lag', endpoint, lagMs })
         listeners.handTo(worker)
+        this.#outliers.tell(worker)
+        breakers.tell(worker)
         quotas.join(worker)
       },
       onMessage: (peer, message) => {
-        this.#onReport(crew, quotas, peer, message)
+        if (message.type === 'breaker') breakers.hear(peer, message)
+        else this.#onReport(crew, quotas, peer, message)
       },
       onLeft: (peer) => {
         this.#sums.workerExited(peer.pid)
         this.#drains.left(peer)
         quotas.left(peer)
+        breakers.left(peer)
       },
       onExit: (pid, code, signal) => {
         this.#socket.signal({ type: 'workerExited', pid, code, signal })
@@ -154,15 +170,24 @@ export class Primary {
     })
     const listeners = new Listeners(crew, this.#options.inherited)
     const quotas = new Quotas(size)
+    const breakers = new Breakers(
+      {
+        everyone: () => crew.everyone,
+        onChange: (change) => {
+          this.#socket.signal({ type: 'breakerChanged', ...change })
+        },
+      },
+      isolated,
+    )
     const views = new Views({
       crew,
       listeners,
       quotas,
       prober: this.#prober,
       unhealthy: () => this.#unhealthy,
-      onApplied: (view) => this.#onApplied(view, { crew, pseudonym }),
+      onApplied: (view) => this.#onApplied(view, { crew, pseudonym, breakers }),
     })
-    return { pseudonym, crew, listeners, views, ticketKeys }
+    return { pseudonym, crew, listeners, views, breakers, ticketKeys }
   }
 
   /** The socket answers only after the parts are there. */
@@ -203,6 +228,12 @@ export class Primary {
           },
         )
         return
+      case 'breaker':
+        this.#running.breakers.order(message.service, message.action)
+        channel.send({ type: 'done', id: message.id })
+        this.#publish()
+        if (views.current) void this.#save(views.current, this.#running)
+        return
       case 'shutdown':
         void this.shutdown(message.deadlineMs)
         return
@@ -237,7 +268,10 @@ export class Primary {
     views.sendTo(orphan)
   }
 
-  async #onApplied(view: RoutingView, { crew, pseudonym }: Pick<Parts, 'crew' | 'pseudonym'>): Promise<void> {
+  async #onApplied(view: RoutingView, parts: Pick<Parts, 'crew' | 'pseudonym' | 'breakers'>): Promise<void> {
+    const { breakers, crew } = parts
+    this.#outliers.setView(view)
+    breakers.setView(view)
     this.#sums.retain(
       new Set(view.services.map(({ name }) => name)),
       new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))),
@@ -245,7 +279,11 @@ export class Primary {
     this.#publish()
     // What they told before they were in a view.
     for (const [endpoint, lagMs] of this.#reports.lags) crew.tell({ type: 'lag', endpoint, lagMs })
-    await saveState(this.#options.directory, { workers: crew.size, pseudonym, view })
+    await this.#save(view, parts)
+  }
+
+  async #save(view: RoutingView, { crew, pseudonym, breakers }: Pick<Parts, 'crew' | 'pseudonym' | 'breakers'>): Promise<void> {
+    await saveState(this.#options.directory, { workers: crew.size, pseudonym, view, isolated: breakers.isolated })
   }
 
   // --- reports --------------------------------------------------------------------------------------------------
@@ -255,12 +293,16 @@ export class Primary {
       case 'drained':
         this.#drains.answered(peer, message.id, message.remaining)
         return
+      case 'outlier':
+        this.#outliers.hear(message)
+        return
       case 'suspect':
         this.#prober.suspect(message.endpoint)
         this.#socket.signal({ type: 'endpointSuspect', endpoint: message.endpoint, service: message.service, reason: message.reason })
         return
       case 'telemetry':
         this.#sums.add(peer.pid, message.delta, crew.has(peer))
+        this.#outliers.counted(message.delta)
         return
       case 'ask':
       case 'giveBack':
@@ -269,6 +311,7 @@ export class Primary {
         if (crew.has(peer)) quotas.hear(peer, message)
         return
       case 'ready':
+      case 'breaker':
       case 'opened':
       case 'openFailed':
       case 'closed':
@@ -279,6 +322,7 @@ export class Primary {
 
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
     this.#running.crew.tell({ type: 'health', endpoint, healthy })
+    if (healthy) this.#outliers.recovered(endpoint)
     this.#socket.signal(
       healthy
         ? { type: 'endpointRecovered', endpoint, service }
@@ -310,7 +354,7 @@ export class Primary {
   #snapshot(): ProxyTelemetry {
     const view = this.#running.views.current
     const endpoints = new Map(
-      (view?.services ?? []).flatMap(({ name, endpoints: views }) =>
+      (view?.services ?? []).flatMap(({ name, breaker, endpoints: views }) =>
         views.map(({ id, host, port }) => [
           id,
           {
@@ -319,6 +363,8 @@ export class Primary {
             healthy: this.#isHealthy(id),
             reason: this.#prober.reasonOf(id) ?? this.#reports.reasonOf(id),
             reported: this.#reports.latestOf(id),
+            ejected: this.#outliers.ejectionOf(id)?.reason,
+            breaker: breaker && this.#running.breakers.stateOf(id),
           },
         ]),
       ),

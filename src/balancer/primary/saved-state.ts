@@ -9,6 +9,8 @@ export interface SavedState {
   readonly workers: number
   readonly pseudonym: string
   readonly view: RoutingView | undefined
+  /** Services whose breakers an operator holds open. */
+  readonly isolated?: readonly string[] | undefined
 }
 
 export async function saveState(directory: string, state: SavedState): Promise<void> {

@@ -1,5 +1,6 @@
 /** Adds up what the workers count. Counters outlive the workers; gauges are the sum over those that live. */
 import { Histogram } from '../../kernel/histogram.ts'
+import type { BreakerState } from '../../resilience/core/breaker.ts'
 import type { InstanceReport } from '../../instance/types.ts'
 import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
@@ -51,6 +52,8 @@ export interface SnapshotContext {
       readonly healthy: boolean
       readonly reason: string | undefined
       readonly reported?: InstanceReport | undefined
+      readonly ejected?: string | undefined
+      readonly breaker?: BreakerState | undefined
     }
   >
 }
@@ -114,7 +117,7 @@ export class TelemetrySums {
       }
     }
     const endpoints: Record<string, EndpointTelemetry> = {}
-    for (const [id, { service, address, healthy, reason, reported }] of context.endpoints) {
+    for (const [id, { service, address, healthy, reason, reported, ejected, breaker }] of context.endpoints) {
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
@@ -128,6 +131,8 @@ export class TelemetrySums {
         health: healthy ? 'healthy' : 'unhealthy',
         reason,
         reported,
+        ejected,
+        breaker,
       }
     }
     return {

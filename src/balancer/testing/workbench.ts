@@ -8,6 +8,7 @@ import { vi } from 'vitest'
 import { Prng } from '../../kernel/random.ts'
 import { listenerRoutes } from '../core/routes.ts'
 import type { ServiceView } from '../core/routing-view.ts'
+import type { WorkerToPrimary } from '../messages.ts'
 import { Client } from '../worker/client.ts'
 import type { Dispatched } from '../worker/dispatcher.ts'
 import { Leases } from '../worker/leases.ts'
@@ -123,6 +124,14 @@ export class FakeUpstream {
     // What is read lies in no buffer of its own.
   }
 
+  pinBuffer(): void {
+    // The same.
+  }
+
+  returnBuffer(): void {
+    // The same.
+  }
+
   resume(): void {
     // Tests say what is read, and when.
   }
@@ -142,6 +151,8 @@ export class Workbench {
   /** In the order they were opened. */
   readonly upstreams: FakeUpstream[] = []
   readonly refused: string[] = []
+  /** What the service tells the primary. */
+  readonly told: WorkerToPrimary[] = []
   #queue: Dispatched[] = []
   now = 1_000_000
 
@@ -173,7 +184,12 @@ export class Workbench {
       })),
       ...view,
     }
-    this.service = new ServiceRuntime(whole, new Prng(1), new Leases(() => undefined))
+    this.service = new ServiceRuntime(
+      whole,
+      new Prng(1),
+      new Leases(() => undefined),
+      (message) => this.told.push(message),
+    )
     this.service.swap(whole, this.now)
     const routes = listenerRoutes('web', [whole], () => this.service)
     worker.routesOf = () => routes

@@ -8,8 +8,7 @@ export interface TlsView {
   readonly requireClientCert: boolean
 }
 
-export const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const
-export type TlsVersion = (typeof tlsVersions)[number]
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
 export interface CertificateView {
   /** PEM, the certificate itself first, then those between it and the root. */

@@ -7,13 +7,16 @@
  *
  * It tells its host what it meets, and decides nothing about connections, deadlines or further attempts.
  */
+import type { AnswerRules } from '../core/rules/rules.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { ChunkedBody } from '../http1/chunked.ts'
-import { type Head, headErrorSentence, parseResponseHead } from '../http1/head.ts'
+import { findField, type Head, headErrorSentence, parseResponseHead } from '../http1/head.ts'
 import { keepAliveHint, originKeepsAlive, responseFraming, responseHeadGrowthMax, writeResponseHead, type BodyFraming } from '../http1/response.ts'
 import type { ClientSide } from './client-side.ts'
 import { interimAnswersMax } from './limits.ts'
 import { joinBytesMax } from './outgoing.ts'
+import { planAnswer } from './rules/answer-plan.ts'
+import { BodyEncoder, type EncoderUser } from './rules/encoder.ts'
 import type { ServiceCounters } from './service.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -25,8 +28,12 @@ export interface AnswerHost {
   interimPassed(status: number): void
   /** The head is read, the body follows. */
   answerBegun(status: number): void
+  /** The head of an error is read; nothing of it is out. Returns true when another endpoint is asked instead. */
+  askedAnother(head: Head, buffer: Buffer, length: number): boolean
   /** The client takes bytes again. */
   readerCaughtUp(): void
+  /** All of it has come; the origin's connection is no longer needed. */
+  answerRead(): void
   /** All of it is out. */
   answerEnded(): void
   /** It broke off after it had begun. */
@@ -37,7 +44,7 @@ export interface AnswerHost {
   protocolSwitched(upstream: Upstream, buffer: Buffer, length: number, head: Head): void
 }
 
-export class AnswerRelay {
+export class AnswerRelay implements EncoderUser {
   readonly #client: ClientSide
   readonly #host: AnswerHost
   #counters: ServiceCounters | undefined
@@ -47,11 +54,18 @@ export class AnswerRelay {
   #remaining = 0
   #chunkedIn: ChunkedBody | undefined
   #chunkedOut = false
+  #rules: AnswerRules | undefined
+  /** The body is compressed on its way. */
+  #encoder: BodyEncoder | undefined
+  /** The encoder takes no more for now. */
+  #encoderFull = false
   #upstream: Upstream | undefined
   /** The origin's connection is fit for another request. */
   keepUpstream = false
   /** What the origin says about how long it keeps it, in seconds. */
   keepHint: number | undefined
+  /** It says when to come back: it is busy, not broken. */
+  backPressure = false
   /** The head that went out promised the client another request. */
   keepClient = false
   /** Further fields for the client, whole lines, at most 512 bytes. */
@@ -61,7 +75,11 @@ export class AnswerRelay {
   readonly #onDrain = (): void => {
     this.#client.onDrain = undefined
     this.#host.readerCaughtUp()
-    this.#upstream?.resume()
+    if (this.#encoder) this.#encoder.resume()
+    else this.#upstream?.resume()
+  }
+  readonly #encode = (buffer: Buffer, start: number, end: number): void => {
+    if (!this.#encoder!.write(buffer, start, end)) this.#encoderFull = true
   }
 
   constructor(client: ClientSide, host: AnswerHost) {
@@ -69,8 +87,9 @@ export class AnswerRelay {
     this.#host = host
   }
 
-  begin(counters: ServiceCounters): void {
+  begin(counters: ServiceCounters, rules: AnswerRules | undefined): void {
     this.#counters = counters
+    this.#rules = rules
     this.#interims = 0
   }
 
@@ -79,6 +98,8 @@ export class AnswerRelay {
     this.#partial = undefined
     this.#chunkedIn = undefined
     this.#upstream = undefined
+    this.#encoder?.close()
+    this.#encoder = undefined
   }
 
   /** Bytes of a head have come, but not all of it. */
@@ -155,31 +176,49 @@ export class AnswerRelay {
     if (socket.writableLength > 0) slab.keep(end)
   }
 
-  #final(upstream: Upstream, buffer: Buffer, length: number, head: Head): boolean {
+  #final(upstream: Upstream | undefined, buffer: Buffer, length: number, head: Head): boolean {
     const client = this.#client
     const { worker, facts } = client
+    this.backPressure = (head.status === 503 || head.status === 429) && findField(head, buffer, 'retry-after') !== undefined
+    if (head.status >= 500 && this.#host.askedAnother(head, buffer, length)) return true
     const framing = responseFraming(head, facts.method)
-    const open = framing === 'untilClose' || framing === 'chunked'
+    const plan = this.#rules === undefined ? undefined : planAnswer(this.#rules, head, buffer, client.minor)
+    const coded = plan?.coding !== undefined && framing !== 'none'
+    const open = coded || framing === 'untilClose' || framing === 'chunked'
     this.#upstream = upstream
     this.#framing = framing
     this.#remaining = framing === 'length' ? head.contentLength : 0
     this.#chunkedOut = open && client.minor === 1
-    this.#chunkedIn = framing === 'chunked' ? new ChunkedBody(this.#chunkedOut) : undefined
+    this.#chunkedIn = framing === 'chunked' ? new ChunkedBody(this.#chunkedOut && !coded) : undefined
     this.keepUpstream = framing !== 'untilClose' && originKeepsAlive(head, buffer)
     this.keepHint = keepAliveHint(head, buffer)
     this.keepClient = facts.keepAlive && client.bodyDone && !client.closing && (!open || this.#chunkedOut)
     this.#host.answerBegun(head.status)
     const { slab } = worker
-    slab.reserve(head.end - head.begin + responseHeadGrowthMax + joinBytesMax + 64)
+    const ruled = plan === undefined ? 0 : plan.lines.length + plan.edits.reduce((sum, { block }) => sum + block.length, 0)
+    slab.reserve(head.end - head.begin + responseHeadGrowthMax + joinBytesMax + 64 + ruled)
     const end = writeResponseHead(slab.buffer, slab.at, head, buffer, {
       via: this.extra === undefined ? worker.via : Buffer.concat([worker.via, this.extra]),
       requestId: client.requestId,
       connection: this.keepClient ? (client.minor === 0 ? 'keepAlive' : 'none') : 'close',
       chunked: this.#chunkedOut,
-      dropLength: head.status === 204 || framing === 'chunked',
+      dropLength: head.status === 204 || framing === 'chunked' || plan?.coding !== undefined,
       upgrade: undefined,
+      edits: plan?.edits,
+      lines: plan?.lines,
     })
+    if (coded) {
+      this.#encoder = new BodyEncoder(plan.coding, framing !== 'length', this)
+      this.#encoderFull = false
+    }
     return this.#pass(buffer, head.end, length, end)
+  }
+
+  /** An answer that was set aside, whole, is passed on after all. */
+  passOn(bytes: Buffer): void {
+    const head = this.#client.worker.responseHead
+    parseResponseHead(bytes, 0, bytes.length, head)
+    this.#final(undefined, bytes, bytes.length, head)
   }
 
   /** Bytes [0, length) of the body. Returns false to stop reading from the origin: it goes on when the client has caught up. */
@@ -191,6 +230,10 @@ export class AnswerRelay {
 
   /** The origin has closed, and that was the end of the answer. */
   endByClose(): void {
+    if (this.#encoder) {
+      this.#readToEnd(this.#encoder)
+      return
+    }
     if (this.#chunkedOut) this.#client.socket.write(lastChunk)
     this.#host.answerEnded()
   }
@@ -207,6 +250,7 @@ export class AnswerRelay {
     this.#counters!.responseBytes += used - start
     this.passedBytes += used - start
     const more = out.flush()
+    if (this.#encoder) return this.#passEncoded(this.#encoder, used === length)
     if (this.#chunkedIn?.failed === true) {
       this.#host.answerCut()
       return true
@@ -220,6 +264,53 @@ export class AnswerRelay {
     if (more || socket.destroyed) return true
     this.#client.onDrain = this.#onDrain
     return false
+  }
+
+  /** What has come of the body is with the encoder. `all`: nothing lies behind it. */
+  #passEncoded(encoder: BodyEncoder, all: boolean): boolean {
+    if (this.#chunkedIn?.failed === true) {
+      this.#host.answerCut()
+      return true
+    }
+    if (this.#complete) {
+      if (!all) this.keepUpstream = false
+      this.#readToEnd(encoder)
+      return true
+    }
+    return !this.#encoderFull
+  }
+
+  #readToEnd(encoder: BodyEncoder): void {
+    this.#upstream = undefined
+    this.#host.answerRead()
+    encoder.finish()
+  }
+
+  encoded(bytes: Buffer): boolean {
+    const { socket, worker } = this.#client
+    worker.tick()
+    this.#host.readerCaughtUp()
+    if (socket.write(bytes) || socket.destroyed) return true
+    this.#client.onDrain = this.#onDrain
+    return false
+  }
+
+  encoderDrained(): void {
+    if (!this.#encoderFull) return
+    this.#encoderFull = false
+    this.#client.worker.tick()
+    this.#host.readerCaughtUp()
+    this.#upstream?.resume()
+  }
+
+  encodingEnded(): void {
+    this.#client.worker.tick()
+    this.#client.socket.write(lastChunk)
+    this.#host.answerEnded()
+  }
+
+  encodingFailed(): void {
+    this.#host.answerCut()
   }
 
   get #complete(): boolean {
@@ -243,12 +334,12 @@ export class AnswerRelay {
         return start
       case 'length': {
         const take = Math.min(this.#remaining, length - start)
-        if (take > 0) out.add(buffer, start, start + take)
+        if (take > 0) (this.#encoder ? this.#encode : out.emit)(buffer, start, start + take)
         this.#remaining -= take
         return start + take
       }
       case 'chunked':
-        return this.#chunkedIn!.feed(buffer, start, length, out.emit)
+        return this.#chunkedIn!.feed(buffer, start, length, this.#encoder ? this.#encode : out.emit)
       case 'untilClose':
         if (length > start) this.#addUnframed(buffer, start, length)
         return length
@@ -257,6 +348,10 @@ export class AnswerRelay {
 
   #addUnframed(buffer: Buffer, start: number, length: number): void {
     const out = this.#client.worker.outgoing
+    if (this.#encoder) {
+      this.#encode(buffer, start, length)
+      return
+    }
     if (!this.#chunkedOut) {
       out.add(buffer, start, length)
       return

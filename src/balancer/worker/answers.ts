@@ -3,6 +3,7 @@
  * RFC 9209), a request id, and a body that a browser or a program can show. Never an internal address.
  */
 import { STATUS_CODES } from 'node:http'
+import type { PageView } from '../core/rules/view.ts'
 import { latin1 } from '../http1/bytes.ts'
 
 /** RFC 9209 §2.3 proxy error types that we use. */
@@ -21,7 +22,8 @@ export type ProxyErrorType =
 
 export interface Answer {
   readonly status: number
-  readonly error: ProxyErrorType
+  /** undefined: it is no error, but what a rule says. */
+  readonly error: ProxyErrorType | undefined
   /** One sentence for people; no addresses, no secrets. */
   readonly message: string
   /** More for `Proxy-Status`: `exit signal=SIGKILL`. */
@@ -29,6 +31,12 @@ export interface Answer {
   readonly retryAfterSeconds?: number | undefined
   /** For 405. */
   readonly allow?: string | undefined
+  /** Further lines of the head, each with CR LF. */
+  readonly fields?: string | undefined
+  /** There is no body. */
+  readonly empty?: boolean | undefined
+  /** In place of our own body, for clients that do not ask for JSON. */
+  readonly page?: PageView | undefined
 }
 
 const quoted = (value: string): string => `"${value.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`
@@ -53,6 +61,17 @@ function htmlPage(answer: Answer, requestId: string): string {
   )
 }
 
+const nothing: PageView = { contentType: '', body: '' }
+
+function bodyOf(answer: Answer, accept: string, requestId: string): PageView {
+  const html = prefersHtml(accept)
+  if (answer.page !== undefined && (html || !accept.includes('json'))) return answer.page
+  if (html) return { contentType: 'text/html; charset=utf-8', body: htmlPage(answer, requestId) }
+  const { error, message, details } = answer
+  const body = `${JSON.stringify({ success: false, error: { code: error, message, details: { requestId, reason: details } } })}\n`
+  return { contentType: 'application/json; charset=utf-8', body }
+}
+
 /** The whole message, head and body. */
 export function renderAnswer(
   answer: Answer,
@@ -65,22 +84,18 @@ export function renderAnswer(
     readonly date: string
   },
 ): Buffer {
-  const html = prefersHtml(request.accept)
-  const body = html
-    ? htmlPage(answer, request.requestId)
-    : `${JSON.stringify({ success: false, error: { code: answer.error, message: answer.message, details: { requestId: request.requestId, reason: answer.details } } })}\n`
-  const lines = [
-    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}`,
-    `Content-Type: ${html ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8'}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
-    `Proxy-Status: ${request.name}; error=${answer.error}${answer.details === undefined ? '' : `; details=${quoted(answer.details)}`}`,
-    `X-Request-Id: ${request.requestId}`,
-    `Date: ${request.date}`,
-  ]
+  const { contentType, body } = answer.empty === true ? nothing : bodyOf(answer, request.accept, request.requestId)
+  const lines = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}`]
+  if (answer.empty !== true) lines.push(`Content-Type: ${contentType}`)
+  if (answer.status !== 204) lines.push(`Content-Length: ${Buffer.byteLength(body)}`)
+  if (answer.error !== undefined) {
+    lines.push('Cache-Control: no-store')
+    lines.push(`Proxy-Status: ${request.name}; error=${answer.error}${answer.details === undefined ? '' : `; details=${quoted(answer.details)}`}`)
+  }
+  lines.push(`X-Request-Id: ${request.requestId}`, `Date: ${request.date}`)
   if (answer.retryAfterSeconds !== undefined) lines.push(`Retry-After: ${answer.retryAfterSeconds}`)
   if (answer.allow !== undefined) lines.push(`Allow: ${answer.allow}`)
   if (request.close) lines.push('Connection: close')
-  const head = latin1(`${lines.join('\r\n')}\r\n\r\n`)
+  const head = latin1(`${lines.join('\r\n')}\r\n${answer.fields ?? ''}\r\n`)
   return request.method === 'HEAD' ? head : Buffer.concat([head, Buffer.from(body)])
 }

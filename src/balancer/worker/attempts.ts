@@ -2,6 +2,7 @@
  * What has been tried for one request, and whether it is tried again. Collects what `core/resend.ts` must know for its verdict, and keeps
  * the books that follow from it: the endpoint's failures, the suspicion for the control process, the retry budget.
  */
+import { outcome } from '../../resilience/core/breaker.ts'
 import { killedReason, mayResend, neverRead, rescuesMax, type Failure } from '../core/resend.ts'
 import type { RequestWatch } from './observe/watch.ts'
 import type { ServiceRuntime } from './service.ts'
@@ -20,6 +21,13 @@ export interface Broken {
   readonly oneRead: boolean
 }
 
+/** An answer that was not passed on since another endpoint may give a better one. */
+export interface SetAside {
+  readonly status: number
+  /** All of it; undefined: it was not whole when it was set aside. */
+  readonly bytes: Buffer | undefined
+}
+
 /** `awaitNews`: how the process ended is not known yet, and may change the verdict. */
 export type Verdict = 'again' | 'awaitNews' | 'giveUp'
 
@@ -29,11 +37,17 @@ export class Attempts {
   last: Broken | undefined
   /** The next attempt trusts no idle connection. */
   fresh = false
+  /** Where this attempt goes. */
+  endpoint: EndpointPool | undefined
   /** The connection of this attempt has carried requests before. */
   reused = false
   sentAt = 0
   /** Notes what happens to the request; undefined: nobody watches. */
   watch: RequestWatch | undefined
+  /** What the breaker of the endpoint gave for this attempt; 0: there is none, or it has been told how it went. */
+  generation = 0
+  /** What an endpoint answered that was asked in vain, to be passed on when no other one answers; undefined: none has. */
+  setAside: SetAside | undefined
   #service: ServiceRuntime | undefined
   #resent = 0
   #retrying = false
@@ -44,13 +58,48 @@ export class Attempts {
     this.last = undefined
     this.fresh = false
     this.#resent = 0
+    this.setAside = undefined
+  }
+
+  /** An answer's head has come. */
+  answered(endpoint: EndpointPool, status: number, backPressure: boolean, now: number): void {
+    const { generation } = this
+    this.generation = 0
+    this.#service!.verdicts?.answered(endpoint, generation, status, backPressure, now - this.sentAt, now)
+  }
+
+  /** Whether another endpoint is asked in place of this answer. If so it has been counted. */
+  mayAskAnother(status: number, endpoint: EndpointPool, idempotent: boolean, replayable: boolean): boolean {
+    const service = this.#service!
+    const { statuses, attempts } = service.view.retries
+    if (statuses === undefined || !statuses.includes(status) || !idempotent || !replayable) return false
+    if (this.#resent >= attempts || !service.retryBudgetFree) return false
+    if (!service.endpoints.some((other) => other !== endpoint && !this.tried.includes(other) && other.available(this.sentAt))) return false
+    this.tried.push(endpoint)
+    this.#countResent(service)
+    return true
+  }
+
+  /** How long this attempt may take until the head of its answer. */
+  get patienceMs(): number {
+    const { timeoutMs, retries } = this.#service!.view
+    return retries.onTimeout === true ? Math.ceil(timeoutMs / (retries.attempts + 1)) : timeoutMs
   }
 
   /** The request is over, or its answer has no end: its place in the retry budget is free. */
   end(): void {
+    // Nobody has seen how it would have ended: the breaker gets its place back.
+    if (this.generation !== 0) this.#forgetGeneration()
+    this.setAside = undefined
     if (!this.#retrying) return
     this.#retrying = false
     this.#service!.retrying--
+  }
+
+  #forgetGeneration(): void {
+    const generation = this.generation
+    this.generation = 0
+    this.endpoint?.breaker?.record(this.sentAt, outcome.ignored, 0, generation)
   }
 
   /** This attempt is over without an answer. `replayable`: every body byte that was sent is still at hand. */
@@ -63,12 +112,19 @@ export class Attempts {
     const quiet = failure.kind === 'notReceived' || (failure.kind === 'staleConnection' && endpoint.gone === undefined)
     const failingSince = quiet ? Infinity : endpoint.failed(worker.now, failure.kind === 'notConnected')
     if (!quiet) endpoint.errors++
+    if (quiet) this.#forgetGeneration()
+    else {
+      const { generation } = this
+      this.generation = 0
+      service.verdicts?.failed(endpoint, generation, worker.now - this.sentAt, worker.now)
+    }
     worker.reportSuspect(endpoint, failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer')
     const again = mayResend(failure, {
       idempotent,
       replayable,
       resent: this.#resent,
       attemptsMax: service.view.retries.attempts,
+      onTimeout: service.view.retries.onTimeout === true,
       caughtInDeath: quiet || this.sentAt <= failingSince || endpoint.gone !== undefined,
       budgetFree: service.retryBudgetFree,
     })
@@ -85,7 +141,7 @@ export class Attempts {
     if (failure.kind === 'notConnected') this.tried.push(endpoint)
     else {
       this.#countResent(service)
-      if (failure.kind === 'died' && service.endpoints.length > 1) this.tried.push(endpoint)
+      if ((failure.kind === 'died' || failure.kind === 'timedOut') && service.endpoints.length > 1) this.tried.push(endpoint)
     }
     // All of them refused: whoever can wait does so, and may then go to any of them again.
     if (service.mayPark && this.tried.length > 0 && this.tried.length >= service.endpoints.length) this.tried.length = 0

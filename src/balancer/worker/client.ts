@@ -254,7 +254,7 @@ export class Client implements ClientSide {
     if (route === undefined) return
     const target = this.#target(route, head, input)
     this.exchange.route = route.label
-    this.exchange.begin(route.service, input, start, target)
+    this.exchange.begin(route.service, input, start, target, route.rules)
   }
 
   /** A client's own id is kept when it is harmless: it ties our logs to the caller's. */
@@ -319,6 +319,7 @@ export class Client implements ClientSide {
     if (this.#chunked) {
       this.#inputStart = this.#chunked.feed(input, this.#inputStart, input.length, emit)
       if (this.#chunked.failed) return false
+      this.facts.bodyBytes = this.#chunked.announced
       this.#bodyDone = this.#chunked.done
     } else {
       const take = Math.min(this.#bodyRemaining, input.length - this.#inputStart)

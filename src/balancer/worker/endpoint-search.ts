@@ -15,6 +15,7 @@ import type { Dispatched } from './dispatcher.ts'
 import type { RequestSender } from './request-sender.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+import { breakersOpenFor } from './verdicts.ts'
 
 type Phase = 'idle' | 'choosing' | 'parked' | 'connecting'
 
@@ -28,6 +29,8 @@ export interface SearchHost {
   connectTimeSpent(): void
   /** No endpoint may be tried, and waiting makes no sense. `why` is undefined when attempts were made: they say it. */
   foundNothing(why: string | undefined): void
+  /** All of them have an open breaker; so many seconds until one is tried again. */
+  breakerOpen(retryAfterSeconds: number): void
   /** The client has left while it waited. */
   clientGone(): void
 }
@@ -113,11 +116,14 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   #pick(): void {
     const service = this.#service!
     const { worker, facts } = this.#client
-    const { tried, fresh } = this.#attempts
+    const { fresh } = this.#attempts
     this.#pickRequest.now = worker.now
-    const endpoint = service.pick(this.#pickRequest) ?? (service.mayPark ? undefined : service.leastBad(tried))
+    const endpoint = this.#admitted(service)
     if (endpoint === undefined) {
-      if (service.mayPark) this.#park()
+      if (service.verdicts !== undefined && this.#breakersOpen(service, worker.now)) return
+      // An answer is there already: it is better than waiting for one.
+      if (this.#attempts.setAside !== undefined) this.#nothing(undefined)
+      else if (service.mayPark) this.#park()
       else this.#nothing(undefined)
       return
     }
@@ -131,6 +137,28 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
       this.#phase = 'idle'
       this.#host.found(endpoint, idle)
     }
+  }
+
+  /** Chosen, and let through by its breaker. */
+  #admitted(service: ServiceRuntime): EndpointPool | undefined {
+    const endpoint = service.pick(this.#pickRequest) ?? (service.mayPark ? undefined : service.leastBad(this.#attempts.tried))
+    this.#attempts.endpoint = endpoint
+    if (endpoint?.breaker === undefined) return endpoint
+    const generation = endpoint.breaker.allow(this.#pickRequest.now)
+    const other = generation === 0 ? service.pickOther(this.#pickRequest) : undefined
+    this.#attempts.generation = other?.generation ?? generation
+    this.#attempts.endpoint = generation === 0 ? other?.endpoint : endpoint
+    return this.#attempts.endpoint
+  }
+
+  /** Nobody is asked who fails all the time: the client is told at once, unless it has met something worth telling. */
+  #breakersOpen(service: ServiceRuntime, now: number): boolean {
+    const { last, setAside } = this.#attempts
+    const openForSeconds = last === undefined && setAside === undefined ? breakersOpenFor(service.endpoints, now) : undefined
+    if (openForSeconds === undefined) return false
+    this.#phase = 'idle'
+    this.#host.breakerOpen(openForSeconds)
+    return true
   }
 
   #nothing(why: string | undefined): void {

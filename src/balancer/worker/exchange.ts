@@ -14,19 +14,22 @@
 import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
 import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
-import { Attempts, type Broken } from './attempts.ts'
+import { Attempts, type Broken, type SetAside } from './attempts.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
-import { badRequest, connectTimeSpent, failureAnswer, invalidAnswer, unavailable, underMaintenance } from './failure-answers.ts'
+import { badRequest, breakerOpen, connectTimeSpent, failureAnswer, invalidAnswer, onlyErrors, unavailable, underMaintenance } from './failure-answers.ts'
 import { RequestSender } from './request-sender.ts'
 import type { ServiceRuntime } from './service.ts'
 import { Tunnel } from './tunnel.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import type { Failure } from '../core/resend.ts'
+import { bodyTooLarge, type AnswerRules, type RouteRules } from '../core/rules/rules.ts'
 import { headErrorSentence, type Head } from '../http1/head.ts'
-import { acceptsUpgrade } from '../http1/response.ts'
+import { acceptsUpgrade, extentOf } from '../http1/response.ts'
 import { answerIdleMs, deathNewsMs, readerStallMs } from './limits.ts'
 import type { Observer } from './observe/observer.ts'
 import { RequestWatch } from './observe/watch.ts'
+import { dressed } from './rules/answer-plan.ts'
+import { requestReading } from './rules/reading.ts'
 
 type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'awaitingNews'
 
@@ -44,6 +47,9 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   readonly #search: EndpointSearch
   #phase: Phase = 'closed'
   #service: ServiceRuntime | undefined
+  /** What the route does besides carrying; undefined: nothing. */
+  #rules: RouteRules | undefined
+  #answerRules: AnswerRules | undefined
   #endpoint: EndpointPool | undefined
   #upstream: Upstream | undefined
   #madeRoom = false
@@ -81,6 +87,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     this.#startedAt = this.#client.worker.now
     this.#status = 0
     this.#service = undefined
+    this.#rules = undefined
+    this.#answerRules = undefined
     this.#endpoint = undefined
     this.#upstream = undefined
   }
@@ -101,20 +109,34 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   }
 
   /** It has a service: find it an endpoint. `source` holds its head from `start`. */
-  begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined): void {
+  begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined, rules?: RouteRules): void {
     this.#service = service
     this.#attempts.watch?.routed(service, this.route, this.#client.worker.requestHead, source)
     this.#madeRoom = false
     service.active++
     service.counters.requests++
+    if (rules !== undefined && this.#answeredByRule(rules, source)) return
     if (service.view.maintenance) {
       this.answer(underMaintenance)
       return
     }
     this.#attempts.begin(service)
-    this.#sender.begin(service, source, start, target)
-    this.#relay.begin(service.counters)
+    this.#sender.begin(service, source, start, target, rules)
+    this.#relay.begin(service.counters, this.#answerRules)
     this.#search.begin(service)
+  }
+
+  /** The worker's head holds the request. */
+  #answeredByRule(rules: RouteRules, source: Buffer): boolean {
+    const client = this.#client
+    const request = requestReading(client, client.worker.requestHead, source)
+    this.#rules = rules
+    this.#answerRules = rules.answer?.(request)
+    const answer = rules.guard?.(request)
+    if (answer === undefined) return false
+    if (answer.error !== undefined) client.worker.countRefused('rule')
+    this.answer(answer)
+    return true
   }
 
   // --- sending --------------------------------------------------------------------------------------------------
@@ -171,12 +193,18 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     const { clientsTurn } = this.#sender
     if (clientsTurn) client.runBodyDeadline()
     else client.holdBodyDeadline()
-    if (this.#phase === 'sent') this.#deadline = clientsTurn ? Infinity : client.worker.now + this.#service!.view.timeoutMs
+    if (this.#phase === 'sent') this.#deadline = clientsTurn ? Infinity : client.worker.now + this.#attempts.patienceMs
     // Both ways at once: an answer may wait for more of the request. Whoever does not read it has its own time.
     else if (client.onDrain === undefined) this.#deadline = client.worker.now + answerIdleMs
   }
 
   #badBody(): void {
+    const bytes = this.#sender.bodyExceeds
+    if (bytes !== undefined) {
+      this.#client.worker.countRefused('rule')
+      this.#refuseBody(bodyTooLarge(bytes))
+      return
+    }
     this.#client.worker.countRefused('malformed')
     this.#refuseBody(badRequest('the chunked body is malformed'))
   }
@@ -281,7 +309,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#status = answer.status
-    client.writeAnswer(answer, !keep)
+    client.writeAnswer(this.#rules === undefined ? answer : dressed(answer, this.#rules, this.#answerRules), !keep)
     this.#dropUpstream()
     this.#finish(keep)
   }
@@ -301,9 +329,20 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
 
   /** Every endpoint has been tried, or there is none: say what the last attempt met. */
   #answerFailure(): void {
-    const { last } = this.#attempts
-    if (last === undefined) this.#answerUnavailable('no endpoint available')
+    const { last, setAside } = this.#attempts
+    if (setAside !== undefined) this.#passOn(setAside)
+    else if (last === undefined) this.#answerUnavailable('no endpoint available')
     else this.answer(failureAnswer(last, this.#service!.retryAfterSeconds))
+  }
+
+  breakerOpen(retryAfterSeconds: number): void {
+    this.answer(breakerOpen(retryAfterSeconds))
+  }
+
+  /** Nobody gave a better answer than this one. */
+  #passOn({ status, bytes }: SetAside): void {
+    if (bytes === undefined) this.answer(onlyErrors(status, this.#service!.retryAfterSeconds))
+    else this.#relay.passOn(bytes)
   }
 
   // --- the answer of the service ----------------------------------------------------------------------------------
@@ -335,7 +374,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   answerBegun(status: number): void {
     const { worker } = this.#client
     this.#status = status
-    this.#endpoint!.answered(worker.now - this.#attempts.sentAt, worker.instant)
+    this.#answered(status)
     this.#phase = 'relaying'
     this.#relay.extra = this.#attempts.watch?.answered(status, worker.now)
     this.#letNextGo()
@@ -343,20 +382,51 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     this.#sender.release()
   }
 
+  /** One that was set aside comes from no endpoint any more. */
+  #answered(status: number): void {
+    const { worker } = this.#client
+    const endpoint = this.#endpoint
+    if (endpoint === undefined) return
+    endpoint.answered(worker.now - this.#attempts.sentAt, worker.instant)
+    if (this.#service!.verdicts !== undefined) this.#attempts.answered(endpoint, status, this.#relay.backPressure, worker.now)
+  }
+
+  askedAnother(head: Head, buffer: Buffer, length: number): boolean {
+    const { worker, facts, bodyDone } = this.#client
+    const endpoint = this.#endpoint
+    if (endpoint === undefined || (head.status === 503 && this.#relay.backPressure)) return false
+    if (!bodyDone || !this.#attempts.mayAskAnother(head.status, endpoint, facts.idempotent, this.#sender.replayable)) return false
+    const { whole, keep } = extentOf(head, buffer, length, facts.method)
+    this.#attempts.setAside = { status: head.status, bytes: whole ? Buffer.from(buffer.subarray(head.begin, length)) : undefined }
+    endpoint.errors++
+    this.#answered(head.status)
+    const upstream = this.#upstream!
+    this.#upstream = undefined
+    if (keep) endpoint.release(upstream, worker.now, undefined)
+    else upstream.destroy()
+    this.#leaveEndpoint()
+    this.#searchOn()
+    return true
+  }
+
   readerCaughtUp(): void {
     this.#deadline = this.#client.worker.now + answerIdleMs
   }
 
-  answerEnded(): void {
+  answerRead(): void {
     const client = this.#client
     const upstream = this.#upstream
-    const { keepUpstream, keepHint, keepClient } = this.#relay
+    const { keepUpstream, keepHint } = this.#relay
     this.#upstream = undefined
     if (upstream) {
       if (keepUpstream && client.bodyDone) this.#endpoint!.release(upstream, client.worker.now, keepHint)
       else upstream.destroy()
     }
-    this.#finish(keepClient && client.bodyDone)
+  }
+
+  answerEnded(): void {
+    this.answerRead()
+    this.#finish(this.#relay.keepClient && this.#client.bodyDone)
   }
 
   answerCut(): void {
@@ -366,6 +436,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
 
   answerInvalid(why: string): void {
     this.#dropUpstream()
+    if (this.#service!.verdicts !== undefined && this.#endpoint) this.#attempts.answered(this.#endpoint, 502, false, this.#client.worker.now)
     this.answer(invalidAnswer(why))
   }
 
@@ -377,7 +448,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
       this.answerInvalid('it switched to a protocol that was not asked for')
       return
     }
-    endpoint.answered(worker.now - this.#attempts.sentAt, worker.instant)
+    this.#answered(101)
     this.#relay.writeInterim(head, buffer, facts.upgrade)
     this.#noteEnd(101)
     const tunnel = new Tunnel(client, upstream, endpoint, this.#service!, facts.upgrade?.toLowerCase() === 'websocket')

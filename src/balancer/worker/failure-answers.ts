@@ -19,6 +19,23 @@ export const unavailable = (details: string, retryAfterSeconds: number): Answer 
   retryAfterSeconds,
 })
 
+export const breakerOpen = (retryAfterSeconds: number): Answer => ({
+  status: 503,
+  error: 'destination_unavailable',
+  message: 'this service fails too often at the moment; it is tried again soon',
+  details: 'breaker open',
+  retryAfterSeconds,
+})
+
+/** An endpoint answered with an error, others were asked, and none answered. */
+export const onlyErrors = (status: number, retryAfterSeconds: number): Answer => ({
+  status,
+  error: 'destination_unavailable',
+  message: 'the service answered with an error, and no other instance of it answered',
+  details: `answered ${status}`,
+  retryAfterSeconds,
+})
+
 export const connectTimeSpent = (timeoutMs: number): Answer => ({
   status: 504,
   error: 'connection_timeout',

@@ -52,6 +52,15 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'health':
       worker?.health(message.endpoint, message.healthy)
       return
+    case 'ejected':
+      worker?.ejected(message.endpoint, message.forMs)
+      return
+    case 'trip':
+      worker?.trip(message.endpoint)
+      return
+    case 'breakerOrder':
+      worker?.breakerOrder(message.service, message.action)
+      return
     case 'lag':
       worker?.reportedLag(message.endpoint, message.lagMs)
       return

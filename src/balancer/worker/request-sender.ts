@@ -2,6 +2,8 @@
  * A request on its way to an endpoint, and all that is needed to send it there, or elsewhere, once more: the bytes of its head where the
  * client's input holds them, and a replay of its body. Both are let go when the answer begins.
  */
+import type { HeadEdit } from '../core/rules/head-edit.ts'
+import type { RouteRules } from '../core/rules/rules.ts'
 import { addressKey } from '../core/picker.ts'
 import { oneReadBytesMax } from '../core/resend.ts'
 import { routingPath } from '../core/routes.ts'
@@ -21,6 +23,8 @@ export class RequestSender {
   #source: Buffer | undefined
   #start = 0
   #target: string | undefined
+  #edit: HeadEdit | undefined
+  #bodyMax = Infinity
   /** The parsed head, until the first attempt is made. */
   #head: Head | undefined
   readonly #replay = new Replay()
@@ -45,8 +49,10 @@ export class RequestSender {
   }
 
   /** The worker's head holds the request that `source` has from `start`. */
-  begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined): void {
+  begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined, rules: RouteRules | undefined): void {
     this.#service = service
+    this.#edit = rules?.requestEdit
+    this.#bodyMax = rules?.bodyMax ?? Infinity
     this.#source = source
     this.#start = start
     this.#target = target
@@ -58,6 +64,11 @@ export class RequestSender {
   /** Bytes that are kept for sending it. */
   get bytes(): number {
     return (this.#source?.length ?? 0) + this.#replay.bytes
+  }
+
+  /** The most that the body may have, when it has more. */
+  get bodyExceeds(): number | undefined {
+    return this.#client.facts.bodyBytes > this.#bodyMax ? this.#bodyMax : undefined
   }
 
   /** Every body byte that was sent is still at hand. */
@@ -102,9 +113,10 @@ export class RequestSender {
     const head = this.#head ?? this.#reparse()
     const usual = client.forwardedFields(head.minor)
     const forwarded = this.extra === undefined ? usual : Buffer.concat([usual, this.extra])
+    const edit = this.#edit
     const headRoom = head.end - head.begin + requestHeadGrowthMax + forwarded.length + (this.#target?.length ?? 0) + facts.hostValue.length
-    slab.reserve(headRoom + joinBytesMax)
-    const end = writeRequestHead(slab.buffer, slab.at, head, this.#source!, facts, { target: this.#target, defaultHost, forwarded, requestId })
+    slab.reserve(headRoom + joinBytesMax + (edit?.block.length ?? 0))
+    const end = writeRequestHead(slab.buffer, slab.at, head, this.#source!, facts, { target: this.#target, defaultHost, forwarded, requestId, edit })
     this.oneRead = facts.bodyLength >= 0 && end - slab.at + facts.bodyLength <= oneReadBytesMax
     return end
   }
@@ -137,6 +149,8 @@ export class RequestSender {
   #sendBody(): boolean {
     const client = this.#client
     const sane = client.takeBody(this.#emit)
+    // What is too large must not reach the origin whole: its end is still in our hands.
+    if (client.facts.bodyBytes > this.#bodyMax) return false
     const more = client.worker.outgoing.flush()
     if (!sane) return false
     if (more || client.bodyDone) client.resumeInput()

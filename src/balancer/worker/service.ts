@@ -5,8 +5,10 @@ import type { ParkingLot } from '../core/parking-lot.ts'
 import { Picker, type PickRequest } from '../core/picker.ts'
 import { budgetFree } from '../core/resend.ts'
 import type { ServiceView } from '../core/routing-view.ts'
+import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
 import { Parking, type Parked } from './parking.ts'
+import { Verdicts } from './verdicts.ts'
 import { EndpointPool } from './upstream.ts'
 
 /** Counters that grow until they are reported, then begin again. */
@@ -39,10 +41,14 @@ export class ServiceRuntime {
   tunnels = 0
   /** Requests under way that have been sent more than once. */
   retrying = 0
+  /** undefined: it has no breakers and ejects nothing. */
+  verdicts: Verdicts | undefined
   readonly #random: Random
+  readonly #tell: (message: WorkerToPrimary) => void
   #picker: Picker
 
-  constructor(view: ServiceView, random: Random, leases: Leases) {
+  constructor(view: ServiceView, random: Random, leases: Leases, tell: (message: WorkerToPrimary) => void = () => undefined) {
+    this.#tell = tell
     this.view = view
     this.name = view.name
     this.parking = new Parking(view.name, leases)
@@ -79,10 +85,24 @@ export class ServiceRuntime {
     }
     this.parking.setLimits(view.parking)
     this.view = view
+    const judges = view.breaker !== undefined || view.ejection !== undefined
+    if (judges) this.verdicts ??= new Verdicts(this.name, this.#random, this.#tell)
+    this.verdicts?.setView(view, this.endpoints, now)
+    if (!judges) this.verdicts = undefined
   }
 
   pick(request: PickRequest): EndpointPool | undefined {
     return this.#picker.pick(this.endpoints, request) as EndpointPool | undefined
+  }
+
+  /** Another one whose breaker lets this request through, when that of the picked one does not. Its breaker has counted it. */
+  pickOther({ now, tried }: PickRequest): { readonly endpoint: EndpointPool; readonly generation: number } | undefined {
+    for (const endpoint of this.endpoints) {
+      if (!endpoint.available(now) || tried.includes(endpoint)) continue
+      const generation = endpoint.breaker?.allow(now) ?? 0
+      if (generation !== 0) return { endpoint, generation }
+    }
+    return undefined
   }
 
   /** When everything is avoided and nobody restarts it: the one whose pause is over first. */

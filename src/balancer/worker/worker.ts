@@ -15,7 +15,7 @@ import { childrenLeft } from '../core/resend.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import { Terminator } from '../tls/terminator.ts'
-import type { EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
+import type { BreakerAction, EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { Client } from './client.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Leases } from './leases.ts'
@@ -297,7 +297,7 @@ export class Worker {
       removed.delete(serviceView.name)
       let service = this.#services.get(serviceView.name)
       if (!service) {
-        service = new ServiceRuntime(serviceView, systemRandom, this.#leases)
+        service = new ServiceRuntime(serviceView, systemRandom, this.#leases, this.#tell)
         this.#services.set(serviceView.name, service)
       }
       service.swap(serviceView, this.now)
@@ -384,6 +384,29 @@ export class Worker {
     endpoint.healthy = healthy
     if (healthy) endpoint.welcome()
     if (healthy) this.#services.get(endpoint.service)?.wake(this.now)
+  }
+
+  /** The primary has taken it out as an outlier, or let it in again (0). */
+  ejected(id: string, forMs: number): void {
+    this.tick()
+    const endpoint = this.#endpoints.get(id)
+    if (!endpoint) return
+    const service = this.#services.get(endpoint.service)
+    if (forMs > 0) service?.verdicts?.ejected(endpoint, forMs, this.now)
+    else endpoint.ejectedUntil = 0
+    if (forMs === 0) service?.wake(this.now)
+  }
+
+  /** Another worker has opened its breaker. */
+  trip(id: string): void {
+    this.tick()
+    this.#endpoints.get(id)?.breaker?.trip(this.now)
+  }
+
+  breakerOrder(name: string, action: BreakerAction): void {
+    this.tick()
+    const service = this.#services.get(name)
+    service?.verdicts?.order(action, service.endpoints, this.now)
   }
 
   /** What an instance told of its event loop. */

@@ -1,8 +1,10 @@
 /** From settings (the shape of the file) to the configuration (the shape the program wants), and back. */
 import { ms } from '../../kernel/time.ts'
 import type { Config, RouteConfig, ServiceConfig, ServiceSource } from '../types.ts'
+import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
+import { toTls } from './tls-keys.ts'
 
 /** What the surroundings add. */
 export interface Surroundings {
@@ -19,7 +21,7 @@ export interface Surroundings {
 export function toConfig(settings: Settings, around: Surroundings): Config {
   const { resolve } = around
   const data = resolve(around.directory, settings.data)
-  const listeners = record(settings.listeners, ({ port, host }) => ({ port, host }))
+  const listeners = record(settings.listeners, ({ port, host, tls }) => (tls === undefined ? { port, host } : { port, host, tls: toTls(tls, (path) => resolve(around.directory, path)) }))
   const { api, metrics, log, cluster, access } = settings
   return deepFreeze({
     file: around.file,
@@ -53,9 +55,24 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     restart,
     ...(resources && { resources: { memory: resources.memory } }),
     health: toHealth(settings.health),
-    routes: settings.routes.map((route) => ({ ...route, listener: route.listener ?? firstListener })),
+    routes: settings.routes.map((route) => toRoute(route, firstListener)),
+    http: givenRules(settings),
+    pages: toPages(settings, around),
     balance: { algorithm: balance.algorithm, hashHeader: balance.hashHeader, slowStart: balance.slowStart },
     resilience: toResilience(settings, source.kind),
+  }
+}
+
+function toRoute(route: ServiceSettings['routes'][number], firstListener: string): RouteConfig {
+  const { listener = firstListener, host, path, methods, stripPath } = route
+  return { listener, host, path, methods, stripPath, http: givenRules(route) }
+}
+
+function toPages({ errorPages, maintenancePage }: ServiceSettings, { resolve, directory }: Surroundings): ServiceConfig['pages'] {
+  if (errorPages === undefined && maintenancePage === undefined) return undefined
+  return {
+    errors: record(errorPages ?? {}, (file) => resolve(directory, file)),
+    maintenance: maintenancePage === undefined ? undefined : resolve(directory, maintenancePage),
   }
 }
 
@@ -77,9 +94,10 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
 function toResilience({ resilience }: ServiceSettings, kind: ServiceSource['kind']): ServiceConfig['resilience'] {
-  const { timeout, connectTimeout, retries, parking } = resilience
+  const { timeout, connectTimeout, retries, parking, breaker, ejection } = resilience
   const unset = kind === 'process' ? usualParking : undefined
-  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset) }
+  const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
+  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection) }
 }
 
 /** The way back: every setting written out, with holes for what means nothing. `toConfig` of it is the same configuration. */
@@ -112,7 +130,10 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
       ...health,
       expect: { status: { min: health.expect.statusMin, max: health.expect.statusMax }, body: health.expect.body },
     },
-    routes: routes.map((route) => ({ ...route, methods: route.methods as RouteMethods })),
+    routes: routes.map(({ http, ...route }) => ({ ...route, methods: route.methods as RouteMethods, ...http })),
+    ...config.http,
+    errorPages: config.pages?.errors,
+    maintenancePage: config.pages?.maintenance,
     balance,
     resilience: { ...resilience, parking: resilience.parking ?? 'off' },
   }

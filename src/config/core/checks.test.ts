@@ -63,7 +63,9 @@ describe('what is refused', () => {
     [web('{ command: x, instances: { min: 3, max: 2 } }'), '3:45 services.web.instances.max: expected at least min, which is 3, found "2"'],
     ['backup: { repository: ${NONE} }\nservices: {}', '1:1 backup: not available yet: backups come with a later release'],
     ['store: { etcd: {} }\nservices: {}', '1:10 store.etcd: not available yet: etcd comes with a later release'],
-    ['listeners: { web: { tls: {} } }\nservices: {}', '1:21 listeners.web.tls: not available yet: TLS comes with a later release'],
+    ['api: { tls: {} }\nservices: {}', '1:8 api.tls: not available yet: TLS comes with a later release'],
+    ['listeners: { web: { tls: {} } }\nservices: {}', '1:21 listeners.web.tls: has no certificate; give it certificates: [{ cert, key }], or development: true for one made here'],
+    ['listeners: { web: { tls: { development: true, requireClientCert: true } } }\nservices: {}', '1:47 listeners.web.tls.requireClientCert: needs clientCa; give the file of the authorities whose clients may come in'],
     // combinations
     ['services: { a: { command: x, dependsOn: [b, c] }, bb: { command: x } }', '1:42 services.a.dependsOn[0]: there is no service "b"; known: a and bb', '1:45 services.a.dependsOn[1]: there is no service "c"; known: a and bb'],
     ['services: { auth: { command: x, dependsOn: [auht] } }', '1:45 services.auth.dependsOn[0]: there is no service "auht"; did you mean "auth"?'],

@@ -6,6 +6,7 @@ import type { Complaint } from './problem.ts'
 import { isIPv4, type Address } from './addresses.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
+import { checkTls } from './tls-keys.ts'
 import { writeDuration } from './units.ts'
 import { either, nearest, quote } from './words.ts'
 
@@ -27,6 +28,9 @@ export function check(settings: Draft<Settings>, report: Report): void {
   const services = settings.services ?? {}
   for (const [name, service] of Object.entries(services)) {
     if (service !== undefined) checkService(`services.${name}`, service, report)
+  }
+  for (const [name, listener] of Object.entries(settings.listeners ?? {})) {
+    if (listener?.tls) checkTls(`listeners.${name}.tls`, listener.tls, report)
   }
   checkDependencies(services, report)
   checkRoutes(settings, services, report)

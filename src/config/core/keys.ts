@@ -5,6 +5,7 @@ import { accessLog, explain, tracing } from './observe-keys.ts'
 import { integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
 import { key, list, map, object, optional, planned, type Value } from './schema.ts'
 import { service, type ServiceSettings } from './service-keys.ts'
+import { listenerTls } from './tls-keys.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 /** As many proxy workers as anybody has cores for. */
@@ -20,7 +21,7 @@ const jwtSecret = {
 const listener = object({
   port: key(port, { doc: 'The port that takes traffic.', default: 8080 }),
   host: key(bindHost, { doc: 'The address it listens on; `0.0.0.0` is every IPv4 address, `::` every address.', default: '0.0.0.0' }),
-  tls: planned('Certificates.', 'TLS comes with a later release'),
+  tls: optional(listenerTls, { doc: 'Certificates: the listener speaks TLS.', without: 'plain', change: 'routing' }),
 })
 
 export const configType = object({
@@ -55,7 +56,7 @@ export const configType = object({
   explain: key(explain, { doc: 'What `holdfast explain` remembers of requests.', change: 'immediate' }),
   listeners: key(map('listener', nameOf('listener'), listener, { min: 1 }), {
     doc: 'Where traffic comes in.',
-    default: { web: { port: 8080, host: '0.0.0.0' } },
+    default: { web: { port: 8080, host: '0.0.0.0', tls: undefined } },
     defaultDoc: '`web` on 8080',
     change: 'listening',
   }),

@@ -2,6 +2,7 @@
 import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
+import { httpKeys, pageKeys } from './http-keys.ts'
 import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, size, text, timeout, variableName } from './scalars.ts'
 import { key, list, map, object, optional, planned, switchable, type Value } from './schema.ts'
 
@@ -102,6 +103,7 @@ const route = object(
     path: key(routePath, { doc: 'A prefix of whole segments: `/a` takes `/a` and `/a/b`, not `/ab`. The longest one wins.', default: '/' }),
     methods: optional(list({ ...oneOf(methods), name: 'method', expected: 'a method such as GET or POST' }, { min: 1 }), { doc: 'The methods taken. A route that names the method goes before one that takes any.', without: 'any' }),
     stripPath: key(boolean, { doc: 'Removes the matched prefix before the request is forwarded.', default: false }),
+    ...httpKeys,
   },
   { short: ['path'] },
 )
@@ -119,6 +121,23 @@ const parking = switchable({
   bytes: key(size(0, 1_024 ** 3), { doc: 'How much of their bodies is held at most.', default: 16 * 1_024 ** 2 }),
 })
 
+/** Of the application; what else is 5xx says that another endpoint would answer the same. */
+const retryReason = orWord('timeout', { ...integer(500, 599), name: 'status', expected: 'a status such as 503' })
+
+const breaker = switchable({
+  errorRate: key(percent, { doc: 'Share of the requests to an endpoint that fails before nothing more is sent there.', default: 0.5 }),
+  window: key(duration(seconds(1), minutes(10)), { doc: 'The time that is looked at.', default: seconds(10) }),
+  minimumRequests: key(integer(1, 1_000_000), { doc: 'With fewer requests in that time it stays closed.', default: 20 }),
+  openFor: key(duration(ms(100), minutes(10)), { doc: 'How long it is open the first time. It doubles from there, up to 60 s.', default: seconds(5) }),
+})
+
+const ejection = switchable({
+  consecutiveErrors: key(integer(1, 1_000), { doc: 'Answers of 5xx in a row that take an endpoint out.', default: 5 }),
+  consecutiveFailures: key(integer(1, 1_000), { doc: 'Connections in a row that fail or are not answered in time.', default: 2 }),
+  baseTime: key(duration(ms(100), minutes(60)), { doc: 'How long it is out the first time; the second time in a row twice as long, and so on.', default: seconds(30) }),
+  maxTime: key(duration(ms(100), minutes(60)), { doc: 'It is never out for longer.', default: seconds(300) }),
+})
+
 const resilience = object({
   timeout: key(timeout, { doc: 'From the request to the head of the answer, all attempts together; parking apart.', default: seconds(30) }),
   connectTimeout: key(timeout, { doc: 'For one connection to one endpoint.', default: seconds(2) }),
@@ -126,6 +145,10 @@ const resilience = object({
     object({
       attempts: key(integer(0, 3), { doc: 'Second tries of a request that is safe to repeat.', default: 1 }),
       budget: key(percent, { doc: 'Share of the active requests that may be second tries.', default: 0.2 }),
+      on: key(list(retryReason), {
+        doc: 'Answers worth asking another endpoint for, and `timeout`: each try then has its part of `timeout`. Refused and broken connections always are.',
+        default: [502, 503, 504],
+      }),
     }),
     { doc: 'Trying again on another endpoint.' },
   ),
@@ -133,8 +156,8 @@ const resilience = object({
     doc: 'Holds requests while no endpoint is ready but one is on its way. `off` refuses them.',
     without: 'on with these values for `command`, off for `endpoints`',
   }),
-  breaker: planned('Stops sending to what fails.', 'circuit breakers come with a later release'),
-  ejection: planned('Takes outliers out for a while.', 'ejection of outliers comes with a later release'),
+  breaker: optional(breaker, { doc: 'Stops sending to what fails, and tries it again with care.', without: 'off' }),
+  ejection: optional(ejection, { doc: 'Takes an endpoint that fails more than the others out for a while. A single one stays.', without: 'off' }),
   concurrency: planned('Limits what is in flight per endpoint.', 'concurrency limits come with a later release'),
   queue: planned('Holds what exceeds the concurrency limit.', 'queues come with a later release'),
   rateLimit: planned('Limits the requests of a client.', 'rate limits for services come with a later release'),
@@ -210,8 +233,9 @@ export const service = object({
   routes: key(list(route), { doc: 'Which requests it gets; a text is the path alone.', default: [], change: 'routing' }),
   balance: key(balance, { doc: 'Choosing an endpoint.', change: 'routing' }),
   resilience: key(resilience, { doc: 'What is done when an endpoint is slow, broken or gone.', change: 'routing' }),
+  ...httpKeys,
+  ...pageKeys,
   cache: planned('Answers kept by the balancer.', 'the cache comes with a later release'),
-  compression: planned('Compresses answers.', 'compression comes with a later release'),
   scaling: planned('Changes the number of instances by load.', 'scaling comes with a later release'),
   rollout: planned('How a new revision takes over.', 'rollout strategies come with a later release; a changed service is replaced instance by instance'),
 })

@@ -14,6 +14,15 @@ log: { level: debug, directory: /var/log/holdfast }
 listeners:
   web: { port: 80, host: "::" }
   inner: { port: 8081, host: 10.0.0.1 }
+  secure:
+    port: 8443
+    host: 10.0.0.1
+    tls:
+      certificates: [{ cert: tls/shop.crt, key: /etc/tls/shop.key, hosts: [shop.example.com, "*.shop.example.com"] }]
+      minVersion: TLSv1.3
+      clientCa: tls/clients.crt
+      requireClientCert: true
+      development: true
 cluster: { workers: 2, gracefulShutdownTimeout: 5s }
 services:
   shop:

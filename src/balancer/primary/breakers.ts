@@ -1,0 +1,73 @@
+/**
+ * The breakers of all workers as one: every worker counts for itself, the first that opens opens the others, and an endpoint's breaker counts as
+ * closed again when the last worker has closed its own. Remembers what an operator holds open, for workers that come later.
+ */
+import type { BreakerState } from '../../resilience/core/breaker.ts'
+import type { RoutingView } from '../core/routing-view.ts'
+import type { BreakerAction, BreakerMessage } from '../messages.ts'
+import type { Peer } from './peer.ts'
+
+export interface BreakersOptions {
+  readonly everyone: () => readonly Peer[]
+  /** The state over all workers has changed. */
+  readonly onChange: (change: Omit<BreakerMessage, 'type'>) => void
+}
+
+/** The gravest first: it is what an endpoint's breaker is called. */
+const gravity: readonly BreakerState[] = ['forcedOpen', 'open', 'halfOpen', 'disabled', 'hydrating', 'closed']
+
+export class Breakers {
+  readonly #options: BreakersOptions
+  readonly #states = new Map<string, Map<Peer, BreakerState>>()
+  #isolated: ReadonlySet<string>
+
+  constructor(options: BreakersOptions, isolated: readonly string[] = []) {
+    this.#options = options
+    this.#isolated = new Set(isolated)
+  }
+
+  /** Services that are held open by hand. */
+  get isolated(): readonly string[] {
+    return [...this.#isolated]
+  }
+
+  setView({ services }: RoutingView): void {
+    const guarded = services.filter(({ breaker }) => breaker !== undefined)
+    const ids = new Set(guarded.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)))
+    for (const id of this.#states.keys()) if (!ids.has(id)) this.#states.delete(id)
+    this.#isolated = new Set(this.isolated.filter((name) => guarded.some((service) => service.name === name)))
+  }
+
+  stateOf(endpoint: string): BreakerState {
+    const states = [...(this.#states.get(endpoint)?.values() ?? [])]
+    return gravity.find((state) => states.includes(state)) ?? 'closed'
+  }
+
+  hear(peer: Peer, message: BreakerMessage): void {
+    const { type: _, ...change } = message
+    const { endpoint, to, reason } = change
+    const before = this.stateOf(endpoint)
+    const states = this.#states.get(endpoint) ?? new Map<Peer, BreakerState>()
+    this.#states.set(endpoint, states)
+    if (to === 'closed') states.delete(peer)
+    else states.set(peer, to)
+    if (to === 'open' && reason !== 'told') for (const other of this.#options.everyone()) if (other !== peer) other.send({ type: 'trip', endpoint })
+    const after = this.stateOf(endpoint)
+    if (after !== before) this.#options.onChange({ ...change, from: before, to: after })
+  }
+
+  left(peer: Peer): void {
+    for (const states of this.#states.values()) states.delete(peer)
+  }
+
+  order(service: string, action: BreakerAction): void {
+    this.#isolated = new Set(action === 'isolate' ? [...this.#isolated, service] : this.isolated.filter((name) => name !== service))
+    for (const peer of this.#options.everyone()) peer.send({ type: 'breakerOrder', service, action })
+  }
+
+  /** What a worker that begins must know. */
+  tell(peer: Peer): void {
+    for (const service of this.#isolated) peer.send({ type: 'breakerOrder', service, action: 'isolate' })
+    for (const endpoint of this.#states.keys()) if (this.stateOf(endpoint) === 'open') peer.send({ type: 'trip', endpoint })
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What the answers and failures of its endpoints mean for a service that has a breaker or ejects outliers: runs of failures are told to the
+ * primary, which decides on ejection for all workers; every endpoint's breaker counts here, in each worker, and its changes are told.
+ * A service with neither has no `Verdicts`: that costs its requests one test of a field.
+ */
+import type { Random } from '../../kernel/random.ts'
+import type { BreakerOptions } from '../../resilience/core/breaker-options.ts'
+import { Breaker, outcome } from '../../resilience/core/breaker.ts'
+import type { BreakerAction, WorkerToPrimary } from '../messages.ts'
+import type { BreakerView, EjectionView, ServiceView } from '../core/routing-view.ts'
+import type { EndpointPool } from './upstream.ts'
+
+/** These say that the server cannot do this at all, not that it fails now. */
+const isFailure = (status: number): boolean => status >= 500 && status !== 501 && status !== 505
+
+export class Verdicts {
+  readonly #service: string
+  readonly #random: Random
+  readonly #tell: (message: WorkerToPrimary) => void
+  #ejection: EjectionView | undefined
+  #breaker: BreakerView | undefined
+  #isolation = new Map<EndpointPool, Disposable>()
+  #isolated = false
+
+  constructor(service: string, random: Random, tell: (message: WorkerToPrimary) => void) {
+    this.#service = service
+    this.#random = random
+    this.#tell = tell
+  }
+
+  /** Endpoints that stay keep their breakers, unless the settings have changed. */
+  setView({ ejection, breaker }: Pick<ServiceView, 'ejection' | 'breaker'>, endpoints: readonly EndpointPool[], now: number): void {
+    const changed = JSON.stringify(breaker) !== JSON.stringify(this.#breaker)
+    this.#ejection = ejection
+    this.#breaker = breaker
+    for (const endpoint of endpoints) {
+      if (breaker === undefined) endpoint.breaker = undefined
+      else if (changed || endpoint.breaker === undefined) endpoint.breaker = this.#newBreaker(breaker, endpoint)
+      if (ejection === undefined) endpoint.ejectedUntil = 0
+    }
+    if (changed) this.#isolation.clear()
+    for (const endpoint of this.#isolation.keys()) if (!endpoints.includes(endpoint)) this.#isolation.delete(endpoint)
+    if (this.#isolated) this.#isolate(endpoints, now)
+  }
+
+  #newBreaker({ errorRate, windowMs, minimumRequests, openMs }: BreakerView, endpoint: EndpointPool): Breaker {
+    const options: BreakerOptions = {
+      window: { type: 'time', durationMs: windowMs, buckets: 10 },
+      minCalls: minimumRequests,
+      failureRate: errorRate,
+      openMs,
+      halfOpen: { type: 'ramp', rampMs: Math.max(100, Math.min(10_000, 2 * openMs)) },
+    }
+    const breaker = new Breaker(options, this.#random)
+    breaker.onChange = ({ from, to, reason, calls, failed, slow, openForMs }) => {
+      this.#tell({ type: 'breaker', endpoint: endpoint.id, service: this.#service, from, to, reason, calls, failed, slow, openForMs })
+    }
+    return breaker
+  }
+
+  /** An answer's head has come. `backPressure`: a 503 or 429 that says when to come back. */
+  answered(endpoint: EndpointPool, generation: number, status: number, backPressure: boolean, ms: number, now: number): void {
+    const failed = isFailure(status) && !backPressure
+    if (generation !== 0) endpoint.breaker?.record(now, failed ? outcome.failed : backPressure ? outcome.slow : outcome.ok, ms, generation)
+    const rules = this.#ejection
+    if (rules === undefined || now < endpoint.ejectedUntil) return
+    endpoint.failureRun = 0
+    if (!failed) endpoint.errorRun = 0
+    else if (isRun(++endpoint.errorRun, rules.consecutiveErrors)) this.#outlier(endpoint, 'errors', endpoint.errorRun)
+  }
+
+  /** It was refused, cut or not answered in time. */
+  failed(endpoint: EndpointPool, generation: number, ms: number, now: number): void {
+    if (generation !== 0) endpoint.breaker?.record(now, outcome.failed, ms, generation)
+    const rules = this.#ejection
+    if (rules === undefined || endpoint.gone !== undefined || now < endpoint.ejectedUntil) return
+    if (isRun(++endpoint.failureRun, rules.consecutiveFailures)) this.#outlier(endpoint, 'failures', endpoint.failureRun)
+  }
+
+  #outlier(endpoint: EndpointPool, kind: 'errors' | 'failures', count: number): void {
+    this.#tell({ type: 'outlier', endpoint: endpoint.id, service: this.#service, kind, count })
+  }
+
+  /** The primary has taken it out. When its time is over it is on probation: the first failure takes it out again. */
+  ejected(endpoint: EndpointPool, forMs: number, now: number): void {
+    endpoint.ejectedUntil = now + forMs
+    endpoint.errorRun = (this.#ejection?.consecutiveErrors ?? 1) - 1
+    endpoint.failureRun = (this.#ejection?.consecutiveFailures ?? 1) - 1
+  }
+
+  /** By hand, for all its endpoints. */
+  order(action: BreakerAction, endpoints: readonly EndpointPool[], now: number): void {
+    if (action === 'isolate') {
+      this.#isolated = true
+      this.#isolate(endpoints, now)
+      return
+    }
+    this.#isolated = false
+    for (const handle of this.#isolation.values()) handle[Symbol.dispose]()
+    this.#isolation.clear()
+    for (const { breaker } of endpoints) breaker?.reset(now)
+  }
+
+  #isolate(endpoints: readonly EndpointPool[], now: number): void {
+    for (const endpoint of endpoints) {
+      if (endpoint.breaker !== undefined && !this.#isolation.has(endpoint)) this.#isolation.set(endpoint, endpoint.breaker.isolate(now))
+    }
+  }
+}
+
+/** Told again as long as it lasts, but not each time. */
+const isRun = (count: number, threshold: number): boolean => count % threshold === 0
+
+/** Seconds until the first of the open breakers lets a request try; undefined: there is one that is not open. */
+export function breakersOpenFor(endpoints: readonly EndpointPool[], now: number): number | undefined {
+  let soonest = Infinity
+  let open = 0
+  for (const { breaker, view, gone } of endpoints) {
+    if (view.state !== 'active' || gone !== undefined) continue
+    const waitMs = breaker?.retryAfterMs(now) ?? 0
+    if (waitMs === 0 && breaker?.state !== 'halfOpen') return undefined
+    open++
+    soonest = Math.min(soonest, waitMs)
+  }
+  if (open === 0) return undefined
+  return Math.max(1, Math.ceil((soonest === Infinity ? isolatedRetryMs : soonest) / 1_000))
+}
+
+/** Held open by hand: nobody knows for how long. */
+const isolatedRetryMs = 30_000
