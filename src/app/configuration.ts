@@ -121,8 +121,7 @@ export class Configuration {
       const loaded = await certificates.load(effective)
       const recertified = certificates.differs(loaded)
       this.#deps.routing.certify(loaded)
-      // The files of pages may have changed though the configuration has not.
-      if (recertified || differences.length > 0 || Object.values(effective.services).some(({ pages }) => pages)) {
+      if (recertified || differences.length > 0) {
         this.#deps.routing.configure(effective, switches)
         await this.#deps.routing.publish()
       }
