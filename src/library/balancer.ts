@@ -68,6 +68,13 @@ export class Balancer implements AsyncDisposable {
         hint: 'give it endpoints, or use createHoldfast',
       })
     }
+    // Plain text on a listener that was meant to be secret would be worse than none.
+    const secret = Object.entries(config.listeners).find(([, listener]) => 'tls' in listener && listener.tls !== undefined)
+    if (secret) {
+      throw new HoldfastError('not_available', `listener ${secret[0]} has tls, which a balancer in a program cannot do yet`, {
+        hint: 'use createHoldfast, whose balancer does',
+      })
+    }
     this.#config = config
   }
 

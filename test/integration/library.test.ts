@@ -1,0 +1,248 @@
+/** The library as programs use it: the built package, imported by its name, its examples run as they stand. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { freePorts } from '../../bench/lib/process.ts'
+import type * as Library from '../../src/index.ts'
+import type * as BalancerLibrary from '../../src/library/balancer.ts'
+import { ask, eventually, get, Origin, pause, plain, RawClient } from '../support/balancer-harness.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const example = (name: string): string => join(root, 'examples', 'library', name)
+const built = async <T>(file: string): Promise<T> => (await import(pathToFileURL(join(root, 'dist', file)).href)) as T
+const run = promisify(execFile)
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-library-'))
+})
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+describe('the examples', () => {
+  it('of the infrastructure services', async () => {
+    const { stdout } = await run(process.execPath, [example('infrastructure.mjs')])
+    expect(stdout.trim().split('\n')).toEqual([
+      'Servers: localhost:3001 localhost:3000',
+      'Overall status: healthy',
+      'Services monitored: 1',
+      'auth changed from healthy to degraded',
+      'Alert: Service degraded - Service auth changed from healthy to degraded',
+      'Route to: localhost:3001',
+      'Then to: localhost:3000',
+      'not_available: tried to set "user:123": the cache is not available yet, it comes with a later release',
+    ])
+  })
+
+  it('of the balancer', async () => {
+    const [port] = await freePorts(1)
+    const { stdout } = await run(process.execPath, [example('balancer.mjs')], { env: { ...process.env, BALANCER_PORT: String(port) } })
+    expect(stdout).toBe(
+      `listening at http://127.0.0.1:${port}\nred answers /hello\nblue answers /hello\n\nblue answers /hello\nblue answers /hello\n\n`,
+    )
+  })
+})
+
+it('importing starts nothing and keeps nothing alive', async () => {
+  const program = `
+    const quiet = async () => (await new Promise((resolve) => setTimeout(resolve, 100)), String(process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap')))
+    const before = await quiet()
+    await import('holdfast'); await import('holdfast/balancer'); await import('holdfast/instance')
+    console.log(await quiet() === before, process.listenerCount('SIGTERM'))`
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: root })
+  expect(stdout.trim()).toBe('true 0')
+})
+
+describe('a balancer within the program', () => {
+  it('forwards, learns new endpoints, probes, counts and ends', async () => {
+    const { createBalancer } = await built<typeof BalancerLibrary>('library/balancer.js')
+    const [port = 0] = await freePorts(1)
+    const origins = await Promise.all(['a', 'b'].map((name) => Origin.start(({ socket }) => socket.write(plain(name)))))
+    const [a, b] = origins as [Origin, Origin]
+    const balancer = createBalancer({
+      listeners: { web: { port, host: '127.0.0.1' } },
+      services: {
+        api: {
+          endpoints: [`127.0.0.1:${a.port}`],
+          balance: { algorithm: 'round-robin' },
+          health: { path: '/health', interval: '100ms', timeout: '100ms', fall: 1, rise: 1 },
+        },
+      },
+    })
+    const unhealthy: string[] = []
+    balancer.on('unhealthy', ({ endpoint }) => unhealthy.push(endpoint))
+    await balancer.start()
+    try {
+      expect((await ask(port, get('/x'))).text).toBe('a')
+      const id = await balancer.add({ host: '127.0.0.1', port: b.port })
+      await expect(balancer.add({ host: '127.0.0.1', port: b.port })).rejects.toMatchObject({ code: 'conflict' })
+      const texts = [(await ask(port, get('/x'))).text, (await ask(port, get('/x'))).text]
+      expect(texts.sort()).toEqual(['a', 'b'])
+      await balancer.remove(id)
+      for (let i = 0; i < 4; i++) expect((await ask(port, get('/x'))).text).toBe('a')
+      await expect(balancer.remove(id)).rejects.toMatchObject({ code: 'unknown_endpoint' })
+      await eventually('the counts', () => balancer.traffic().requests >= 7)
+      expect(balancer.endpoints()).toMatchObject([{ id: `127.0.0.1:${a.port}`, health: 'healthy', service: 'api' }])
+      await a.stop()
+      await eventually('the verdict', () => unhealthy.includes(`127.0.0.1:${a.port}`))
+      expect(balancer.endpoints()[0]?.health).toBe('unhealthy')
+    } finally {
+      await balancer.stop(100)
+      await Promise.all(origins.map((origin) => origin.stop()))
+    }
+    await expect(ask(port, get())).rejects.toThrow(/ECONNREFUSED/)
+  })
+
+  it('that cannot listen says so and leaves nothing open', async () => {
+    const { createBalancer } = await built<typeof BalancerLibrary>('library/balancer.js')
+    const blocker = createServer().listen(0, '127.0.0.1')
+    const { port } = await eventually('an address', () => (blocker.address() ?? undefined) as { port: number } | undefined)
+    const [free = 0] = await freePorts(1)
+    const balancer = createBalancer({
+      listeners: { first: { port: free, host: '127.0.0.1' }, second: { port, host: '127.0.0.1' } },
+      services: { api: { endpoints: ['127.0.0.1:1'], routes: [{ path: '/', listener: 'first' }] } },
+    })
+    await expect(balancer.start()).rejects.toMatchObject({ code: 'listen_failed' })
+    await expect(ask(free, get())).rejects.toThrow(/ECONNREFUSED/)
+    blocker.close()
+  })
+
+  it('runs no commands, and says where they are run', async () => {
+    const { createBalancer } = await built<typeof BalancerLibrary>('library/balancer.js')
+    expect(() => createBalancer({ services: { web: { command: 'node x.js', routes: [{ path: '/' }] } } })).toThrow(/runs no commands/)
+    expect(() => createBalancer({ services: { web: { endpoint: [] } } })).toThrow(/endpoint/)
+  })
+})
+
+describe('the whole within the program', () => {
+  const created = async (instances: number, more: object = {}): Promise<Library.Holdfast> => {
+    const { createHoldfast } = await built<typeof Library>('index.js')
+    const [web = 0, api = 0] = await freePorts(2)
+    return createHoldfast({
+      data: directory,
+      api: { port: api },
+      listeners: { web: { port: web, host: '127.0.0.1' } },
+      cluster: { workers: 1, gracefulShutdownTimeout: '2s' },
+      services: { web: { command: `${process.execPath} ${example('service.mjs')}`, instances, routes: [{ path: '/' }], ...more } },
+    })
+  }
+
+  it('starts, tells, obeys and leaves nothing', async () => {
+    const { InfrastructureService } = await built<typeof Library>('index.js')
+    const holdfast = await created(1)
+    const ready: string[] = []
+    holdfast.on('instance.ready', ({ instance }) => ready.push(instance ?? ''))
+    expect(() => holdfast.services()).toThrow(/not started/)
+    const infrastructure = new InfrastructureService({}, holdfast)
+    const scalings: string[] = []
+    infrastructure.on('scaling', ({ type, from, to }) => scalings.push(`${type} ${from} ${to}`))
+    try {
+      const settled = await holdfast.start()
+      expect(settled).toMatchObject([{ service: 'web', problems: [] }])
+      const url = holdfast.listeners[0]!.url
+      expect((await (await fetch(url)).text()).trim()).toBe(ready[0])
+      expect((await infrastructure.getHealthStatus()).services).toMatchObject([{ service: 'web', status: 'healthy', dependencies: [] }])
+      await holdfast.scale('web', 2, 'a test')
+      await eventually('the second', () => holdfast.service('web').ready === 2)
+      expect(scalings).toEqual(['scale-up 1 2'])
+      expect(infrastructure.getScalingEvents(5)).toMatchObject([{ from: 1, to: 2, reason: 'a test' }])
+      const answer = await fetch(`${holdfast.apiUrl}/api/infrastructure/services`, { headers: { authorization: `Bearer ${holdfast.apiToken}` } })
+      expect(answer.status).toBe(200)
+      await expect((await created(1)).start()).rejects.toMatchObject({ code: 'already_running' })
+    } finally {
+      await holdfast.stop()
+    }
+    expect(existsSync(join(directory, 'run', 'control.json'))).toBe(false)
+    await expect(fetch(holdfast.listeners[0]!.url)).rejects.toThrow()
+    await expect(holdfast.start()).rejects.toMatchObject({ code: 'stopped' })
+  })
+
+  it('gives an instance with 300 ms of lag at most half of its share within three seconds', async () => {
+    // By lot: neither latency nor requests in flight can be what moves the load.
+    const holdfast = await created(3, { balance: { algorithm: 'random' } })
+    try {
+      await holdfast.start()
+      const url = holdfast.listeners[0]!.url
+      const [lagging] = holdfast.service('web').instances
+      await fetch(`http://127.0.0.1:${lagging!.port}/busy?ms=300`)
+      await pause(3_000)
+      const counts = new Map<string, number>()
+      const statuses = new Set<number>()
+      // As many that are slow do not keep the others from being asked.
+      await Promise.all(
+        Array.from({ length: 300 }, async (_, index) => {
+          await pause(index * 6)
+          const answer = await fetch(url)
+          statuses.add(answer.status)
+          const id = (await answer.text()).trim()
+          counts.set(id, (counts.get(id) ?? 0) + 1)
+        }),
+      )
+      expect([...statuses]).toEqual([200])
+      expect(counts.get(lagging!.id) ?? 0).toBeLessThanOrEqual(50)
+      const { reported } = Object.entries(holdfast.overview().proxy!.endpoints).find(([id]) => id === lagging!.id)![1]
+      expect(reported!.lagMs).toBeGreaterThan(100)
+    } finally {
+      await holdfast.stop()
+    }
+  })
+
+  it('hears of lag again from a new primary', async () => {
+    const holdfast = await created(2, { balance: { algorithm: 'random' } })
+    try {
+      await holdfast.start()
+      const reporting = (): number =>
+        Object.values(holdfast.overview().proxy?.endpoints ?? {}).filter(({ reported }) => reported !== undefined).length
+      await eventually('both report', () => reporting() === 2)
+      const before = holdfast.overview().proxy!.pid
+      process.kill(before, 'SIGKILL')
+      await eventually('both report to the new one', () => holdfast.overview().proxy?.pid !== before && reporting() === 2, 30_000)
+    } finally {
+      await holdfast.stop()
+    }
+  })
+})
+
+describe('an instance that has joined', () => {
+  it('finishes what it has begun, says that it closes, and ends', async () => {
+    const holdfast = await (async () => {
+      const { createHoldfast } = await built<typeof Library>('index.js')
+      const [web = 0, api = 0] = await freePorts(2)
+      return createHoldfast({
+        data: directory,
+        api: { port: api },
+        listeners: { web: { port: web, host: '127.0.0.1' } },
+        cluster: { workers: 1, gracefulShutdownTimeout: '2s' },
+        services: {
+          web: {
+            command: `${process.execPath} --import ${join(root, 'dist', 'instance', 'register.js')} ${join(root, 'test/fixtures/slow.mjs')}`,
+            restart: { policy: 'never' },
+            routes: [{ path: '/' }],
+          },
+        },
+      })
+    })()
+    try {
+      await holdfast.start()
+      const [instance] = holdfast.service('web').instances
+      const connection = await RawClient.to(instance!.port)
+      connection.send(get('/slow?ms=600'))
+      await pause(200)
+      process.kill(instance!.pid!, 'SIGTERM')
+      const answer = await connection.answer()
+      expect(answer).toMatchObject({ status: 200, text: 'slow' })
+      expect(answer.fields).toContainEqual(['connection', 'close'])
+      const exited = await eventually('its end', () => holdfast.service('web').instances[0]?.lastExit)
+      expect(exited.code).toBe(0)
+      connection.destroy()
+    } finally {
+      await holdfast.stop()
+    }
+  })
+})
