@@ -121,7 +121,8 @@ export class Configuration {
       const loaded = await certificates.load(effective)
       const recertified = certificates.differs(loaded)
       this.#deps.routing.certify(loaded)
-      if (recertified || differences.length > 0) {
+      // The files of pages may have changed though the configuration has not.
+      if (recertified || differences.length > 0 || Object.values(effective.services).some(({ pages }) => pages)) {
         this.#deps.routing.configure(effective, switches)
         await this.#deps.routing.publish()
       }

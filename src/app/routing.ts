@@ -14,7 +14,9 @@ import { codeOf } from '../kernel/errors.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
+import { observeView } from './observe-view.ts'
 import type { CertificatesByListener } from './certificates.ts'
+import { readPages, type Pages } from './pages.ts'
 
 export interface RoutingOptions {
   readonly clock: Clock
@@ -53,6 +55,8 @@ export class Routing implements Router {
   readonly #options: RoutingOptions
   #config: Config | undefined
   #switches: Switches = noSwitches
+  /** What the pages of a configuration held when it was applied first: a file that is gone since does not keep us from going back to it. */
+  readonly #pages = new WeakMap<Config, ReadonlyMap<string, Pages>>()
   #certificates: CertificatesByListener = new Map()
   readonly #admitted = new Map<string, Admitted>()
   readonly #expected = new Map<string, { readonly coming: boolean; readonly bootMs: number | undefined }>()
@@ -98,7 +102,9 @@ export class Routing implements Router {
     this.#held?.open()
   }
 
+  /** Throws `page_unreadable`, and nothing has changed. */
   configure(config: Config, switches: Switches): void {
+    if (!this.#pages.has(config)) this.#pages.set(config, readPages(config))
     this.#config = config
     this.#switches = switches
   }
@@ -184,24 +190,26 @@ export class Routing implements Router {
   #makeView(config: Config): RoutingView {
     return {
       version: this.#version,
+      observe: observeView(config),
       listeners: Object.entries(config.listeners).map(([name, { host, port }]) => ({ name, host, port, tls: this.#certificates.get(name)?.view })),
-      services: Object.values(config.services).map((service) => this.#serviceView(service)),
+      services: Object.values(config.services).map((service) => this.#serviceView(service, this.#pages.get(config)?.get(service.name))),
     }
   }
 
-  #serviceView(service: ServiceConfig): ServiceView {
+  #serviceView(service: ServiceConfig, pages: Pages | undefined): ServiceView {
     const { name, balance, resilience, health, source } = service
     const expected = this.#expected.get(name)
     const supervised = source.kind === 'process'
     return {
       name,
-      routes: service.routes,
+      routes: service.routes.map(({ http, ...route }) => (http ? { ...route, rules: http } : route)),
+      rules: (service.http ?? pages) && { ...service.http, pages },
       algorithm: balance.algorithm,
       hashHeader: balance.hashHeader,
       slowStartMs: balance.slowStart,
       timeoutMs: resilience.timeout,
       connectTimeoutMs: resilience.connectTimeout,
-      retries: resilience.retries,
+      ...resilienceView(resilience),
       parking: resilience.parking && {
         timeoutMs: resilience.parking.timeout,
         requests: resilience.parking.requests,
@@ -249,5 +257,20 @@ export class Routing implements Router {
     return views.map((view) =>
       view.state === 'active' && this.#switches.maintenanceEndpoints.includes(view.id) ? { ...view, state: 'maintenance' } : view,
     )
+  }
+}
+
+function resilienceView({ retries, breaker, ejection }: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection'> {
+  const { attempts, budget, on = [] } = retries
+  const statuses = on.filter((each) => each !== 'timeout')
+  return {
+    retries: { attempts, budget, statuses: attempts === 0 || statuses.length === 0 ? undefined : statuses, onTimeout: on.includes('timeout') || undefined },
+    breaker: breaker && { errorRate: breaker.errorRate, windowMs: breaker.window, minimumRequests: breaker.minimumRequests, openMs: breaker.openFor },
+    ejection: ejection && {
+      consecutiveErrors: ejection.consecutiveErrors,
+      consecutiveFailures: ejection.consecutiveFailures,
+      baseMs: ejection.baseTime,
+      maxMs: Math.max(ejection.baseTime, ejection.maxTime),
+    },
   }
 }

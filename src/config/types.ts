@@ -15,6 +15,10 @@ export interface Config {
   readonly api: ApiConfig
   readonly metrics: MetricsConfig
   readonly log: LogConfig
+  /** undefined: traces are none of our business. */
+  readonly tracing?: TracingConfig | undefined
+  /** undefined: no request is remembered. */
+  readonly explain?: ExplainConfig | undefined
   /** By name; at least one. */
   readonly listeners: Readonly<Record<string, ListenerConfig>>
   readonly cluster: ClusterConfig
@@ -41,6 +45,61 @@ export interface LogConfig {
   readonly level: LogLevel
   /** Absolute path. */
   readonly directory: string
+  /** undefined: no access log. */
+  readonly access?: AccessLogConfig | undefined
+}
+
+/** What a line of the access log may hold, in the order in which it does. */
+export const accessFields = [
+  'time',
+  'id',
+  'client',
+  'method',
+  'host',
+  'target',
+  'status',
+  'requestBytes',
+  'responseBytes',
+  'durationMs',
+  'parkedMs',
+  'connectMs',
+  'firstByteMs',
+  'service',
+  'route',
+  'endpoint',
+  'tries',
+  'reasons',
+  'userAgent',
+  'referrer',
+  'trace',
+] as const
+export type AccessField = (typeof accessFields)[number]
+
+export interface AccessLogConfig {
+  /** Share of the requests that get a line, 0 to 1; those that failed always do. */
+  readonly sample: number
+  readonly fields: readonly AccessField[]
+  /** Query parameters whose values are not written. */
+  readonly mask: readonly string[]
+}
+
+export interface TracingConfig {
+  /** Takes spans as OTLP over HTTP; undefined: contexts are passed on, no spans are kept. */
+  readonly endpoint: string | undefined
+  readonly name: string
+  /** Share of the traces begun here that are sampled, 0 to 1. */
+  readonly sample: number
+}
+
+export interface ExplainConfig {
+  /** Requests remembered per worker. */
+  readonly keep: number
+  readonly slow: Duration
+  /** Share of the plain requests that are remembered too, 0 to 1. */
+  readonly sample: number
+  /** Lower case. */
+  readonly header: string | undefined
+  readonly serverTiming: 'off' | 'asked' | 'always'
 }
 
 export interface ListenerConfig {
@@ -94,6 +153,9 @@ export interface ServiceConfig {
   /** undefined: readiness is a plain TCP connect, and nothing is probed afterwards. */
   readonly health: HealthProbeConfig | undefined
   readonly routes: readonly RouteConfig[]
+  /** undefined: none. A route may have its own. */
+  readonly http?: HttpRules | undefined
+  readonly pages?: PagesConfig | undefined
   readonly balance: { readonly algorithm: BalanceAlgorithm; readonly hashHeader: string | undefined; readonly slowStart: Duration }
   readonly resilience: ResilienceConfig
 }
@@ -167,6 +229,74 @@ export interface RouteConfig {
   readonly methods: readonly string[] | undefined
   /** Remove the matched prefix before forwarding. */
   readonly stripPath: boolean
+  /** Goes key by key before what the service says. */
+  readonly http?: HttpRules | undefined
+}
+
+/** What is done to requests and answers besides carrying them. */
+export interface HttpRules {
+  readonly redirect?: RedirectRule | undefined
+  readonly headers?: HeadersRule | undefined
+  readonly cors?: CorsRule | undefined
+  /** Addresses and CIDR ranges; the narrowest decides. */
+  readonly allow?: readonly string[] | undefined
+  readonly deny?: readonly string[] | undefined
+  readonly trustedProxies?: readonly string[] | undefined
+  /** Bytes. */
+  readonly limits?: { readonly body?: number | undefined; readonly head?: number | undefined; readonly target?: number | undefined } | undefined
+  readonly compression?: CompressionRule | undefined
+}
+
+export interface RedirectRule {
+  readonly https: boolean
+  readonly httpsPort: number
+  readonly www?: 'add' | 'remove' | undefined
+  /** A URL or a path; `{uri}`, `{rest}` and `{host}` are filled in. */
+  readonly to?: string | undefined
+  readonly status: number
+}
+
+export interface HeaderEdits {
+  /** Names in lower case. */
+  readonly set?: Readonly<Record<string, string>> | undefined
+  readonly add?: Readonly<Record<string, string>> | undefined
+  readonly remove?: readonly string[] | undefined
+}
+
+export interface HeadersRule {
+  readonly request?: HeaderEdits | undefined
+  readonly response?: HeaderEdits | undefined
+  readonly security: 'off' | 'basic' | 'strict'
+}
+
+export interface CorsRule {
+  /** `*`: everybody; `https://*.example.com`: every name below it. */
+  readonly origins: readonly string[]
+  readonly methods: readonly string[]
+  /** Empty: those that are asked for. */
+  readonly headers: readonly string[]
+  readonly exposeHeaders: readonly string[]
+  readonly credentials: boolean
+  readonly maxAge: Duration
+}
+
+export const contentCodings = ['br', 'gzip'] as const
+export type ContentCoding = (typeof contentCodings)[number]
+
+export interface CompressionRule {
+  readonly enabled: boolean
+  /** In the order of preference where the client has none. */
+  readonly encodings: readonly ContentCoding[]
+  readonly minSize: number
+  /** undefined: the usual ones. */
+  readonly types?: readonly string[] | undefined
+}
+
+/** Absolute paths of files that are the bodies of the balancer's own answers. */
+export interface PagesConfig {
+  /** By status (`404`) or class (`5xx`). */
+  readonly errors: Readonly<Record<string, string>>
+  readonly maintenance: string | undefined
 }
 
 export const balanceAlgorithms = [
@@ -180,10 +310,36 @@ export const balanceAlgorithms = [
 ] as const
 export type BalanceAlgorithm = (typeof balanceAlgorithms)[number]
 
+export interface RetriesConfig {
+  readonly attempts: number
+  /** Share of the active requests, 0 to 1. */
+  readonly budget: number
+  /** Statuses of the application, and `timeout`. */
+  readonly on?: readonly (number | 'timeout')[] | undefined
+}
+
+export interface BreakerConfig {
+  /** 0 to 1. */
+  readonly errorRate: number
+  readonly window: Duration
+  readonly minimumRequests: number
+  readonly openFor: Duration
+}
+
+export interface EjectionConfig {
+  readonly consecutiveErrors: number
+  readonly consecutiveFailures: number
+  readonly baseTime: Duration
+  readonly maxTime: Duration
+}
+
 export interface ResilienceConfig {
   /** The whole exchange up to the response head, all attempts and parking apart. */
   readonly timeout: Duration
   readonly connectTimeout: Duration
-  readonly retries: { readonly attempts: number; /** Share of the active requests, 0 to 1. */ readonly budget: number }
+  readonly retries: RetriesConfig
+  /** undefined: off. */
+  readonly breaker?: BreakerConfig | undefined
+  readonly ejection?: EjectionConfig | undefined
   readonly parking: { readonly timeout: Duration; readonly requests: number; readonly bytes: number } | undefined
 }

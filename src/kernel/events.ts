@@ -44,6 +44,18 @@ export interface EventData {
   'instance.startFailed': { readonly reason: string; readonly stderrTail: readonly string[] }
   'endpoint.unhealthy': { readonly address: string; readonly reason: string }
   'endpoint.recovered': { readonly address: string }
+  'endpoint.ejected': { readonly address: string; readonly reason: string; readonly forMs: number }
+  'endpoint.reinstated': { readonly address: string }
+  'breaker.changed': {
+    readonly address: string
+    readonly from: string
+    readonly to: string
+    readonly reason: string
+    readonly calls: number
+    readonly failed: number
+    readonly slow: number
+  }
+  'breaker.ordered': { readonly action: string; readonly actor: string }
   'endpoint.added': { readonly address: string; readonly actor: string }
   'endpoint.removed': { readonly address: string; readonly actor: string }
   'endpoint.maintenanceChanged': { readonly address: string; readonly enabled: boolean; readonly actor: string }
@@ -106,6 +118,10 @@ const known: Readonly<Record<EventType, true>> = {
   'instance.startFailed': true,
   'endpoint.unhealthy': true,
   'endpoint.recovered': true,
+  'endpoint.ejected': true,
+  'endpoint.reinstated': true,
+  'breaker.changed': true,
+  'breaker.ordered': true,
   'endpoint.added': true,
   'endpoint.removed': true,
   'endpoint.maintenanceChanged': true,

@@ -142,6 +142,18 @@ export class PrometheusMetrics {
       ['service', 'endpoint'],
       perEndpoint(({ health }) => (health === 'unhealthy' ? 0 : 1)),
     )
+    this.#gauge(
+      'holdfast_endpoint_ejected',
+      '1 while it is out as an outlier.',
+      ['service', 'endpoint'],
+      perEndpoint(({ ejected }) => (ejected === undefined ? 0 : 1)),
+    )
+    this.#gauge(
+      'holdfast_endpoint_breaker_open',
+      '1 while its circuit breaker is open, 0.5 while it tries.',
+      ['service', 'endpoint'],
+      perEndpoint(({ breaker }) => (breaker === 'open' || breaker === 'forcedOpen' ? 1 : breaker === 'halfOpen' ? 0.5 : 0)),
+    )
     this.#gauge('holdfast_proxy_connections', 'Open client connections.', [], () => telemetry((now) => [[{}, now.connections.active] as const], []))
     this.#counter('holdfast_proxy_connections_accepted_total', 'Client connections accepted.', [], () =>
       telemetry((now) => [[{}, now.connections.accepted] as const], []),

@@ -1,6 +1,7 @@
 /** From settings (the shape of the file) to the configuration (the shape the program wants), and back. */
 import { ms } from '../../kernel/time.ts'
 import type { Config, RouteConfig, ServiceConfig, ServiceSource } from '../types.ts'
+import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
 import { toTls } from './tls-keys.ts'
@@ -29,7 +30,9 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     data,
     api: { port: api.port, host: api.host, corsOrigins: api.corsOrigins },
     metrics: { port: metrics.port === 'off' ? undefined : metrics.port, host: metrics.host },
-    log: { level: log.level, directory: resolve(data, log.directory) },
+    log: { level: log.level, directory: resolve(data, log.directory), ...(log.access !== 'off' && { access: log.access }) },
+    ...(settings.tracing !== 'off' && { tracing: settings.tracing }),
+    ...(settings.explain !== 'off' && { explain: settings.explain }),
     listeners,
     cluster: { workers: cluster.workers === 'auto' ? around.cores : cluster.workers, gracefulShutdownTimeout: cluster.gracefulShutdownTimeout },
     services: record(settings.services, (service, name) => toService(name, service, Object.keys(listeners)[0] ?? '', around)),
@@ -52,9 +55,24 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     restart,
     ...(resources && { resources: { memory: resources.memory } }),
     health: toHealth(settings.health),
-    routes: settings.routes.map((route) => ({ ...route, listener: route.listener ?? firstListener })),
+    routes: settings.routes.map((route) => toRoute(route, firstListener)),
+    http: givenRules(settings),
+    pages: toPages(settings, around),
     balance: { algorithm: balance.algorithm, hashHeader: balance.hashHeader, slowStart: balance.slowStart },
     resilience: toResilience(settings, source.kind),
+  }
+}
+
+function toRoute(route: ServiceSettings['routes'][number], firstListener: string): RouteConfig {
+  const { listener = firstListener, host, path, methods, stripPath } = route
+  return { listener, host, path, methods, stripPath, http: givenRules(route) }
+}
+
+function toPages({ errorPages, maintenancePage }: ServiceSettings, { resolve, directory }: Surroundings): ServiceConfig['pages'] {
+  if (errorPages === undefined && maintenancePage === undefined) return undefined
+  return {
+    errors: record(errorPages ?? {}, (file) => resolve(directory, file)),
+    maintenance: maintenancePage === undefined ? undefined : resolve(directory, maintenancePage),
   }
 }
 
@@ -76,9 +94,10 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
 function toResilience({ resilience }: ServiceSettings, kind: ServiceSource['kind']): ServiceConfig['resilience'] {
-  const { timeout, connectTimeout, retries, parking } = resilience
+  const { timeout, connectTimeout, retries, parking, breaker, ejection } = resilience
   const unset = kind === 'process' ? usualParking : undefined
-  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset) }
+  const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
+  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection) }
 }
 
 /** The way back: every setting written out, with holes for what means nothing. `toConfig` of it is the same configuration. */
@@ -90,7 +109,9 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     data,
     api,
     metrics: { port: metrics.port ?? 'off', host: metrics.host },
-    log,
+    log: { ...log, access: log.access ?? 'off' },
+    tracing: config.tracing ?? 'off',
+    explain: config.explain ?? 'off',
     listeners,
     cluster,
     services: record(config.services, fromService),
@@ -109,7 +130,10 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
       ...health,
       expect: { status: { min: health.expect.statusMin, max: health.expect.statusMax }, body: health.expect.body },
     },
-    routes: routes.map((route) => ({ ...route, methods: route.methods as RouteMethods })),
+    routes: routes.map(({ http, ...route }) => ({ ...route, methods: route.methods as RouteMethods, ...http })),
+    ...config.http,
+    errorPages: config.pages?.errors,
+    maintenancePage: config.pages?.maintenance,
     balance,
     resilience: { ...resilience, parking: resilience.parking ?? 'off' },
   }

@@ -1,6 +1,7 @@
 /** The declaration of the whole configuration. What stands here is all that the file may hold. */
 import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
+import { accessLog, explain, tracing } from './observe-keys.ts'
 import { integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
 import { key, list, map, object, optional, planned, type Value } from './schema.ts'
 import { service, type ServiceSettings } from './service-keys.ts'
@@ -47,9 +48,12 @@ export const configType = object({
     object({
       level: key(oneOf(logLevels), { doc: 'The least level that is written.', default: 'info' }),
       directory: key(filled('path', 'a path'), { doc: 'Directory of `combined-YYYY-MM-DD.log`, from the data directory: JSON lines, a file a day, kept 14 days.', default: 'logs' }),
+      access: key(accessLog, { doc: 'The access log: `access-YYYY-MM-DD.log` in the same directory.', default: 'off', change: 'immediate' }),
     }),
-    { doc: 'The log of Holdfast itself.', change: 'restartHoldfast' },
+    { doc: 'The log of Holdfast itself, and of the requests.', change: 'restartHoldfast' },
   ),
+  tracing: key(tracing, { doc: 'W3C trace context, and spans over OTLP.', default: 'off', change: 'immediate' }),
+  explain: key(explain, { doc: 'What `holdfast explain` remembers of requests.', change: 'immediate' }),
   listeners: key(map('listener', nameOf('listener'), listener, { min: 1 }), {
     doc: 'Where traffic comes in.',
     default: { web: { port: 8080, host: '0.0.0.0', tls: undefined } },
