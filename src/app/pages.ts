@@ -28,7 +28,10 @@ export function readPages(config: Config): ReadonlyMap<string, Pages> {
 }
 
 function pagesOf(service: string, { errors, maintenance }: PagesConfig): Pages {
-  const read = Object.entries(errors).map(([status, file]): [string, PageView] => [status, readPage(`services.${service}.errorPages.${status}`, file)])
+  const read = Object.entries(errors).map(([status, file]): [string, PageView] => [
+    status,
+    readPage(`services.${service}.errorPages.${status}`, file),
+  ])
   if (maintenance !== undefined) read.push(['maintenance', readPage(`services.${service}.maintenancePage`, maintenance)])
   return Object.fromEntries(read)
 }
@@ -44,7 +47,8 @@ function readPage(path: string, file: string): PageView {
   } catch (error) {
     throw unreadable(path, file, codeOf(error) ?? messageOf(error), 'check that the file is there and may be read')
   }
-  if (bytes.length > pageBytesMax) throw unreadable(path, file, `it has more than ${pageBytesMax} bytes`, 'make it smaller; it may load what is large from elsewhere')
+  if (bytes.length > pageBytesMax)
+    throw unreadable(path, file, `it has more than ${pageBytesMax} bytes`, 'make it smaller; it may load what is large from elsewhere')
   return { contentType, body: bytes.toString('utf8') }
 }
 

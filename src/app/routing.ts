@@ -264,7 +264,12 @@ function resilienceView({ retries, breaker, ejection }: ServiceConfig['resilienc
   const { attempts, budget, on = [] } = retries
   const statuses = on.filter((each) => each !== 'timeout')
   return {
-    retries: { attempts, budget, statuses: attempts === 0 || statuses.length === 0 ? undefined : statuses, onTimeout: on.includes('timeout') || undefined },
+    retries: {
+      attempts,
+      budget,
+      statuses: attempts === 0 || statuses.length === 0 ? undefined : statuses,
+      onTimeout: on.includes('timeout') || undefined,
+    },
     breaker: breaker && { errorRate: breaker.errorRate, windowMs: breaker.window, minimumRequests: breaker.minimumRequests, openMs: breaker.openFor },
     ejection: ejection && {
       consecutiveErrors: ejection.consecutiveErrors,

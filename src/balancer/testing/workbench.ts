@@ -184,12 +184,7 @@ export class Workbench {
       })),
       ...view,
     }
-    this.service = new ServiceRuntime(
-      whole,
-      new Prng(1),
-      new Leases(() => undefined),
-      (message) => this.told.push(message),
-    )
+    this.service = new ServiceRuntime(whole, new Prng(1), new Leases(() => undefined), (message) => this.told.push(message))
     this.service.swap(whole, this.now)
     const routes = listenerRoutes('web', [whole], () => this.service)
     worker.routesOf = () => routes

@@ -16,7 +16,16 @@ import type { ClientSide } from './client-side.ts'
 import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
 import { Attempts, type Broken, type SetAside } from './attempts.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
-import { badRequest, breakerOpen, connectTimeSpent, failureAnswer, invalidAnswer, onlyErrors, unavailable, underMaintenance } from './failure-answers.ts'
+import {
+  badRequest,
+  breakerOpen,
+  connectTimeSpent,
+  failureAnswer,
+  invalidAnswer,
+  onlyErrors,
+  unavailable,
+  underMaintenance,
+} from './failure-answers.ts'
 import { RequestSender } from './request-sender.ts'
 import type { ServiceRuntime } from './service.ts'
 import { Tunnel } from './tunnel.ts'
@@ -442,7 +451,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
 
   protocolSwitched(upstream: Upstream, buffer: Buffer, length: number, head: Head): void {
     const client = this.#client
-    const { facts, worker } = client
+    const { facts } = client
     const endpoint = this.#endpoint!
     if (!acceptsUpgrade(head, buffer, facts.upgrade) || !client.bodyDone) {
       this.answerInvalid('it switched to a protocol that was not asked for')

@@ -143,9 +143,7 @@ export const pageKeys = routed({
   maintenancePage: optional(pageFile, { doc: 'The file that is answered while the service is under maintenance.', without: 'as `errorPages`' }),
 })
 
-/** All of them, as one value. */
-const httpRules = object(httpKeys)
-type HttpSettings = Value<typeof httpRules>
+type HttpSettings = Value<ReturnType<typeof object<typeof httpKeys>>>
 
 /** Only what was given; undefined: nothing. */
 export function givenRules(settings: HttpSettings): HttpSettings | undefined {

@@ -38,7 +38,21 @@ services:
     health: { path: /health?deep=1, interval: 5s, timeout: 6s, fall: 2, rise: 1, expect: { status: 204, body: ok } }
     routes:
       - { listener: inner, host: "*.example.com", path: /shop/, methods: [GET, HEAD], stripPath: true }
-      - /cart
+      - path: /cart
+        redirect: { https: true, httpsPort: 8443, www: add, status: 301 }
+        compression: false
+    headers:
+      request: { set: { X-Shop: "1" }, add: { x-more: a }, remove: [cookie] }
+      response: { set: { server: shop }, remove: [x-powered-by] }
+      security: basic
+    cors: { origins: ["https://*.example.com"], methods: [GET], headers: [x-a], exposeHeaders: [x-b], credentials: true, maxAge: 1m }
+    allow: [10.0.0.0/8, "2001:db8::/32"]
+    deny: [10.1.0.0/16]
+    trustedProxies: [10.0.0.1]
+    limits: { body: 1MiB, head: 8KiB, target: 2KiB }
+    compression: { encodings: [gzip], minSize: 2KiB, types: [text/*] }
+    errorPages: { 404: pages/404.html, 5xx: pages/5xx.html }
+    maintenancePage: pages/soon.html
     balance: { algorithm: consistent-hash, hashHeader: X-User, slowStart: 10s }
     resilience: { timeout: 1m, connectTimeout: 250ms, retries: { attempts: 3, budget: 12.5% }, parking: { timeout: 1s, requests: 1, bytes: 0 } }
   auth: { command: ./auth, port: 7000, resilience: { parking: off } }

@@ -22,8 +22,7 @@ export function readRange(text: string): Range | undefined {
 
 const readAddress = (text: string): Address | undefined => (ipaddr.isValid(text) ? ipaddr.process(text) : undefined)
 
-const holds = ([base, bits]: Range, address: Address): boolean =>
-  base.kind() === address.kind() && (address as ipaddr.IPv6).match(base as ipaddr.IPv6, bits)
+const holds = ([base, bits]: Range, address: Address): boolean => base.kind() === address.kind() && (address as ipaddr.IPv6).match(base, bits)
 
 interface Entry {
   readonly range: Range

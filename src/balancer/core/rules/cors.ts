@@ -47,13 +47,13 @@ export function compileCors(rule: CorsRule): Cors {
       const origin = request.field('origin')
       const method = request.method === 'OPTIONS' ? request.field('access-control-request-method') : undefined
       if (origin === undefined || method === undefined) return undefined
-      if (!fits(origin)) return { status: 403, error: 'http_request_denied', message: 'pages of this origin may not call this service', details: 'cors origin' }
+      if (!fits(origin))
+        return { status: 403, error: 'http_request_denied', message: 'pages of this origin may not call this service', details: 'cors origin' }
       const asked = request.field('access-control-request-headers')
       const headers = rule.headers.length > 0 ? rule.headers.join(', ') : asked !== undefined && harmless(asked) ? asked : ''
-      const fields =
-        `${originLines(origin)}Access-Control-Allow-Methods: ${rule.methods.join(', ')}\r\n` +
-        (headers === '' ? '' : `Access-Control-Allow-Headers: ${headers}\r\n`) +
-        `Access-Control-Max-Age: ${Math.floor(rule.maxAge / 1_000)}\r\n`
+      const fields = `${originLines(origin)}Access-Control-Allow-Methods: ${rule.methods.join(', ')}\r\n${
+        headers === '' ? '' : `Access-Control-Allow-Headers: ${headers}\r\n`
+      }Access-Control-Max-Age: ${Math.floor(rule.maxAge / 1_000)}\r\n`
       return { status: 204, error: undefined, message: 'preflight', fields, empty: true }
     },
     lines(request) {

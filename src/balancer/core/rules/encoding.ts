@@ -42,7 +42,15 @@ export const usualTypes = [
 ]
 
 export function typeMatcher(types: readonly string[]): (contentType: string) => boolean {
-  const patterns = types.map((type) => new RegExp(`^${type.toLowerCase().replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^;/]*')}$`))
+  const patterns = types.map(
+    (type) =>
+      new RegExp(
+        `^${type
+          .toLowerCase()
+          .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+          .replaceAll('*', '[^;/]*')}$`,
+      ),
+  )
   const known = new Map<string, boolean>()
   return (contentType) => {
     const before = known.get(contentType)

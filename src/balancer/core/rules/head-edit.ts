@@ -22,7 +22,8 @@ const untouchable: ReadonlySet<string> = new Set(
 )
 
 /** Whether a rule may change the field of this name. */
-export const mayChange = (name: string): boolean => /^[!#$%&'*+.^_`|~\w-]+$/.test(name) && !untouchable.has(name.toLowerCase().replace(/[^a-z0-9]/g, ''))
+export const mayChange = (name: string): boolean =>
+  /^[!#$%&'*+.^_`|~\w-]+$/.test(name) && !untouchable.has(name.toLowerCase().replace(/[^a-z0-9]/g, ''))
 
 /** What may stand in a field's value by rule: no line end, nothing outside of ASCII. */
 export const isFieldValue = (value: string): boolean => /^[\t\x20-\x7e]*$/.test(value)
@@ -63,7 +64,17 @@ const allowedEntries = (entries: Readonly<Record<string, string>> | undefined): 
   Object.entries(entries ?? {}).filter(([name, value]) => mayChange(name) && isFieldValue(value))
 
 /** What we say in answers of our own. */
-const ours: ReadonlySet<string> = new Set(['content-type', 'cache-control', 'retry-after', 'allow', 'location', 'date', 'vary', 'etag', 'last-modified'])
+const ours: ReadonlySet<string> = new Set([
+  'content-type',
+  'cache-control',
+  'retry-after',
+  'allow',
+  'location',
+  'date',
+  'vary',
+  'etag',
+  'last-modified',
+])
 
 /** The lines that answers of our own get, too. */
 export const ownLines = (rules: HeaderRules | undefined): string =>

@@ -19,7 +19,11 @@ const moved = (status: number, to: string): RuleAnswer => ({
   empty: true,
 })
 
-const noHost: RuleAnswer = { status: 400, error: 'http_request_error', message: 'the request names no host, and this address is served by another one only' }
+const noHost: RuleAnswer = {
+  status: 400,
+  error: 'http_request_error',
+  message: 'the request names no host, and this address is served by another one only',
+}
 
 /** The same place by its right name; undefined: it has been asked for so. */
 function canonical(rule: RedirectRule, request: RequestReading, secure: boolean): string | RuleAnswer | undefined {
@@ -46,7 +50,9 @@ const uriOf = ({ target }: RequestReading): string => (target.startsWith('/') ? 
 
 function filledIn(to: string, request: RequestReading, routePath: string): string {
   const uri = uriOf(request)
-  const filled = to.replace(/\{(uri|rest|host)\}/g, (_, name: string) => (name === 'uri' ? uri : name === 'host' ? request.host : strippedTarget(uri, routePath)))
+  const filled = to.replace(/\{(uri|rest|host)\}/g, (_, name: string) =>
+    name === 'uri' ? uri : name === 'host' ? request.host : strippedTarget(uri, routePath),
+  )
   // `//elsewhere.example` in the place of a path would name another host.
   return to.startsWith('http') ? filled : filled.replace(/^[/\\]{2,}/, '/')
 }

@@ -20,7 +20,14 @@ const request = (more: Partial<Omit<RequestReading, 'field'>> = {}, fields: Read
 
 const guardOf = (view: RulesView, path = '/') => compileRules(view, path)!.guard!
 const redirect = { https: false, httpsPort: 443, status: 308 }
-const cors = { origins: ['https://shop.example.com'], methods: ['GET', 'PUT'], headers: [], exposeHeaders: ['x-total'], credentials: false, maxAge: ms(600_000) }
+const cors = {
+  origins: ['https://shop.example.com'],
+  methods: ['GET', 'PUT'],
+  headers: [],
+  exposeHeaders: ['x-total'],
+  credentials: false,
+  maxAge: ms(600_000),
+}
 
 describe('Accept-Encoding', () => {
   it.each([
@@ -85,17 +92,11 @@ describe('what is compressed', () => {
 describe('addresses', () => {
   it('lets the narrowest range decide, and deny among equals', () => {
     const rules = new AddressRules(['10.0.0.0/8', '10.1.2.3', '2001:db8::/32'], ['10.1.0.0/16', '10.9.0.0/16', '10.9.0.0/16'])
-    expect(['10.2.0.1', '10.1.0.1', '10.1.2.3', '10.9.1.1', '11.0.0.1', '2001:db8::1', '2001:db9::1', '::ffff:10.2.0.1', 'nonsense'].map((each) => rules.allows(each))).toEqual([
-      true,
-      false,
-      true,
-      false,
-      false,
-      true,
-      false,
-      true,
-      false,
-    ])
+    expect(
+      ['10.2.0.1', '10.1.0.1', '10.1.2.3', '10.9.1.1', '11.0.0.1', '2001:db8::1', '2001:db9::1', '::ffff:10.2.0.1', 'nonsense'].map((each) =>
+        rules.allows(each),
+      ),
+    ).toEqual([true, false, true, false, false, true, false, true, false])
     expect(new AddressRules(['10.0.0.1'], ['10.0.0.1/32']).allows('10.0.0.1')).toBe(false)
     expect(new AddressRules([], ['10.0.0.1']).allows('10.0.0.2')).toBe(true)
   })
@@ -173,15 +174,19 @@ describe('CORS', () => {
   it('takes wildcards of whole labels', () => {
     const guard = guardOf({ cors: { ...cors, origins: ['https://*.example.com'] } })
     const status = (origin: string) => guard(request({ method: 'OPTIONS' }, { ...preflight, origin }))?.status
-    expect(['https://a.example.com', 'https://a.b.example.com', 'https://example.com', 'https://evil-example.com', 'https://a.example.com.evil.net'].map(status)).toEqual([
-      204, 204, 403, 403, 403,
-    ])
+    expect(
+      ['https://a.example.com', 'https://a.b.example.com', 'https://example.com', 'https://evil-example.com', 'https://a.example.com.evil.net'].map(
+        status,
+      ),
+    ).toEqual([204, 204, 403, 403, 403])
   })
 
   it('says on every answer who may read it', () => {
     const lines = (origins: string[], origin?: string, credentials = false): string =>
       compileRules({ cors: { ...cors, origins, credentials } }, '/')!.answer!(request({}, origin === undefined ? {} : { origin })).lines
-    expect(lines(['https://a.example'], 'https://a.example')).toBe('Access-Control-Allow-Origin: https://a.example\r\nVary: Origin\r\nAccess-Control-Expose-Headers: x-total\r\n')
+    expect(lines(['https://a.example'], 'https://a.example')).toBe(
+      'Access-Control-Allow-Origin: https://a.example\r\nVary: Origin\r\nAccess-Control-Expose-Headers: x-total\r\n',
+    )
     expect(lines(['https://a.example'], 'https://b.example')).toBe('Vary: Origin\r\n')
     expect(lines(['https://a.example'])).toBe('Vary: Origin\r\n')
     expect(lines(['*'], 'https://b.example')).toContain('Access-Control-Allow-Origin: *\r\n')

@@ -43,5 +43,5 @@ const isPreflight = ({ status }: Answer): boolean => status === 204
 
 function pageFor({ status, details }: Answer, { pages }: RouteRules): Answer['page'] {
   if (pages === undefined) return undefined
-  return (details === 'maintenance' ? pages['maintenance'] : undefined) ?? pages[String(status)] ?? pages[`${Math.floor(status / 100)}xx`]
+  return (details === 'maintenance' ? pages.maintenance : undefined) ?? pages[String(status)] ?? pages[`${Math.floor(status / 100)}xx`]
 }
