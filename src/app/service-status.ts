@@ -103,6 +103,7 @@ export function endpointStatus(
     ejected: telemetry?.ejected,
     breaker: telemetry?.breaker,
     instance,
+    reported: telemetry?.reported,
     traffic,
   }
 }

@@ -154,6 +154,19 @@ export class PrometheusMetrics {
       ['service', 'endpoint'],
       perEndpoint(({ breaker }) => (breaker === 'open' || breaker === 'forcedOpen' ? 1 : breaker === 'halfOpen' ? 0.5 : 0)),
     )
+    this.#gauge(
+      'holdfast_endpoint_loop_lag_seconds',
+      'How long its event loop keeps others waiting, as it reports itself.',
+      ['service', 'endpoint'],
+      () =>
+        telemetry(
+          (now) =>
+            Object.entries(now.endpoints).flatMap(([id, { service, reported }]) =>
+              reported ? [[{ service, endpoint: publicEndpointId(service, id) }, reported.lagMs / 1_000] as const] : [],
+            ),
+          [],
+        ),
+    )
     this.#gauge('holdfast_proxy_connections', 'Open client connections.', [], () => telemetry((now) => [[{}, now.connections.active] as const], []))
     this.#counter('holdfast_proxy_connections_accepted_total', 'Client connections accepted.', [], () =>
       telemetry((now) => [[{}, now.connections.accepted] as const], []),

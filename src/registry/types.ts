@@ -91,7 +91,20 @@ export interface EndpointStatus {
   /** How its breaker stands; undefined: it has none. */
   readonly breaker?: 'closed' | 'open' | 'halfOpen' | 'forcedOpen' | 'disabled' | 'hydrating' | undefined
   readonly instance: string | undefined
+  /** What the instance told of itself last; undefined: it tells nothing. */
+  readonly reported?: ReportedStatus | undefined
   readonly traffic: EndpointTraffic
+}
+
+/** By the reporter that a service may load. */
+export interface ReportedStatus {
+  /** How long its event loop kept others waiting in the last half second: 99th percentile. */
+  readonly lagMs: number
+  /** Share of the time in which the event loop was busy, 0 to 1. */
+  readonly utilization: number
+  readonly heapUsedBytes: number
+  readonly heapLimitBytes: number
+  readonly ready: boolean
 }
 
 /** Readings of the data plane since it started, all workers together. */

@@ -186,8 +186,9 @@ describe('the whole within the program', () => {
       )
       expect([...statuses]).toEqual([200])
       expect(counts.get(lagging!.id) ?? 0).toBeLessThanOrEqual(50)
-      const { reported } = Object.entries(holdfast.overview().proxy!.endpoints).find(([id]) => id === lagging!.id)![1]
+      const { reported } = holdfast.endpoints().find(({ id }) => id === lagging!.id)!
       expect(reported!.lagMs).toBeGreaterThan(100)
+      expect(await holdfast.metrics()).toMatch(/^holdfast_endpoint_loop_lag_seconds\{service="web",endpoint=".+"\} 0\.[1-4]/m)
     } finally {
       await holdfast.stop()
     }

@@ -20,6 +20,16 @@ export const endpointSchema = z
     ejected: z.string().optional().describe('Why it is out as an outlier; absent when it is not.'),
     breaker: breakerStateSchema.optional().describe('How its circuit breaker stands; absent when the service has none.'),
     instance: z.string().optional(),
+    reported: z
+      .object({
+        lagMs: z.number().describe('How long its event loop kept others waiting in the last half second: 99th percentile.'),
+        utilization: z.number().describe('Share of the time in which its event loop was busy, 0 to 1.'),
+        heapUsedBytes: z.number(),
+        heapLimitBytes: z.number(),
+        ready: z.boolean(),
+      })
+      .optional()
+      .describe('What the instance told of itself last; absent when it does not load the reporter.'),
     traffic: z.object({ active: z.number(), requests: z.number(), errors: z.number(), responseTimeMs: milliseconds }),
   })
   .meta({ id: 'Endpoint' })
