@@ -26,3 +26,4 @@ export {
 export { LoadBalancerService, type LoadBalancerServer, type LoadBalancerServiceStats } from './library/load-balancer-service.ts'
 export { CacheService } from './library/cache-service.ts'
 export type { InfrastructureConfig, LoadBalancerOptions, HealthCheckOptions } from './library/infrastructure-config.ts'
+export { getFaultToleranceSystem, type CircuitBreakerConfig, type FaultToleranceSystem } from './resilience/index.ts'
