@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RulesView } from '../../src/balancer/core/rules/view.ts'
 import { Origin, pause, plain, RawClient, readAnswer, readRequest, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
 
 interface Case {
@@ -23,6 +24,19 @@ const cases = present ? (JSON.parse(readFileSync(corpus, 'utf8')) as Case[]) : [
 /** What leaves no doubt about the length: our own strict reading finds it valid, and no name looks like a framing field that is none. */
 const lookAlike = (name: string): boolean =>
   !['content-length', 'transfer-encoding'].includes(name) && /^[^a-z]*(content[^a-z]*length|transfer[^a-z]*encoding)[^a-z]*$/.test(name)
+
+/** Rules that touch every request and every answer, and answer none of them. */
+const everyRule: RulesView = {
+  headers: {
+    request: { set: { 'x-set': '1' }, add: { 'x-add': '1' }, remove: ['x-foo'] },
+    response: { set: { server: 'shop' } },
+    security: 'strict',
+  },
+  deny: ['192.0.2.1'],
+  trustedProxies: ['192.0.2.2'],
+  limits: { body: 1_024 ** 3, head: 32 * 1_024, target: 32 * 1_024 },
+  compression: { enabled: true, encodings: ['br', 'gzip'], minSize: 0, types: ['*/*'] },
+}
 
 let proxy: RunningProxy
 let origin: Origin
@@ -51,11 +65,11 @@ afterAll(async () => {
 })
 
 /** Sends the case on a new connection to a fresh start of the record; gives what reached the origin and the answers. */
-async function send(each: Case): Promise<{ readonly reached: Buffer; readonly statuses: readonly number[] }> {
+async function send(each: Case, rules: RulesView | undefined): Promise<{ readonly reached: Buffer; readonly statuses: readonly number[] }> {
   // A new view makes a new pool, so that every case begins on a connection of its own.
   origin.received.length = 0
   await proxy.route(service([]))
-  await proxy.route(service([origin]))
+  await proxy.route(service([origin], { rules }))
   const client = await RawClient.to(proxy.port)
   client.send(Buffer.from(each.request_base64, 'base64'))
   if (each.fill) client.send(Buffer.alloc(each.fill.length, each.fill.byte))
@@ -108,8 +122,13 @@ describe.runIf(present)('the desync corpus', () => {
     expect(cases.filter(({ expectedTier }) => expectedTier === 'Severe')).toHaveLength(32)
   })
 
-  it.each(cases.map((each) => [each.expectedTier, each.id, each] as const))('%s %s', async (_tier, _id, each) => {
-    const { reached, statuses } = await send(each)
-    expect(judge(each, reached, statuses)).toBeUndefined()
+  describe.each([
+    ['as it is', undefined],
+    ['with HTTP rules', everyRule],
+  ])('%s', (_name, rules) => {
+    it.each(cases.map((each) => [each.expectedTier, each.id, each] as const))('%s %s', async (_tier, _id, each) => {
+      const { reached, statuses } = await send(each, rules)
+      expect(judge(each, reached, statuses)).toBeUndefined()
+    })
   })
 })
