@@ -194,6 +194,28 @@ describe('the whole within the program', () => {
     }
   })
 
+  it('sends nothing to an instance that says it is not ready, until it is', async () => {
+    const command = `${process.execPath} ${join(root, 'test', 'fixtures', 'reporting.mjs')}`
+    const holdfast = await created(2, { command, balance: { algorithm: 'round-robin' } })
+    try {
+      await holdfast.start()
+      const url = holdfast.listeners[0]!.url
+      const [resting] = holdfast.service('web').instances
+      const own = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${resting!.port}${path}`)
+      const stateOf = (): string | undefined => holdfast.endpoints().find(({ id }) => id === resting!.id)?.reason
+      const answers = async (): Promise<Set<string>> => new Set(await Promise.all(Array.from({ length: 10 }, async () => (await fetch(url)).text())))
+      expect((await answers()).size).toBe(2)
+      await own('/not-ready')
+      await eventually('its word', () => stateOf() === 'the instance says that it is not ready: the cache is cold')
+      expect((await answers()).has(resting!.id)).toBe(false)
+      await own('/ready')
+      await eventually('its other word', () => stateOf() === undefined)
+      expect((await answers()).size).toBe(2)
+    } finally {
+      await holdfast.stop()
+    }
+  })
+
   it('hears of lag again from a new primary', async () => {
     const holdfast = await created(2, { balance: { algorithm: 'random' } })
     try {
