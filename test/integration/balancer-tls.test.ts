@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ServiceView } from '../../src/balancer/index.ts'
-import type { TlsView } from '../../src/balancer/tls/view.ts'
+import type { TlsView } from '../../src/balancer/core/tls-view.ts'
 import { eventually, fieldOf, Origin, plain, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
 import { makePair, type Pair } from '../support/certificates.ts'
 

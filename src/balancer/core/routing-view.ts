@@ -6,7 +6,7 @@
 import type { BalanceAlgorithm } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { RulesView } from './rules/view.ts'
-import type { TlsView } from '../tls/view.ts'
+import type { TlsView } from './tls-view.ts'
 
 export interface RoutingView {
   /** Rises with every change; workers acknowledge it. */

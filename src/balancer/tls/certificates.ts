@@ -9,14 +9,14 @@ import { createSecureContext } from 'node:tls'
 import { codeOf, HoldfastError, messageOf } from '../../kernel/errors.ts'
 import { makePrivateDirectory, writeFileAtomic } from '../../kernel/files.ts'
 import { selfSigned } from './self-signed.ts'
-import type { CertificateView, TlsVersion, TlsView } from './view.ts'
+import type { CertificateView, TlsVersion, TlsView } from '../core/tls-view.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
 const developmentDays = 365
 const developmentHosts = ['localhost', '127.0.0.1', '::1']
 
 /** The `tls` of a listener as the configuration has it, paths absolute. */
-export interface TlsFiles {
+interface TlsFiles {
   readonly certificates: readonly { readonly cert: string; readonly key: string; readonly hosts: readonly string[] }[]
   readonly minVersion: TlsVersion
   readonly clientCa: string | undefined
@@ -68,7 +68,7 @@ async function loadPair(
 }
 
 /** The DNS names that the certificate is good for. */
-export function hostsOf(certificate: Pick<X509Certificate, 'subjectAltName'>): string[] {
+function hostsOf(certificate: Pick<X509Certificate, 'subjectAltName'>): string[] {
   return (certificate.subjectAltName ?? '')
     .split(', ')
     .filter((name) => name.startsWith('DNS:'))

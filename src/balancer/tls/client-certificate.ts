@@ -16,7 +16,7 @@ export function clientCertificateFields(socket: TLSSocket): string {
 }
 
 /** `CN=ada,O=Example`; what is not printable ASCII is percent-encoded as UTF-8. */
-export function subjectLine(subject: string | undefined): string {
+function subjectLine(subject: string | undefined): string {
   const line = (subject ?? '').trim().split('\n').join(',')
   return Array.from(line, (char) => (char >= ' ' && char <= '~' ? char : encodeURIComponent(char)))
     .join('')

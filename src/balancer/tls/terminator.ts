@@ -9,7 +9,7 @@ import { constants, createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, createServer, type SecureContext, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import { ByHost } from './by-host.ts'
-import type { CertificateView, TlsView } from './view.ts'
+import type { CertificateView, TlsView } from '../core/tls-view.ts'
 
 /** Mozilla's "intermediate" of version 5.7. Its curves are those below. */
 const ciphers = [
@@ -25,7 +25,7 @@ const ciphers = [
 ].join(':')
 const curves = 'X25519:P-256:P-384'
 /** From the first byte of a connection to the end of its handshake. */
-export const handshakeMs = 10_000
+const handshakeMs = 10_000
 /** A session may be taken up again for this long. */
 const sessionSeconds = 24 * 60 * 60
 
