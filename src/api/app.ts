@@ -23,6 +23,7 @@ import { authRoutes } from './resources/auth.ts'
 import { configRoutes } from './resources/config.ts'
 import { dashboardRoutes } from './resources/dashboard.ts'
 import { eventRoutes } from './resources/events.ts'
+import { explainRoutes } from './resources/explain.ts'
 import { healthRoutes } from './resources/health.ts'
 import { loadBalancerRoutes } from './resources/loadbalancer.ts'
 import { maintenanceRoutes } from './resources/maintenance.ts'
@@ -79,6 +80,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...serviceRoutes(deps, streams, clock),
       ...maintenanceRoutes(deps),
       ...eventRoutes(deps, streams, clock),
+      ...explainRoutes(deps),
       ...configRoutes(deps),
       ...authRoutes(deps),
       ...systemRoutes(deps),

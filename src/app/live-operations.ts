@@ -8,6 +8,7 @@ import type { PrometheusMetrics } from '../metrics/index.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/index.ts'
+import { explanationOf, type Explanation } from './explaining.ts'
 import type { Holdfast } from './holdfast.ts'
 import type {
   Actor,
@@ -27,6 +28,8 @@ import { saveSwitches } from './switches.ts'
 
 /** Endpoints that may be added by hand, in all. */
 const addedEndpointsMax = 1_000
+/** The newest events, among which the one that is to be explained is looked for. */
+const explainedEventsMax = 1_000
 
 export class LiveOperations implements Operations {
   readonly #holdfast: Holdfast
@@ -300,6 +303,11 @@ export class LiveOperations implements Operations {
 
   events(query: EventQuery): readonly AnyEvent[] {
     return this.#holdfast.events.query(query)
+  }
+
+  async explain(id: string): Promise<Explanation> {
+    const requests = (await this.#holdfast.proxy.explain?.(id)) ?? []
+    return explanationOf(id, requests, this.events({ limit: explainedEventsMax }))
   }
 
   onEvent(listener: (event: AnyEvent) => void): Disposable {

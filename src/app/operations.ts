@@ -9,6 +9,7 @@ import type { ProxyTelemetry } from '../balancer/port.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/port.ts'
 import type { LogLine, LogQuery } from '../supervisor/index.ts'
+import type { Explanation } from './explaining.ts'
 
 /** Who asks: goes into every event that the action leaves. */
 export interface Actor {
@@ -102,6 +103,8 @@ export interface Operations {
   removeServer(endpoint: string, options: { actor: Actor }): Promise<void>
 
   events(query: EventQuery): readonly AnyEvent[]
+  /** What is known about a request or an event. Rejects with `unknown_id`. */
+  explain(id: string): Promise<Explanation>
   onEvent(listener: (event: AnyEvent) => void): Disposable
   logs(service: string, query: LogQuery): Promise<readonly LogLine[]>
   /** Calls back with each new line until disposed. */

@@ -12,6 +12,7 @@ import { machineNow } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Channel } from './channel.ts'
 import type { RoutingView } from './core/routing-view.ts'
+import type { RequestTrail } from './core/trail.ts'
 import { Launcher } from './launch.ts'
 import { protocolVersion, type BreakerAction, type ControlToPrimary, type PrimaryToControl } from './messages.ts'
 import { proxyLogFile, socketPath } from './paths.ts'
@@ -39,9 +40,16 @@ const viewRetryMsMax = 30_000
 const joinTimeoutMs = 2_000
 /** An order that the proxy does not answer within this (and its own deadline) has failed. */
 const orderTimeoutMs = 15_000
+/** A question, that an older proxy does not know. */
+const explainTimeoutMs = 3_000
+
+interface Done {
+  readonly remaining: number
+  readonly trails?: readonly RequestTrail[]
+}
 
 interface Order {
-  resolve(answer: { readonly remaining: number }): void
+  resolve(answer: Done): void
   reject(error: Error): void
   readonly timer: Disposable
 }
@@ -105,6 +113,11 @@ export class ProxyClient implements Proxy {
 
   async drained(endpoint: string, deadlineMs: number): Promise<{ readonly remaining: number }> {
     return this.#order((id) => ({ type: 'drain', id, endpoint, deadlineMs }), deadlineMs + orderTimeoutMs)
+  }
+
+  async explain(request: string): Promise<readonly RequestTrail[]> {
+    const { trails = [] } = await this.#order((id) => ({ type: 'explain', id, request }), explainTimeoutMs)
+    return trails
   }
 
   telemetry(): ProxyTelemetry | undefined {
@@ -211,6 +224,9 @@ export class ProxyClient implements Proxy {
       case 'done':
         this.#settle(message.id)?.resolve({ remaining: message.remaining ?? 0 })
         return
+      case 'explained':
+        this.#settle(message.id)?.resolve({ remaining: 0, trails: message.trails })
+        return
       case 'failed':
         this.#settle(message.id)?.reject(new HoldfastError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }))
         return
@@ -233,7 +249,7 @@ export class ProxyClient implements Proxy {
     return order
   }
 
-  #order(make: (id: number) => ControlToPrimary, timeoutMs: number): Promise<{ readonly remaining: number }> {
+  #order(make: (id: number) => ControlToPrimary, timeoutMs: number): Promise<Done> {
     const channel = this.#channel
     if (!channel) return Promise.reject(new HoldfastError('proxy_unreachable', 'the proxy is not connected at the moment'))
     const id = ++this.#orderId

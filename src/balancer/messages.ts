@@ -1,6 +1,7 @@
 /** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { RoutingView } from './core/routing-view.ts'
+import type { RequestTrail } from './core/trail.ts'
 import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
 
 /** Rises when a control process and a proxy of different releases would misunderstand each other. */
@@ -13,6 +14,7 @@ export type ControlToPrimary =
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'breaker'; readonly id: number; readonly service: string; readonly action: BreakerAction }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
+  | { readonly type: 'explain'; readonly id: number; readonly request: string }
   /** From a worker whose own primary has died. */
   | { readonly type: 'fromOrphan'; readonly message: WorkerToPrimary }
 
@@ -26,6 +28,7 @@ export type PrimaryToControl =
       readonly startedAt: number
     }
   | { readonly type: 'done'; readonly id: number; readonly remaining?: number }
+  | { readonly type: 'explained'; readonly id: number; readonly trails: readonly RequestTrail[] }
   | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly message: string; readonly hint?: string | undefined }
   | { readonly type: 'signal'; readonly signal: ProxySignal }
   | { readonly type: 'telemetry'; readonly telemetry: ProxyTelemetry }
@@ -72,6 +75,7 @@ export type PrimaryToWorker =
   | { readonly type: 'trip'; readonly endpoint: string }
   | { readonly type: 'breakerOrder'; readonly service: string; readonly action: BreakerAction }
   | LeaseMessage
+  | { readonly type: 'explain'; readonly id: number; readonly request: string }
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
 
@@ -102,6 +106,7 @@ export type WorkerToPrimary =
   | { readonly type: 'outlier'; readonly endpoint: string; readonly service: string; readonly kind: 'errors' | 'failures'; readonly count: number }
   | BreakerMessage
   | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
+  | { readonly type: 'explained'; readonly id: number; readonly trails: readonly RequestTrail[] }
 
 /** `isolate` holds all breakers of a service open; `close` and `reset` end that, and forget what was counted. */
 export type BreakerAction = 'isolate' | 'close' | 'reset'

@@ -4,6 +4,7 @@ import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { RoutingView } from './core/routing-view.ts'
+import type { RequestTrail } from './core/trail.ts'
 
 export interface Proxy {
   /** Finds the running proxy of this data directory, or starts one; resolves once it can take a view. */
@@ -17,6 +18,8 @@ export interface Proxy {
   gone(endpoint: string, reason: string): void
   /** Resolves when the endpoint has nothing in flight in any worker, or at the deadline, with what is left. */
   drained(endpoint: string, deadlineMs: number): Promise<{ readonly remaining: number }>
+  /** What the workers remember of requests with this id, newest first; undefined: this proxy remembers nothing. */
+  explain?(request: string): Promise<readonly RequestTrail[]>
   /** The latest readings; undefined before the first ones. */
   telemetry(): ProxyTelemetry | undefined
   onTelemetry(listener: (telemetry: ProxyTelemetry) => void): Disposable

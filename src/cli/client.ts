@@ -3,6 +3,7 @@
  * the server's own words, and tells "nobody there" (exit code 3) from "no" (1) and "not you" (4).
  */
 import { Agent, errors, request } from 'undici'
+import type { Explanation } from '../app/explaining.ts'
 import type { ConfigChange, LogLine, Overview, RestartReport, ScalingRecord } from '../app/operations.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventLevel } from '../kernel/events.ts'
@@ -74,6 +75,7 @@ export interface Api {
   setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void>
   /** The newest, oldest of them first. */
   events(filter: EventFilter): Promise<readonly AnyEvent[]>
+  explain(id: string): Promise<Explanation>
   /** Each event with `seq` above `afterSeq`, as it happens. Resolves once the server has agreed; the stream ends when the server or `signal` ends it. */
   followEvents(filter: EventFilter, follow: FollowEvents): Promise<AsyncIterable<AnyEvent>>
   logs(service: string, filter: LogFilter): Promise<readonly LogLine[]>
@@ -161,6 +163,10 @@ export class ApiClient implements Api {
   async events({ service, type, level, limit }: EventFilter): Promise<readonly AnyEvent[]> {
     const events = await this.#data<readonly AnyEvent[]>('/events', { query: { service, type, level, limit } })
     return events.toSorted((a, b) => a.seq - b.seq)
+  }
+
+  explain(id: string): Promise<Explanation> {
+    return this.#data(`/explain/${encodeURIComponent(id)}`)
   }
 
   followEvents({ service, type, level }: EventFilter, { afterSeq, onGap, signal }: FollowEvents): Promise<AsyncIterable<AnyEvent>> {

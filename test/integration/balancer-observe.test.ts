@@ -204,3 +204,34 @@ describe('Server-Timing', () => {
     expect(fieldOf(plain, 'server-timing')).toBeUndefined()
   })
 })
+
+describe('a trail', () => {
+  const explain = { keep: 16, slowMs: 5_000, sample: 0, header: 'x-explain' }
+
+  it('tells of every attempt, whichever worker made it, and of no plain request', async () => {
+    const alive = await serving()
+    const refusing = await freePort()
+    await observed({ explain }, service([refusing, alive]))
+    // Connections are spread over the workers: some of these meet the endpoint that refuses.
+    for (let i = 0; i < 8; i++) await ask(proxy.port, get('/', `X-Request-Id: many-${i}\r\n`))
+    const found = (await Promise.all(Array.from({ length: 8 }, (_, i) => proxy.client.explain(`many-${i}`)))).flat()
+    expect(found.length).toBeGreaterThan(0)
+    expect(found.length).toBeLessThan(8)
+    for (const { steps, tries, status, reasons } of found) {
+      expect([tries, status, reasons]).toEqual([2, 200, ['retried']])
+      expect(steps.map(({ step }) => step)).toEqual(['picked', 'failed', 'picked', 'sent', 'answered', 'ended'])
+      const again = steps[2]?.candidates ?? []
+      expect(again).toHaveLength(2)
+      expect(again.filter(({ skipped }) => skipped !== undefined).map(({ skipped }) => skipped)).toEqual(['tried before by this request'])
+    }
+  })
+
+  it('is there for who asks for it, and says what the others stood at', async () => {
+    await observed({ explain }, service([await serving(), await serving()]))
+    await ask(proxy.port, get('/', 'X-Request-Id: asked\r\nX-Explain: yes\r\n'))
+    const [trail] = await proxy.client.explain('asked')
+    expect(trail).toMatchObject({ id: 'asked', status: 200, reasons: ['asked'], service: 'api', route: '/', client: '127.0.0.1' })
+    expect(trail?.steps[0]?.candidates).toHaveLength(2)
+    expect(await proxy.client.explain('never seen')).toEqual([])
+  })
+})

@@ -55,7 +55,6 @@ const list: readonly Missing[] = [
   { methods: ['GET'], path: '/nodes', part: 'clusters of several nodes' },
   { methods: ['GET'], path: '/audit', part: 'the audit log', permission: 'manage:recovery' },
   { methods: ['GET'], path: '/audit/verify', part: 'the audit log', permission: 'manage:recovery' },
-  { methods: ['GET'], path: '/explain/:id', part: 'explaining decisions' },
 ]
 
 export function notAvailableRoutes(): readonly Route[] {

@@ -1,5 +1,6 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
 import type { Actor, ConfigChange, LogLine, Operations, Overview, ScalingRecord } from '../../app/operations.ts'
+import { explanationOf } from '../../app/explaining.ts'
 import type { Config } from '../../config/types.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { AnyEvent, EventData, EventInput, EventSink, EventType } from '../../kernel/events.ts'
@@ -145,6 +146,7 @@ export class FakeOperations implements Operations, EventSink {
   instances = (name: string): readonly InstanceStatus[] => this.service(name).instances
   scalingEvents = (limit: number): readonly ScalingRecord[] => [scaled('s-2', 2, 4), scaled('s-1', 3, 2)].slice(0, limit)
   configTag = (): string => 'tag-1'
+  explain: Operations['explain'] = (id) => Promise.resolve().then(() => explanationOf(id, [], this.stored.map(({ event }) => event)))
   metrics = (): Promise<string> => Promise.resolve('# TYPE holdfast_up gauge\nholdfast_up 1\n')
 
   overview(): Overview {

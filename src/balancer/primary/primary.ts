@@ -20,6 +20,7 @@ import { ControlSocket, type ControlChannel } from './control-socket.ts'
 import { Breakers } from './breakers.ts'
 import { Crew } from './crew.ts'
 import { Drains } from './drains.ts'
+import { Explaining } from './explaining.ts'
 import { Listeners, type InheritedListener } from './listeners.ts'
 import { OrphanLink } from './orphan-link.ts'
 import { Outliers } from './outliers.ts'
@@ -61,6 +62,7 @@ export class Primary {
   readonly #prober: Prober
   readonly #reports: InstanceReports
   readonly #drains = new Drains()
+  readonly #explaining = new Explaining(systemClock)
   readonly #outliers = new Outliers({
     random: systemRandom,
     now: () => systemClock.now(),
@@ -161,6 +163,7 @@ export class Primary {
       onLeft: (peer) => {
         this.#sums.workerExited(peer.pid)
         this.#drains.left(peer)
+        this.#explaining.left(peer)
         quotas.left(peer)
         breakers.left(peer)
       },
@@ -234,6 +237,15 @@ export class Primary {
         this.#publish()
         if (views.current) void this.#save(views.current, this.#running)
         return
+      case 'explain':
+        this.#explaining.ask(
+          crew.everyone.filter((peer) => peer.ready),
+          message.request,
+          (trails) => {
+            channel.send({ type: 'explained', id: message.id, trails })
+          },
+        )
+        return
       case 'shutdown':
         void this.shutdown(message.deadlineMs)
         return
@@ -292,6 +304,9 @@ export class Primary {
     switch (message.type) {
       case 'drained':
         this.#drains.answered(peer, message.id, message.remaining)
+        return
+      case 'explained':
+        this.#explaining.answered(peer, message.id, message.trails)
         return
       case 'outlier':
         this.#outliers.hear(message)

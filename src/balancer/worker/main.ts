@@ -73,6 +73,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'ticketKeys':
       worker?.setTicketKeys(Buffer.from(message.keys, 'base64'))
       return
+    case 'explain':
+      tell({ type: 'explained', id: message.id, trails: worker?.trailsOf(message.request) ?? [] })
+      return
     case 'drain':
       worker?.drain(message.id, message.endpoint, message.deadlineMs)
       return

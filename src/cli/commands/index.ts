@@ -4,6 +4,7 @@ import { configCheck, configDiff, configExplain, configShow } from './config.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
 import { events } from './events.ts'
+import { explain } from './explain.ts'
 import { logs } from './logs.ts'
 import { maintenance } from './maintenance.ts'
 import { restart } from './restart.ts'
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   status,
   logs,
   events,
+  explain,
   scale,
   restart,
   maintenance,

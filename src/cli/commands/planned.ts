@@ -21,7 +21,6 @@ export const plannedCommands: readonly string[] = [
   'switchover',
   'drill',
   'objectives',
-  'explain',
   'audit',
   'profile',
   'chaos',

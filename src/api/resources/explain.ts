@@ -1,0 +1,61 @@
+/** Why something happened: the trail of a request, or what an event came from and led to. */
+import { z } from 'zod'
+import { trailReasons } from '../../balancer/core/trail.ts'
+import type { ApiDeps } from '../deps.ts'
+import { route, type Route } from '../route.ts'
+import { lineOfText } from '../schemas/common.ts'
+import { asApiEvent, eventSchema } from '../schemas/events.ts'
+
+const candidateSchema = z.object({
+  endpoint: z.string(),
+  weight: z.number(),
+  active: z.number(),
+  responseMs: z.number().optional(),
+  skipped: z.string().optional().describe('Why it could not be chosen.'),
+})
+
+const stepSchema = z.object({
+  at: z.number().describe('Milliseconds since the head of the request.'),
+  step: z.enum(['picked', 'parked', 'released', 'sent', 'failed', 'answered', 'ended']),
+  endpoint: z.string().optional(),
+  note: z.string().optional(),
+  candidates: z.array(candidateSchema).optional().describe('Every endpoint as the choice found it.'),
+})
+
+const trailSchema = z
+  .object({
+    id: z.string(),
+    pid: z.number().describe('Of the proxy worker.'),
+    startedAt: z.number(),
+    client: z.string(),
+    method: z.string(),
+    target: z.string(),
+    service: z.string().optional(),
+    route: z.string().optional(),
+    algorithm: z.string().optional(),
+    status: z.number().describe('0: cut, or left by the client.'),
+    durationMs: z.number(),
+    tries: z.number(),
+    reasons: z.array(z.enum(trailReasons)).describe('Why it was remembered.'),
+    traceId: z.string().optional(),
+    steps: z.array(stepSchema),
+  })
+  .meta({ id: 'RequestTrail' })
+
+export function explainRoutes({ operations }: ApiDeps): readonly Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/explain/:id',
+      tag: 'Events',
+      summary: 'Why: the trail of a request, or the causes and effects of an event',
+      permission: 'read:events',
+      params: z.strictObject({ id: lineOfText(128).describe('The `X-Request-Id` of a request, or the id of an event.') }),
+      data: z.object({ id: z.string(), requests: z.array(trailSchema), events: z.array(eventSchema) }),
+      handler: async ({ params: { id } }) => {
+        const { requests, events } = await operations.explain(id)
+        return { id, requests, events: events.map(asApiEvent) }
+      },
+    }),
+  ]
+}
