@@ -26,6 +26,7 @@ import { eventRoutes } from './resources/events.ts'
 import { explainRoutes } from './resources/explain.ts'
 import { healthRoutes } from './resources/health.ts'
 import { loadBalancerRoutes } from './resources/loadbalancer.ts'
+import { breakerRoutes } from './resources/breakers.ts'
 import { maintenanceRoutes } from './resources/maintenance.ts'
 import { metricsRoutes } from './resources/metrics.ts'
 import { notAvailableRoutes } from './resources/not-available.ts'
@@ -79,6 +80,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...scalingRoutes(deps),
       ...serviceRoutes(deps, streams, clock),
       ...maintenanceRoutes(deps),
+      ...breakerRoutes(deps),
       ...eventRoutes(deps, streams, clock),
       ...explainRoutes(deps),
       ...configRoutes(deps),

@@ -200,6 +200,22 @@ export class LiveOperations implements Operations {
     })
   }
 
+  async orderBreaker(name: string, action: 'isolate' | 'close' | 'reset', { actor }: { actor: Actor }): Promise<void> {
+    const service = this.#serviceConfig(name)
+    if (service.resilience.breaker === undefined) {
+      throw new HoldfastError('invalid_input', `tried to ${action} the breaker of ${name}, which has none`, {
+        hint: `give it one: services.${name}.resilience.breaker: {}`,
+      })
+    }
+    await this.#holdfast.proxy.breaker(name, action)
+    this.#holdfast.events.emit('breaker.ordered', {
+      message: `${actor.name}: ${action} the breaker of ${name}`,
+      service: name,
+      cause: actor.cause,
+      data: { action, actor: actor.name },
+    })
+  }
+
   async setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, { actor }: { actor: Actor }): Promise<void> {
     const { events } = this.#holdfast
     const word = enabled ? 'switched off for maintenance' : 'switched on again'

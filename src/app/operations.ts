@@ -98,6 +98,8 @@ export interface Operations {
   scalingEvents(limit: number): readonly ScalingRecord[]
   /** Replaces every instance, the new one ready before the old one goes. Resolves when done; rejects with `restart_failed` when a new one never got ready (the old one then stays). */
   restart(service: string, options: { actor: Actor }): Promise<RestartReport>
+  /** Rejects with `invalid_input` when the service has no breaker. */
+  orderBreaker(service: string, action: 'isolate' | 'close' | 'reset', options: { actor: Actor }): Promise<void>
   setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, options: { actor: Actor }): Promise<void>
   addServer(server: NewServer, options: { actor: Actor }): Promise<EndpointStatus>
   removeServer(endpoint: string, options: { actor: Actor }): Promise<void>

@@ -73,6 +73,7 @@ export interface Api {
   restart(service: string, signal: AbortSignal): Promise<RestartReport>
   scale(service: string, instances: number, reason: string | undefined): Promise<ScalingRecord>
   setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void>
+  orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void>
   /** The newest, oldest of them first. */
   events(filter: EventFilter): Promise<readonly AnyEvent[]>
   explain(id: string): Promise<Explanation>
@@ -158,6 +159,10 @@ export class ApiClient implements Api {
 
   async setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void> {
     await this.#data('/maintenance', { method: 'PUT', body: { ...target, enabled } })
+  }
+
+  async orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void> {
+    await this.#data(`/circuit-breakers/${encodeURIComponent(service)}/${action}`, { method: 'POST' })
   }
 
   async events({ service, type, level, limit }: EventFilter): Promise<readonly AnyEvent[]> {

@@ -209,6 +209,10 @@ export class FakeOperations implements Operations, EventSink {
     return { service: this.service(name).name, replaced: [{ from: 'shop-000001', to: 'shop-000003' }] }
   }
 
+  async orderBreaker(service: string, action: 'isolate' | 'close' | 'reset', { actor }: { actor: Actor }): Promise<void> {
+    await this.#asked(`${action} breaker ${service}`, actor)
+  }
+
   async setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, { actor }: { actor: Actor }): Promise<void> {
     await this.#asked(`maintenance ${JSON.stringify(target)} ${enabled}`, actor)
   }

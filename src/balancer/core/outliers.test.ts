@@ -13,7 +13,15 @@ function bookOf(count: number, more: Partial<typeof rules> = {}): OutlierBook {
 }
 
 describe('how many may be out', () => {
-  it.each([[0, 0], [1, 0], [2, 1], [3, 1], [4, 2], [5, 2], [10, 5]])('of %i: %i', (count, most) => {
+  it.each([
+    [0, 0],
+    [1, 0],
+    [2, 1],
+    [3, 1],
+    [4, 2],
+    [5, 2],
+    [10, 5],
+  ])('of %i: %i', (count, most) => {
     expect(ejectedMax(count)).toBe(most)
   })
 
@@ -71,7 +79,11 @@ describe('success rates', () => {
     expect(run(6, 200, 100)).toEqual(['e0'])
   })
 
-  it.each([['four endpoints', 4, 200, 100], ['few requests', 6, 90, 45], ['small differences', 6, 1_000, 20]])('say nothing with %s', (_, endpoints, requests, errors) => {
+  it.each([
+    ['four endpoints', 4, 200, 100],
+    ['few requests', 6, 90, 45],
+    ['small differences', 6, 1_000, 20],
+  ])('say nothing with %s', (_, endpoints, requests, errors) => {
     expect(run(endpoints, requests, errors)).toEqual([])
   })
 })

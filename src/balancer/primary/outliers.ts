@@ -25,7 +25,8 @@ export class Outliers {
   setView({ services }: RoutingView): void {
     const now = this.#options.now()
     this.#serviceOf.clear()
-    for (const name of [...this.#books.keys()]) if (!services.some((service) => service.name === name && service.ejection !== undefined)) this.#books.delete(name)
+    for (const name of [...this.#books.keys()])
+      if (!services.some((service) => service.name === name && service.ejection !== undefined)) this.#books.delete(name)
     for (const { name, ejection, endpoints } of services) {
       if (ejection === undefined) continue
       const book = this.#books.get(name) ?? new OutlierBook(ejection, this.#options.random, now)

@@ -4,7 +4,8 @@ import { Workbench } from '../testing/workbench.ts'
 
 const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx'
-const answer = (status: number, body = 'x', fields = ''): string => `HTTP/1.1 ${status} Z\r\nConnection: close\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`
+const answer = (status: number, body = 'x', fields = ''): string =>
+  `HTTP/1.1 ${status} Z\r\nConnection: close\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`
 const retries = { attempts: 1, budget: 0.2, statuses: [500, 502, 503, 504] }
 const ejection = { consecutiveErrors: 5, consecutiveFailures: 2, baseMs: 30_000, maxMs: 300_000 }
 const breaker = { errorRate: 0.5, windowMs: 10_000, minimumRequests: 4, openMs: 5_000 }

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
 import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
+import { breaker } from './breaker.ts'
 import { configCheck, configDiff, configExplain, configShow } from './config.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   scale,
   restart,
   maintenance,
+  breaker,
   configCheck,
   configShow,
   configExplain,
