@@ -1,7 +1,8 @@
 /** `npm run bench -- NAME [options]` */
 import { benchProxy } from './proxy/command.ts'
+import { benchResilience } from './resilience/command.ts'
 
-const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { proxy: benchProxy }
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { proxy: benchProxy, resilience: benchResilience }
 
 const [name, ...args] = process.argv.slice(2)
 const bench = name === undefined ? undefined : benches[name]

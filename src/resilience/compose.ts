@@ -9,7 +9,7 @@
  */
 import { HoldfastError } from '../kernel/errors.ts'
 import { Emitter } from './events.ts'
-import type { Call, ExecuteOptions, Policy, PolicyKind } from './policy.ts'
+import { Context, type Call, type CallContext, type ExecuteOptions, type Policy, type PolicyKind } from './policy.ts'
 
 const places: Readonly<Record<PolicyKind, readonly number[]>> = {
   composed: [0],
@@ -49,14 +49,11 @@ export function compose(...policies: readonly Policy[]): ComposedPolicy {
   const run = <T>(at: number, fn: Call<T>, options: ExecuteOptions): Promise<T> => {
     const policy = policies[at]
     if (policy === undefined) throw new HoldfastError('invalid_option', 'composed no policies', { hint: 'give compose() at least one policy' })
-    return policy.execute(at === policies.length - 1 ? fn : (context) => run(at + 1, fn, { ...options, ...contextOf(context) }), options)
+    return policy.execute(at === policies.length - 1 ? fn : (context) => run(at + 1, fn, optionsOf(context, options)), options)
   }
   return { kind: 'composed', events: new Emitter<object>(), execute: async (fn, options = {}) => run(0, fn, options) }
 }
 
-/** The signal of a context is made when it is asked for, and each layer asks. */
-const contextOf = ({ signal, deadline, attempt }: { signal: AbortSignal; deadline: number; attempt: number }): ExecuteOptions => ({
-  signal,
-  deadline,
-  attempt,
-})
+/** Our policies hand on a `Context`; another implementation may hand on anything of that shape. */
+const optionsOf = (context: CallContext, outer: ExecuteOptions): ExecuteOptions =>
+  context instanceof Context ? context.options : { ...outer, signal: context.signal, deadline: context.deadline, attempt: context.attempt }

@@ -65,6 +65,11 @@ export class Context implements CallContext, ExecuteOptions {
   get signal(): AbortSignal {
     return (this.#signal ??= new AbortController().signal)
   }
+
+  /** For the next layer: without making a signal that nobody has asked for. */
+  get options(): ExecuteOptions {
+    return { signal: this.#signal, deadline: this.deadline, attempt: this.attempt, partition: this.partition, key: this.key }
+  }
 }
 
 /** Throws the caller's reason when it has given up, and `deadline_exceeded` when it is too late to begin. */
