@@ -12,7 +12,6 @@ export const plannedCommands: readonly string[] = [
   'resume',
   'abort',
   'rollback',
-  'breaker',
   'cache',
   'backup',
   'restore',
