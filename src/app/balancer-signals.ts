@@ -82,7 +82,11 @@ export class BalancerSignals {
     const { service } = signal
     const address = publicEndpointId(service, signal.endpoint)
     if (signal.type === 'endpointReinstated') {
-      this.#deps.events.emit('endpoint.reinstated', { message: `${address} of ${service} takes requests again, on probation`, service, data: { address } })
+      this.#deps.events.emit('endpoint.reinstated', {
+        message: `${address} of ${service} takes requests again, on probation`,
+        service,
+        data: { address },
+      })
       return
     }
     const { reason, forMs } = signal

@@ -146,7 +146,14 @@ export class FakeOperations implements Operations, EventSink {
   instances = (name: string): readonly InstanceStatus[] => this.service(name).instances
   scalingEvents = (limit: number): readonly ScalingRecord[] => [scaled('s-2', 2, 4), scaled('s-1', 3, 2)].slice(0, limit)
   configTag = (): string => 'tag-1'
-  explain: Operations['explain'] = (id) => Promise.resolve().then(() => explanationOf(id, [], this.stored.map(({ event }) => event)))
+  explain: Operations['explain'] = (id) =>
+    Promise.resolve().then(() =>
+      explanationOf(
+        id,
+        [],
+        this.stored.map(({ event }) => event),
+      ),
+    )
   metrics = (): Promise<string> => Promise.resolve('# TYPE holdfast_up gauge\nholdfast_up 1\n')
 
   overview(): Overview {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ListenerRoutes, listenerRoutes, matchesPrefix, routingPath, strippedTarget } from './routes.ts'
+import { matchesPrefix, routingPath, strippedTarget } from './request-path.ts'
+import { ListenerRoutes, listenerRoutes } from './routes.ts'
 import type { RouteView, ServiceView } from './routing-view.ts'
 
 const table = (...routes: readonly (Partial<RouteView> & { service: string })[]): ListenerRoutes<string> =>

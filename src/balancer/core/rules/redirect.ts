@@ -1,6 +1,6 @@
 /** Sends clients elsewhere: to HTTPS, to the host with or without `www.`, or where a rule says. */
 import type { RedirectRule } from '../../../config/types.ts'
-import { strippedTarget } from '../routes.ts'
+import { strippedTarget } from '../request-path.ts'
 import type { Guard, RequestReading, RuleAnswer } from './reading.ts'
 
 /** `routePath`: the prefix of the route, which `{rest}` leaves out. `isSecure`: whether the client came over TLS, by all we know. */
