@@ -65,11 +65,11 @@ function decisions(calls: number, rounds: number): Row[] {
     'decision, closed, in a row': new Breaker({ window: { type: 'consecutive', failures: 5 }, slowMs: 1_000 }, chance),
   }
   return Object.entries(subjects).map(([what, subject]) => {
-    // In a typed array: a captured variable would be a new number on the heap at each step, and that is what would be measured.
-    const clock = new Float64Array([1])
+    // Whole numbers: a fraction that crosses a call that is not inlined is a new number on the heap, made by the caller, and would be measured here.
+    const clock = new Int32Array([1])
     const batch = (n: number): void => {
       for (let i = 0; i < n; i++) {
-        const now = (clock[0] = (clock[0] ?? 0) + 0.01)
+        const now = (clock[0] = (clock[0] ?? 0) + (i % 50 === 0 ? 1 : 0))
         const generation = subject.allow(now)
         subject.record(now, i % 100 === 0 ? outcome.failed : outcome.ok, 3, generation)
       }

@@ -8,9 +8,10 @@ export interface BreakerWindow {
   readonly calls: number
   readonly failed: number
   readonly slow: number
-  /** Forgets what is too old at `now`. */
-  turn(now: number): void
-  record(now: number, failed: boolean, slow: boolean): void
+  /** Forgets what is too old at `now`; gives the instant before which there is nothing more to forget. */
+  turn(now: number): number
+  /** After `turn`. It takes no instant: a double that crosses a call may be a new number on the heap. */
+  record(failed: boolean, slow: boolean): void
   /** Whether what it holds opens the breaker. */
   verdict(): 'failures' | 'slow' | undefined
   clear(): void
@@ -61,16 +62,16 @@ class TimeWindow extends RateWindow implements BreakerWindow {
     this.#counts = new Int32Array(buckets * fields)
   }
 
-  turn(now: number): void {
-    if (now < (this.#times[1] ?? 0)) return
+  turn(now: number): number {
+    const end = this.#times[1] ?? 0
+    if (now < end) return end
     const next = Math.floor(now / this.#bucketMs)
     for (let gone = Math.max((this.#times[0] ?? 0) + 1, next - this.#buckets + 1); gone <= next; gone++) this.#forget((gone % this.#buckets) * fields)
     this.#times[0] = next
-    this.#times[1] = (next + 1) * this.#bucketMs
+    return (this.#times[1] = (next + 1) * this.#bucketMs)
   }
 
-  record(now: number, failed: boolean, slow: boolean): void {
-    if (now >= (this.#times[1] ?? 0)) this.turn(now)
+  record(failed: boolean, slow: boolean): void {
     const at = ((this.#times[0] ?? 0) % this.#buckets) * fields
     this.#counts[at] = (this.#counts[at] ?? 0) + 1
     this.calls++
@@ -111,11 +112,12 @@ class CountWindow extends RateWindow implements BreakerWindow {
     this.#results = new Uint8Array(size)
   }
 
-  turn(): void {
-    // Calls do not grow old.
+  /** Calls do not grow old. */
+  turn(): number {
+    return Infinity
   }
 
-  record(_now: number, failed: boolean, slow: boolean): void {
+  record(failed: boolean, slow: boolean): void {
     const gone = this.#results[this.#next] ?? 0
     if (this.calls < this.#results.length) this.calls++
     else {
@@ -147,11 +149,12 @@ class ConsecutiveWindow implements BreakerWindow {
     this.#failuresMax = failures
   }
 
-  turn(): void {
-    // Failures in a row do not grow old.
+  /** Failures in a row do not grow old. */
+  turn(): number {
+    return Infinity
   }
 
-  record(_now: number, failed: boolean): void {
+  record(failed: boolean): void {
     this.failed = failed ? this.failed + 1 : 0
     this.calls = failed ? this.failed : 1
   }

@@ -18,7 +18,7 @@ import type { Random } from '../../kernel/random.ts'
 import { jitter } from '../../kernel/random.ts'
 import { resolveBreaker, type BreakerOptions, type ResolvedBreaker } from './breaker-options.ts'
 import { makeWindow, type BreakerWindow } from './breaker-window.ts'
-import { LatencyBaseline } from './latency.ts'
+import { bucketOf, LatencyBaseline } from './latency.ts'
 
 /** How a call ended, as the breaker counts it. `ignored`: the caller gave up, or our own limiter refused; it counts nowhere. */
 export const outcome = { ok: 0, failed: 1, slow: 2, ignored: 3 } as const
@@ -68,6 +68,9 @@ const doublingsMax = 30
 const openUntilAt = 0
 const closedSinceAt = 1
 const trialBeganAt = 2
+/** Slower than this is slow: kept beside the times, for a double in a field or from a getter is a new number on the heap. */
+const slowerThanAt = 3
+const windowTurnsAt = 4
 
 export class Breaker {
   readonly options: ResolvedBreaker
@@ -76,7 +79,7 @@ export class Breaker {
   readonly #random: Random
   readonly #window: BreakerWindow
   readonly #baseline: LatencyBaseline | undefined
-  readonly #times = new Float64Array(3)
+  readonly #times = new Float64Array(5)
   #inner: Inner = closed
   /** Refuses or lets through whatever the inner state says. */
   #override = false
@@ -97,6 +100,7 @@ export class Breaker {
     this.#random = random
     this.#window = makeWindow(this.options)
     this.#baseline = this.options.slowMs === undefined ? new LatencyBaseline() : undefined
+    this.#learnSlowness()
   }
 
   /** Without looking at the clock: an open breaker whose time is over says `open` until a call comes. */
@@ -115,9 +119,7 @@ export class Breaker {
 
   /** Calls slower than this count as slow; Infinity while nothing is known. */
   get slowerThanMs(): number {
-    if (this.options.slowMs !== undefined) return this.options.slowMs
-    const p95 = this.#baseline?.p95 ?? 0
-    return p95 > 0 ? Math.max(this.options.slowFactor * p95, this.options.slowFloorMs) : Infinity
+    return this.#time(slowerThanAt)
   }
 
   /** What the window holds at `now`. */
@@ -143,10 +145,14 @@ export class Breaker {
     if (result === outcome.ignored) return
     if (this.#inner !== closed) return
     const failed = result === outcome.failed
-    const slow = !failed && (result === outcome.slow || durationMs > this.slowerThanMs)
+    const slow = !failed && (result === outcome.slow || durationMs > (this.#times[slowerThanAt] ?? Infinity))
     // Before judging: a period that ends with this call is the measure of the calls after it.
-    if (this.#baseline !== undefined && result === outcome.ok) this.#baseline.record(now, durationMs)
-    this.#window.record(now, failed, slow)
+    if (this.#baseline !== undefined && result === outcome.ok) {
+      if (this.#baseline.due(now)) this.#closePeriod(now)
+      this.#baseline.count(bucketOf(durationMs))
+    }
+    if (now >= (this.#times[windowTurnsAt] ?? 0)) this.#times[windowTurnsAt] = this.#window.turn(now)
+    this.#window.record(failed, slow)
     this.#hydrating = false
     if (failed || slow) this.#judge(now)
   }
@@ -228,10 +234,22 @@ export class Breaker {
     this.#times[openUntilAt] = now + left
     this.#times[closedSinceAt] = now
     if (this.#baseline !== undefined) this.#baseline.p95 = from.baselineP95Ms
+    this.#learnSlowness()
   }
 
   #time(at: number): number {
     return this.#times[at] ?? 0
+  }
+
+  #closePeriod(now: number): void {
+    this.#baseline?.close(now)
+    this.#learnSlowness()
+  }
+
+  #learnSlowness(): void {
+    const { slowMs, slowFactor, slowFloorMs } = this.options
+    const p95 = this.#baseline?.p95 ?? 0
+    this.#times[slowerThanAt] = slowMs ?? (p95 > 0 ? Math.max(slowFactor * p95, slowFloorMs) : Infinity)
   }
 
   #overridden(): void {

@@ -9,7 +9,7 @@ const unitsPerMs = 8
 const valueMax = 2 ** 30
 const bucketCount = (30 - subBits + 1) * subCount + subCount
 
-function bucketOf(ms: number): number {
+export function bucketOf(ms: number): number {
   const scaled = ms * unitsPerMs
   const value = scaled >= valueMax ? valueMax - 1 : scaled > 0 ? scaled | 0 : 0
   if (value < subCount) return value
@@ -106,14 +106,18 @@ export class LatencyBaseline {
     this.#periods = ms > 0 ? Math.max(1, this.#periods) : 0
   }
 
-  record(now: number, ms: number): void {
-    if (now >= (this.#times[1] ?? 0)) this.#close(now)
-    const bucket = bucketOf(ms)
+  /** Whether a part is over: then `close` it before the next value. Small, and apart from `count`, so that no number crosses a call on the heap. */
+  due(now: number): boolean {
+    return now >= (this.#times[1] ?? 0)
+  }
+
+  /** Counts a latency by its `bucketOf`. */
+  count(bucket: number): void {
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
     this.#total++
   }
 
-  #close(now: number): void {
+  close(now: number): void {
     const p95 = quantileOf(this.#counts, this.#total, 0.95, periodCallsMin)
     if (p95 !== undefined) {
       this.#periods++
