@@ -322,7 +322,7 @@ export class LiveOperations implements Operations {
   }
 
   async explain(id: string): Promise<Explanation> {
-    const requests = (await this.#holdfast.proxy.explain?.(id)) ?? []
+    const requests = await this.#holdfast.proxy.explain(id)
     return explanationOf(id, requests, this.events({ limit: explainedEventsMax }))
   }
 
