@@ -12,7 +12,8 @@ import { writeFileAtomic } from '../../kernel/files.ts'
 const keyBytes = 48
 const lifeMs = 24 * 60 * 60 * 1_000
 
-const ticketFile = (directory: string): string => join(directory, 'run', 'tls-tickets')
+/** Outside of `run`, which is empty when nothing runs: sessions go on after a stop and a start. */
+const ticketFile = (directory: string): string => join(directory, 'tls-tickets')
 
 export class TicketKeys {
   readonly #directory: string
