@@ -7,7 +7,7 @@ import { marks } from './environment.ts'
 import type { ProcessTable } from './process-table.ts'
 
 /** Rounds of killing what carries an instance's mark, since a process may fork while it is being looked for. */
-const reapRoundsMax = 5
+const reapRoundsMax = 50
 
 export class Reaper {
   readonly #table: ProcessTable
