@@ -5,9 +5,12 @@
 set -euo pipefail
 
 # command:package
-servers=(haproxy:haproxy nginx:nginx-light caddy:caddy wrk:wrk taskset:util-linux promtool:prometheus)
+servers=(haproxy:haproxy nginx:nginx-light caddy:caddy wrk:wrk taskset:util-linux promtool:prometheus
+  redis-server:redis-server pebble:pebble postgres:postgresql h2load:nghttp2-client)
 
 export PATH="$PATH:/usr/sbin:/sbin"
+# Debian keeps the server of PostgreSQL out of the usual folders.
+for folder in /usr/lib/postgresql/*/bin; do PATH="$PATH:$folder"; done
 
 missing() {
   local entry

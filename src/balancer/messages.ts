@@ -5,7 +5,7 @@ import type { RequestTrail } from './core/trail.ts'
 import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
 
 /** Rises when a control process and a proxy of different releases would misunderstand each other. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 export type ControlToPrimary =
   | { readonly type: 'hello'; readonly protocol: number; readonly role: 'control' | 'orphan'; readonly pid: number }
