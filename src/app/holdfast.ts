@@ -269,6 +269,7 @@ export class Holdfast {
       // Whoever was here before us stays; what we began goes.
       if (adopted === 0) await this.supervisor.stopAll(AbortSignal.timeout(failedStartMs))
     })
+    if (proxy.adopted) await this.supervisor.whenRecognised()
     await this.routing.release()
     await this.#options.publish(this)
   }

@@ -5,7 +5,7 @@ import type { MarkedProcess, RunningInstance } from './runtimes/runtime.ts'
 /** The slot of an instance of which nothing was written down: none. */
 const noSlot = -1
 /** Less than any that was ever given: whoever has it is replaced in good order. */
-const unknownRevision = 0
+export const unknownRevision = 0
 
 /**
  * Records of instances, with the process of those whose pid was not written down in time; and a record for those that left

@@ -18,7 +18,8 @@ import { aborted, type Component } from '../kernel/lifecycle.ts'
 import { drive, type Drive } from '../kernel/machine.ts'
 import { after, seconds, type Clock, type Duration } from '../kernel/time.ts'
 import type { InstanceStatus, Revision } from '../registry/types.ts'
-import { isStopFirst, type RestartOrder, type Service } from './core/fleet-state.ts'
+import { unknownRevision } from './adoption.ts'
+import { isStarting, isStopFirst, type RestartOrder, type Service } from './core/fleet-state.ts'
 import type { DesiredService, FleetCommand, FleetInput } from './core/fleet-types.ts'
 import type { Fleet } from './core/fleet.ts'
 import type { InstanceInput } from './core/instance-machine.ts'
@@ -49,6 +50,8 @@ export interface ApplyReport {
 /** Instances that a service can be scaled to by hand. */
 const instancesMax = 1_000
 const drainTimeoutDefault: Duration = seconds(30)
+/** What serves answers its first probe in far less. */
+const recognitionTime: Duration = seconds(1)
 /** How long after the deadline of a stop the killed processes may take to vanish. */
 const killGrace: Duration = seconds(5)
 
@@ -62,6 +65,8 @@ export class Supervisor implements Component {
   #drive: Drive<Fleet, FleetInput> | undefined
   #drainTimeout = drainTimeoutDefault
   #stoppingAll = false
+  /** Taken over without a record of them. */
+  #unrecorded: readonly string[] = []
 
   constructor(deps: SupervisorDeps) {
     this.#clock = deps.clock
@@ -117,6 +122,7 @@ export class Supervisor implements Component {
     const found = this.#parts.takeover.take(new Set(wanted.map(({ name }) => name)))
     this.#send({ type: 'apply', services: desired, ...found })
     for (const { id } of found?.found ?? []) this.#announceAdopted(id)
+    this.#unrecorded = (found?.found ?? []).filter(({ revision }) => revision === unknownRevision).map(({ id }) => id)
     const wantedNames = new Set(wanted.map(({ name }) => name))
     return {
       added: [...wantedNames].filter((name) => !before.has(name)),
@@ -138,6 +144,19 @@ export class Supervisor implements Component {
       desired: this.#parts.services.desired(config),
       bootTime: this.#parts.services.bootTime(name),
     }
+  }
+
+  /**
+   * Resolves when those that were taken over without a record of them have shown whether they are ready, or have had the time for it. A balancer
+   * that was running may route to them: told what we know before that, it would take them out for the moment.
+   */
+  async whenRecognised(): Promise<void> {
+    const isUnknown = (id: string): boolean => {
+      const instance = this.#fleet.instance(id)
+      return instance !== undefined && isStarting(instance)
+    }
+    if (!this.#unrecorded.some(isUnknown)) return
+    await Promise.race([this.#parts.changes.until(() => !this.#unrecorded.some(isUnknown)), this.#wait(recognitionTime)])
   }
 
   /**
