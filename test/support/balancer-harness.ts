@@ -335,6 +335,11 @@ export class RawClient {
     return this.rest.toString('latin1')
   }
 
+  /** This many bytes of `rest` have been read by somebody else. */
+  take(bytes: number): void {
+    this.#consumed += bytes
+  }
+
   /** The next answer; interim answers count. `method`: of the request, since an answer to HEAD has no body. */
   async answer(method = 'GET', withinMs = 10_000): Promise<SeenAnswer> {
     return eventually(

@@ -449,6 +449,13 @@ export class Client implements ClientSide {
     else this.socket.resetAndDestroy()
   }
 
+  /** The rest of the body has come and waits for a connection, as far as can be told without reading it; or it can come still. */
+  get #bodyMayCome(): boolean {
+    if (this.#bodyDone || !this.#ended) return true
+    const waiting = this.#input === undefined ? 0 : this.#input.length - this.#inputStart
+    return this.#chunked === undefined ? waiting >= this.#bodyRemaining : waiting > 0
+  }
+
   #onEnd(): void {
     this.worker.tick()
     this.#ended = true
@@ -459,7 +466,7 @@ export class Client implements ClientSide {
         return
       case 'exchange':
         // Half-closed behind a whole request: it still wants its answer. But most who do so have left, and a place to wait is dear.
-        if (!this.#bodyDone || this.exchange.parked) this.exchange.clientGone()
+        if (!this.#bodyMayCome || this.exchange.parked) this.exchange.clientGone()
         return
       case 'handedOver':
         this.#owner?.clientEnded()
@@ -480,6 +487,10 @@ export class Client implements ClientSide {
   }
 
   sweep(now: number): void {
+    if (this.#ended && this.phase === 'exchange' && !this.#bodyMayCome) {
+      this.exchange.clientGone()
+      return
+    }
     if (now < this.#deadline) {
       // Once its answer has begun, the service knows what it is waiting for.
       if (now >= this.#pace.deadline && this.phase === 'exchange' && !this.exchange.answering) {
