@@ -260,7 +260,12 @@ export class Routing implements Router {
   }
 }
 
-function resilienceView({ retries, breaker, ejection }: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection'> {
+function resilienceView({
+  retries,
+  breaker,
+  ejection,
+  rateLimit,
+}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection' | 'rateLimit'> {
   const { attempts, budget, on = [] } = retries
   const statuses = on.filter((each) => each !== 'timeout')
   return {
@@ -277,5 +282,6 @@ function resilienceView({ retries, breaker, ejection }: ServiceConfig['resilienc
       baseMs: ejection.baseTime,
       maxMs: Math.max(ejection.baseTime, ejection.maxTime),
     },
+    rateLimit: rateLimit && { key: rateLimit.key, rate: rateLimit.rate.count, periodMs: rateLimit.rate.per, burst: rateLimit.burst },
   }
 }

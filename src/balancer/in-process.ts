@@ -14,6 +14,7 @@ import { Drains } from './primary/drains.ts'
 import type { Peer } from './primary/peer.ts'
 import { Prober } from './primary/prober.ts'
 import { Quotas } from './primary/quotas.ts'
+import { Rates } from './primary/rates.ts'
 import { TelemetrySums } from './primary/telemetry.ts'
 import { Worker } from './worker/worker.ts'
 
@@ -25,6 +26,7 @@ export class InProcessProxy implements Proxy {
   readonly #peer: Peer
   readonly #prober: Prober
   readonly #quotas = new Quotas(1)
+  readonly #rates = new Rates({ workers: 1, now: () => systemClock.now() })
   readonly #drains = new Drains()
   readonly #sums = new TelemetrySums()
   readonly #open = new Map<string, ListenerView>()
@@ -96,6 +98,7 @@ export class InProcessProxy implements Proxy {
     this.#prober.apply(view)
     this.#worker.applyView(view, new Set(this.#prober.unhealthy))
     this.#quotas.setLimits(quotasOf(view), [this.#peer])
+    this.#rates.setView(view)
     const wanted = new Set(view.listeners.map(listenerKey))
     for (const [key, listener] of this.#open) if (!wanted.has(key)) this.#close(listener)
     this.#sums.retain(
@@ -180,6 +183,9 @@ export class InProcessProxy implements Proxy {
       case 'recall':
         this.#worker.recalled(message.quota)
         return
+      case 'rateGiven':
+        this.#worker.rateGiven(message.service, message.grants)
+        return
       // The rest is said to the worker directly, or between processes only.
       default:
         return
@@ -202,6 +208,10 @@ export class InProcessProxy implements Proxy {
       case 'giveBack':
       case 'holds':
         this.#quotas.hear(this.#peer, message)
+        return
+      case 'takeRate':
+      case 'returnRate':
+        this.#rates.hear(this.#peer, message)
         return
       default:
         return

@@ -1,5 +1,6 @@
 /** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
 import type { BreakerState } from '../resilience/core/breaker.ts'
+import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
 import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
@@ -56,7 +57,7 @@ export interface OpenMessage {
 }
 
 export type PrimaryToWorker =
-  | { readonly type: 'start'; readonly index: number; readonly directory: string; readonly pseudonym: string }
+  | { readonly type: 'start'; readonly index: number; readonly workers: number; readonly directory: string; readonly pseudonym: string }
   | OpenMessage
   | ListenerMessage
   | { readonly type: 'closeListener'; readonly name: string; readonly host: string; readonly port: number }
@@ -75,6 +76,8 @@ export type PrimaryToWorker =
   | { readonly type: 'trip'; readonly endpoint: string }
   | { readonly type: 'breakerOrder'; readonly service: string; readonly action: BreakerAction }
   | LeaseMessage
+  /** Answers `takeRate`, key by key. */
+  | { readonly type: 'rateGiven'; readonly service: string; readonly grants: readonly RateGrant[] }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
@@ -99,6 +102,9 @@ export type WorkerToPrimary =
   | { readonly type: 'closed'; readonly name: string; readonly host: string; readonly port: number }
   | { readonly type: 'ask'; readonly quota: string; readonly need: number; readonly want: number }
   | { readonly type: 'giveBack'; readonly quota: string; readonly amount: number; readonly recalled: boolean }
+  /** Tokens of a rate limit for what has come in this turn of the worker (`core/rate-share.ts`). */
+  | { readonly type: 'takeRate'; readonly service: string; readonly asks: readonly RateAsk[] }
+  | { readonly type: 'returnRate'; readonly service: string; readonly unused: readonly (readonly [key: string, count: number])[] }
   /** From an orphan to the heir: what it was lent by the primary that died. */
   | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>> }
   | { readonly type: 'suspect'; readonly endpoint: string; readonly service: string; readonly reason: string }

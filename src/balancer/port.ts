@@ -88,6 +88,13 @@ export interface ServiceTelemetry {
   readonly shed: number
   /** Endpoints to which something was sent later than 1 ms after the exit of their process. */
   readonly lateSends: number
+  /** Refused by the rate limit. */
+  readonly limited: number
+  /** Waiting now because all endpoints are at their limits. */
+  readonly queued: number
+  readonly queuedTotal: number
+  /** Answered by the fallback, by reason. */
+  readonly fallbacks: Readonly<Record<string, number>>
   readonly tunnels: number
   readonly requestBytes: number
   readonly responseBytes: number

@@ -79,6 +79,7 @@ function serviceTable(services: readonly ServiceStatus[], view: StatusView): str
       reasonNote(service),
       maintenanceNote(service),
       service.traffic.parked > 0 ? `${plural(service.traffic.parked, 'request')} parked` : undefined,
+      service.traffic.queued > 0 ? `${plural(service.traffic.queued, 'request')} queued: all endpoints are at their limits` : undefined,
     ],
   }))
   return withNotes(serviceColumns, rows, view)

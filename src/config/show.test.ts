@@ -137,6 +137,7 @@ describe('explaining', () => {
       'services.a.resilience.parking',
       'services.a.resilience.breaker',
       'services.a.resilience.ejection',
+      'services.a.resilience.rateLimit',
     ])
   })
 })

@@ -333,6 +333,19 @@ export interface EjectionConfig {
   readonly maxTime: Duration
 }
 
+/** Whose requests are counted together. Names are lower case for headers, as they are for cookies. */
+export type RateLimitKey =
+  | { readonly by: 'client-ip' }
+  | { readonly by: 'service' }
+  | { readonly by: 'header'; readonly name: string }
+  | { readonly by: 'cookie'; readonly name: string }
+
+export interface RateLimitConfig {
+  readonly key: RateLimitKey
+  readonly rate: Rate
+  readonly burst: number
+}
+
 export interface ResilienceConfig {
   /** The whole exchange up to the response head, all attempts and parking apart. */
   readonly timeout: Duration
@@ -341,5 +354,7 @@ export interface ResilienceConfig {
   /** undefined: off. */
   readonly breaker?: BreakerConfig | undefined
   readonly ejection?: EjectionConfig | undefined
+  /** undefined: none. */
+  readonly rateLimit?: RateLimitConfig | undefined
   readonly parking: { readonly timeout: Duration; readonly requests: number; readonly bytes: number } | undefined
 }

@@ -98,6 +98,33 @@ export class PrometheusMetrics {
       perService(({ shed }) => shed),
     )
     this.#counter(
+      'holdfast_requests_limited_total',
+      'Requests refused by the rate limit.',
+      ['service'],
+      perService(({ limited }) => limited),
+    )
+    this.#gauge(
+      'holdfast_requests_queued',
+      'Requests that wait now because all endpoints are at their limits.',
+      ['service'],
+      perService(({ queued }) => queued),
+    )
+    this.#counter(
+      'holdfast_requests_queued_total',
+      'Requests that had to wait because all endpoints were at their limits.',
+      ['service'],
+      perService(({ queuedTotal }) => queuedTotal),
+    )
+    this.#counter('holdfast_fallback_total', 'Requests answered by the fallback, by what kept the service from it.', ['service', 'reason'], () =>
+      telemetry(
+        (now) =>
+          Object.entries(now.services).flatMap(([service, { fallbacks }]) =>
+            Object.entries(fallbacks).map(([reason, count]) => [{ service, reason }, count] as const),
+          ),
+        [],
+      ),
+    )
+    this.#counter(
       'holdfast_endpoint_late_sends_total',
       'Endpoints to which something was sent later than 1 ms after the exit of their process.',
       ['service'],

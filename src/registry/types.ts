@@ -151,6 +151,13 @@ export interface ServiceTraffic {
   readonly parkedTotal: number
   /** Parked requests that were refused or timed out. */
   readonly shed: number
+  /** Refused by the rate limit. */
+  readonly limited: number
+  /** Waiting now because all endpoints are at their limits. */
+  readonly queued: number
+  readonly queuedTotal: number
+  /** Answered by the fallback. */
+  readonly fallbacks: number
   readonly tunnels: number
   readonly requestRate: number
   readonly errorRate: number
@@ -167,6 +174,10 @@ export const emptyServiceTraffic: ServiceTraffic = {
   parked: 0,
   parkedTotal: 0,
   shed: 0,
+  limited: 0,
+  queued: 0,
+  queuedTotal: 0,
+  fallbacks: 0,
   tunnels: 0,
   requestRate: 0,
   errorRate: 0,

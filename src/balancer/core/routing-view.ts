@@ -3,7 +3,7 @@
  * to an endpoint. The control process makes it, every worker swaps it whole; a request keeps the view it
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
-import type { BalanceAlgorithm } from '../../config/types.ts'
+import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { RulesView } from './rules/view.ts'
 import type { TlsView } from './tls-view.ts'
@@ -55,6 +55,8 @@ export interface ServiceView {
   readonly ejection?: EjectionView | undefined
   /** undefined: no breakers. */
   readonly breaker?: BreakerView | undefined
+  /** undefined: none. */
+  readonly rateLimit?: RateLimitView | undefined
   /** undefined: never park. */
   readonly parking?: { readonly timeoutMs: number; readonly requests: number; readonly bytes: number } | undefined
   /** Somebody restarts what dies: an endpoint that refuses is worth waiting for. */
@@ -93,6 +95,15 @@ export interface BreakerView {
   readonly windowMs: number
   readonly minimumRequests: number
   readonly openMs: number
+}
+
+export interface RateLimitView {
+  readonly key: RateLimitKey
+  readonly rate: number
+  readonly periodMs: number
+  readonly burst: number
+  /** Where the table lies that other machines use too; undefined: in the primary of this one. */
+  readonly redis?: string | undefined
 }
 
 export interface ProbeView {

@@ -4,7 +4,7 @@ import type { Endpoint } from './endpoint.ts'
 export interface TrailStep {
   /** Milliseconds since the head of the request. */
   readonly at: number
-  readonly step: 'picked' | 'parked' | 'released' | 'sent' | 'failed' | 'answered' | 'ended'
+  readonly step: 'picked' | 'parked' | 'released' | 'refused' | 'sent' | 'failed' | 'answered' | 'ended'
   readonly endpoint?: string | undefined
   readonly note?: string | undefined
   readonly candidates?: readonly Candidate[] | undefined

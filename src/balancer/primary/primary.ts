@@ -28,6 +28,7 @@ import type { Peer } from './peer.ts'
 import { InstanceReports } from './instance-reports.ts'
 import { Prober } from './prober.ts'
 import { Quotas } from './quotas.ts'
+import { Rates } from './rates.ts'
 import { TicketKeys } from '../tls/ticket-keys.ts'
 import { loadState, removeState, saveState } from './saved-state.ts'
 import { TelemetrySums } from './telemetry.ts'
@@ -145,7 +146,7 @@ export class Primary {
     const ticketKeys = new TicketKeys(this.#options.directory, systemClock.wallTime())
     const crew: Crew = new Crew(size, {
       logDescriptor,
-      welcome: (index) => ({ type: 'start', index, directory: this.#options.directory, pseudonym }),
+      welcome: (index) => ({ type: 'start', index, workers: size, directory: this.#options.directory, pseudonym }),
       inherited: () => listeners.inheritedDescriptors,
       onReady: (worker) => {
         worker.send({ type: 'ticketKeys', keys: ticketKeys.keys })
@@ -157,7 +158,8 @@ export class Primary {
         quotas.join(worker)
       },
       onMessage: (peer, message) => {
-        if (message.type === 'breaker') breakers.hear(peer, message)
+        if (message.type === 'takeRate' || message.type === 'returnRate') rates.hear(peer, message)
+        else if (message.type === 'breaker') breakers.hear(peer, message)
         else this.#onReport(crew, quotas, peer, message)
       },
       onLeft: (peer) => {
@@ -173,6 +175,7 @@ export class Primary {
     })
     const listeners = new Listeners(crew, this.#options.inherited)
     const quotas = new Quotas(size)
+    const rates = new Rates({ workers: size, now: () => systemClock.now() })
     const breakers = new Breakers(
       {
         everyone: () => crew.everyone,
@@ -186,6 +189,7 @@ export class Primary {
       crew,
       listeners,
       quotas,
+      rates,
       prober: this.#prober,
       unhealthy: () => this.#unhealthy,
       onApplied: (view) => this.#onApplied(view, { crew, pseudonym, breakers }),
@@ -327,6 +331,8 @@ export class Primary {
         return
       case 'ready':
       case 'breaker':
+      case 'takeRate':
+      case 'returnRate':
       case 'opened':
       case 'openFailed':
       case 'closed':

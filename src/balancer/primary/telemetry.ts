@@ -12,6 +12,9 @@ interface ServiceTotals {
   parkedTotal: number
   shed: number
   lateSends: number
+  limited: number
+  queuedTotal: number
+  readonly fallbacks: Record<string, number>
   requestBytes: number
   responseBytes: number
   readonly duration: Histogram
@@ -29,6 +32,9 @@ const newServiceTotals = (): ServiceTotals => ({
   parkedTotal: 0,
   shed: 0,
   lateSends: 0,
+  limited: 0,
+  queuedTotal: 0,
+  fallbacks: {},
   requestBytes: 0,
   responseBytes: 0,
   duration: new Histogram(),
@@ -79,6 +85,9 @@ export class TelemetrySums {
       totals.parkedTotal += service.parkedTotal
       totals.shed += service.shed
       totals.lateSends += service.lateSends
+      totals.limited += service.limited
+      totals.queuedTotal += service.queuedTotal
+      addTo(totals.fallbacks, service.fallbacks)
       totals.requestBytes += service.requestBytes
       totals.responseBytes += service.responseBytes
       totals.duration.add(service.duration)
@@ -106,13 +115,15 @@ export class TelemetrySums {
     const latest = [...this.#latest]
     const services: Record<string, ServiceTelemetry> = {}
     for (const [name, totals] of this.#services) {
-      const gauge = (key: 'active' | 'parked' | 'tunnels'): number => sum(latest, ([, delta]) => delta.services[name]?.[key] ?? 0)
+      const gauge = (key: 'active' | 'parked' | 'queued' | 'tunnels'): number => sum(latest, ([, delta]) => delta.services[name]?.[key] ?? 0)
       services[name] = {
         ...totals,
         responses: { ...totals.responses },
         duration: totals.duration.data(),
         active: gauge('active'),
         parked: gauge('parked'),
+        queued: gauge('queued'),
+        fallbacks: { ...totals.fallbacks },
         tunnels: gauge('tunnels'),
       }
     }

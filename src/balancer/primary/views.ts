@@ -10,11 +10,13 @@ import type { Listeners } from './listeners.ts'
 import type { Peer } from './peer.ts'
 import type { Prober } from './prober.ts'
 import type { Quotas } from './quotas.ts'
+import type { Rates } from './rates.ts'
 
 export interface ViewsOptions {
   readonly crew: Crew
   readonly listeners: Listeners
   readonly quotas: Quotas
+  readonly rates: Rates
   readonly prober: Prober
   /** Endpoints that are not to be picked while others are. */
   readonly unhealthy: () => readonly string[]
@@ -57,10 +59,12 @@ export class Views {
 
   async #apply(view: RoutingView): Promise<void> {
     if (this.#stopped) throw new HoldfastError('proxy_unreachable', 'the proxy is stopping')
-    const { crew, listeners, quotas, prober, unhealthy, onApplied } = this.#options
+    const { crew, listeners, quotas, rates, prober, unhealthy, onApplied } = this.#options
     await crew.ensure()
     await listeners.open(view.listeners)
     this.#current = view
+    // Before the workers know of them: whoever asks is answered.
+    rates.setView(view)
     prober.apply(view)
     await crew.route(view, unhealthy())
     const ready = crew.workers.filter((worker) => worker.ready)

@@ -35,6 +35,8 @@ export interface Answer {
   readonly fields?: string | undefined
   /** There is no body. */
   readonly empty?: boolean | undefined
+  /** The body is `application/problem+json` (RFC 9457), with a type of the registry for HTTP problems. */
+  readonly problem?: { readonly type: string; readonly title: string; readonly more: Readonly<Record<string, unknown>> } | undefined
   /** In place of our own body, for clients that do not ask for JSON. */
   readonly page?: PageView | undefined
 }
@@ -67,10 +69,14 @@ function bodyOf(answer: Answer, accept: string, requestId: string): PageView {
   const html = prefersHtml(accept)
   if (answer.page !== undefined && (html || !accept.includes('json'))) return answer.page
   if (html) return { contentType: 'text/html; charset=utf-8', body: htmlPage(answer, requestId) }
-  const { error, message, details } = answer
+  const { error, message, details, problem } = answer
+  if (problem !== undefined) return { contentType: 'application/problem+json', body: problemJson(answer, problem, requestId) }
   const body = `${JSON.stringify({ success: false, error: { code: error, message, details: { requestId, reason: details } } })}\n`
   return { contentType: 'application/json; charset=utf-8', body }
 }
+
+const problemJson = ({ status, message }: Answer, { type, title, more }: NonNullable<Answer['problem']>, requestId: string): string =>
+  `${JSON.stringify({ type: `https://iana.org/assignments/http-problem-types#${type}`, title, status, detail: message, ...more, requestId })}\n`
 
 /** The whole message, head and body. */
 export function renderAnswer(

@@ -11,6 +11,7 @@
  * is at hand that is needed to send the request again; from then on a broken origin breaks the client's connection, so that a cut answer
  * can never look whole.
  */
+import { Admission, type AdmissionHost } from './admission.ts'
 import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
 import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
@@ -48,12 +49,14 @@ const notReceived: Failure = { kind: 'notReceived' }
 const staleConnection: Failure = { kind: 'staleConnection' }
 const died: Failure = { kind: 'died' }
 
-export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
+export class Exchange implements UpstreamUser, SearchHost, AnswerHost, AdmissionHost {
   readonly #client: ClientSide
   readonly #attempts = new Attempts()
   readonly #sender: RequestSender
   readonly #relay: AnswerRelay
   readonly #search: EndpointSearch
+  /** undefined: none of its requests was limited yet. */
+  #admission: Admission | undefined
   #phase: Phase = 'closed'
   #service: ServiceRuntime | undefined
   /** What the route does besides carrying; undefined: nothing. */
@@ -129,10 +132,23 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
       this.answer(underMaintenance)
       return
     }
+    const { rate } = service
+    const key = rate?.keyOf(requestReading(this.#client, this.#client.worker.requestHead, source), rules?.trusted)
     this.#attempts.begin(service)
     this.#sender.begin(service, source, start, target, rules)
     this.#relay.begin(service.counters, this.#answerRules)
-    this.#search.begin(service)
+    if (rate === undefined) this.#search.begin(service)
+    else (this.#admission ??= new Admission(this)).enter(rate, key!)
+  }
+
+  admitted(): void {
+    this.#search.begin(this.#service!)
+  }
+
+  rateExceeded(answer: Answer): void {
+    this.#service!.counters.limited++
+    this.#attempts.watch?.refused(answer.details, this.#client.worker.now)
+    this.answer(answer)
   }
 
   /** The worker's head holds the request. */
@@ -318,7 +334,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#status = answer.status
-    client.writeAnswer(this.#rules === undefined ? answer : dressed(answer, this.#rules, this.#answerRules), !keep)
+    const said = limited(answer, this.#admission?.lines)
+    client.writeAnswer(this.#rules === undefined ? said : dressed(said, this.#rules, this.#answerRules), !keep)
     this.#dropUpstream()
     this.#finish(keep)
   }
@@ -385,7 +402,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     this.#status = status
     this.#answered(status)
     this.#phase = 'relaying'
-    this.#relay.extra = this.#attempts.watch?.answered(status, worker.now)
+    this.#relay.extra = joined(this.#attempts.watch?.answered(status, worker.now), this.#admission?.lines)
     this.#letNextGo()
     this.#deadline = worker.now + answerIdleMs
     this.#sender.release()
@@ -506,6 +523,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
   #close(): void {
     this.#phase = 'closed'
     this.#deadline = Infinity
+    this.#admission?.end()
     this.#search.end()
     this.#sender.spareHead()
     this.#sender.release()
@@ -529,3 +547,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost {
     else if (this.#phase === 'relaying') this.#cut()
   }
 }
+
+/** With what every answer of a limited service says. */
+const limited = (answer: Answer, lines: Buffer | undefined): Answer =>
+  lines === undefined ? answer : { ...answer, fields: (answer.fields ?? '') + lines.toString('latin1') }
+
+const joined = (a: Buffer | undefined, b: Buffer | undefined): Buffer | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Buffer.concat([a, b])

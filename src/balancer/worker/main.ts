@@ -16,7 +16,7 @@ let orphan: Orphan | undefined
 function onMessage(message: PrimaryToWorker, handle: unknown): void {
   switch (message.type) {
     case 'start': {
-      worker = new Worker({ pseudonym: message.pseudonym, tell })
+      worker = new Worker({ pseudonym: message.pseudonym, tell, workers: message.workers })
       worker.start()
       orphan = new Orphan(worker, message.directory, message.index, (order) => {
         onMessage(order, undefined)
@@ -69,6 +69,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
       return
     case 'recall':
       worker?.recalled(message.quota)
+      return
+    case 'rateGiven':
+      worker?.rateGiven(message.service, message.grants)
       return
     case 'ticketKeys':
       worker?.setTicketKeys(Buffer.from(message.keys, 'base64'))

@@ -1,4 +1,5 @@
 /** A service as one worker runs it: its endpoints, its picker, its parking lot and its counters. They outlive the views. */
+import { isDeepStrictEqual } from 'node:util'
 import { Histogram } from '../../kernel/histogram.ts'
 import type { Random } from '../../kernel/random.ts'
 import type { ParkingLot } from '../core/parking-lot.ts'
@@ -8,6 +9,7 @@ import type { ServiceView } from '../core/routing-view.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
 import { Parking, type Parked } from './parking.ts'
+import { ServiceRate } from './rate-limits.ts'
 import { Verdicts } from './verdicts.ts'
 import { EndpointPool } from './upstream.ts'
 
@@ -18,6 +20,10 @@ export class ServiceCounters {
   parked = 0
   shed = 0
   lateSends = 0
+  limited = 0
+  queued = 0
+  /** By reason. */
+  fallbacks: Record<string, number> = {}
   requestBytes = 0
   responseBytes = 0
   readonly duration = new Histogram()
@@ -38,17 +44,24 @@ export class ServiceRuntime {
   readonly counters = new ServiceCounters()
   readonly #counts = new Float64Array(classes.length)
   active = 0
+  /** Requests that wait because all endpoints are at their limits. */
+  queued = 0
   tunnels = 0
   /** Requests under way that have been sent more than once. */
   retrying = 0
   /** undefined: it has no breakers and ejects nothing. */
   verdicts: Verdicts | undefined
+  /** undefined: no rate limit. */
+  rate: ServiceRate | undefined
+  readonly #workers: number
   readonly #random: Random
   readonly #tell: (message: WorkerToPrimary) => void
   #picker: Picker
 
-  constructor(view: ServiceView, random: Random, leases: Leases, tell: (message: WorkerToPrimary) => void = () => undefined) {
+  /** `workers`: how many share what holds over all of them. */
+  constructor(view: ServiceView, random: Random, leases: Leases, tell: (message: WorkerToPrimary) => void = () => undefined, workers = 1) {
     this.#tell = tell
+    this.#workers = workers
     this.view = view
     this.name = view.name
     this.parking = new Parking(view.name, leases)
@@ -89,6 +102,14 @@ export class ServiceRuntime {
     if (judges) this.verdicts ??= new Verdicts(this.name, this.#random, this.#tell)
     this.verdicts?.setView(view, this.endpoints, now)
     if (!judges) this.verdicts = undefined
+    this.#limitRate(view)
+  }
+
+  #limitRate({ rateLimit, name }: ServiceView): void {
+    if (isDeepStrictEqual(this.rate?.view, rateLimit)) return
+    const before = this.rate
+    this.rate = rateLimit && new ServiceRate(name, rateLimit, this.#workers, this.#tell)
+    before?.close()
   }
 
   pick(request: PickRequest): EndpointPool | undefined {

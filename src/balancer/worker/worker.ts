@@ -12,6 +12,7 @@ import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { Head, requestHeadBytesMax } from '../http1/head.ts'
 import { childrenLeft } from '../core/resend.ts'
+import type { RateGrant } from '../core/rate-share.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import { Terminator } from '../tls/terminator.ts'
@@ -78,6 +79,7 @@ export class Worker {
   /** Watches requests; undefined: nobody does. */
   observer: Observer | undefined
   readonly #tell: (message: WorkerToPrimary) => void
+  readonly #workers: number
   readonly #leases: Leases
   readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
   readonly #services = new Map<string, ServiceRuntime>()
@@ -104,10 +106,11 @@ export class Worker {
   #timers: NodeJS.Timeout[] = []
   #lotTimer: NodeJS.Timeout | undefined
 
-  constructor(options: { readonly pseudonym: string; readonly tell: (message: WorkerToPrimary) => void }) {
+  constructor(options: { readonly pseudonym: string; readonly tell: (message: WorkerToPrimary) => void; readonly workers?: number }) {
     this.pseudonym = options.pseudonym
     this.via = latin1(`Via: 1.1 ${options.pseudonym}\r\n`)
     this.#tell = options.tell
+    this.#workers = options.workers ?? 1
     this.#leases = new Leases(options.tell)
   }
 
@@ -297,7 +300,7 @@ export class Worker {
       removed.delete(serviceView.name)
       let service = this.#services.get(serviceView.name)
       if (!service) {
-        service = new ServiceRuntime(serviceView, systemRandom, this.#leases, this.#tell)
+        service = new ServiceRuntime(serviceView, systemRandom, this.#leases, this.#tell, this.#workers)
         this.#services.set(serviceView.name, service)
       }
       service.swap(serviceView, this.now)
@@ -356,6 +359,7 @@ export class Worker {
     service.swap({ ...service.view, endpoints: [], managed: false, coming: false }, this.now)
     service.wake(this.now)
     service.parking.close()
+    service.rate?.close()
     this.#services.delete(name)
   }
 
@@ -448,6 +452,11 @@ export class Worker {
 
   recalled(quota: string): void {
     this.#leases.recalled(quota)
+  }
+
+  rateGiven(service: string, grants: readonly RateGrant[]): void {
+    this.tick()
+    this.#services.get(service)?.rate?.given(grants)
   }
 
   heldLeases(): Record<string, number> {
@@ -571,6 +580,7 @@ export class Worker {
     for (const client of this.#clients) client.destroy()
     for (const timer of this.#timers) clearInterval(timer)
     clearInterval(this.#lotTimer)
+    for (const service of this.#services.values()) service.rate?.close()
     await this.observer?.close()
     this.#tell({ type: 'telemetry', delta: this.#delta() })
   }
@@ -622,6 +632,10 @@ function serviceDelta(service: ServiceRuntime): ServiceDelta {
     parkedTotal: counters.parked,
     shed: counters.shed,
     lateSends: counters.lateSends,
+    limited: counters.limited,
+    queued: service.queued,
+    queuedTotal: counters.queued,
+    fallbacks: counters.fallbacks,
     tunnels: service.tunnels,
     requestBytes: counters.requestBytes,
     responseBytes: counters.responseBytes,
@@ -632,6 +646,9 @@ function serviceDelta(service: ServiceRuntime): ServiceDelta {
   counters.parked = 0
   counters.shed = 0
   counters.lateSends = 0
+  counters.limited = 0
+  counters.queued = 0
+  counters.fallbacks = {}
   counters.requestBytes = 0
   counters.responseBytes = 0
   counters.duration.reset()

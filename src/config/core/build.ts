@@ -94,10 +94,14 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
 function toResilience({ resilience }: ServiceSettings, kind: ServiceSource['kind']): ServiceConfig['resilience'] {
-  const { timeout, connectTimeout, retries, parking, breaker, ejection } = resilience
+  const { timeout, connectTimeout, retries, parking, breaker, ejection, rateLimit } = resilience
   const unset = kind === 'process' ? usualParking : undefined
   const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
-  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection) }
+  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), rateLimit: toRateLimit(on(rateLimit)) }
+}
+
+function toRateLimit(limit: Exclude<ServiceSettings['resilience']['rateLimit'], 'off'>): ServiceConfig['resilience']['rateLimit'] {
+  return limit && { ...limit, burst: limit.burst ?? Math.max(1, limit.rate.count) }
 }
 
 /** The way back: every setting written out, with holes for what means nothing. `toConfig` of it is the same configuration. */

@@ -1,6 +1,6 @@
 /** The kinds of single values that the configuration knows, each with what is right, in words. */
 import { minutes, ms, seconds, type Duration } from '../../kernel/time.ts'
-import type { Rate } from '../types.ts'
+import type { Rate, RateLimitKey } from '../types.ts'
 import type { Scalar } from './schema.ts'
 import { readDuration, readPercent, readRate, readSize, writeDuration, writePercent, writeRate, writeSize } from './units.ts'
 import { either, nearest } from './words.ts'
@@ -157,4 +157,21 @@ export const rate: Scalar<Rate> = {
   expected: 'a rate such as 100/s or 600/m',
   read: readRate,
   write: writeRate,
+}
+
+/** A token: the name of a header or a cookie (RFC 9110 §5.6.2, RFC 6265 §4.1.1). */
+const keyed = /^(header|cookie):([!#$%&'*+.^`|~\w-]{1,128})$/
+
+export const rateLimitKey: Scalar<RateLimitKey> = {
+  kind: 'scalar',
+  name: '`client-ip`, `service`, `header:NAME` or `cookie:NAME`',
+  expected: 'client-ip, service, header:NAME or cookie:NAME',
+  read(text) {
+    if (text === 'client-ip' || text === 'service') return { by: text }
+    const [, by, name = ''] = keyed.exec(text) ?? []
+    if (by === 'header') return { by, name: name.toLowerCase() }
+    return by === 'cookie' ? { by, name } : undefined
+  },
+  write: (key) => ('name' in key ? `${key.by}:${key.name}` : key.by),
+  hint: (text) => (/^(ip|client|address)$/i.test(text) ? 'did you mean "client-ip"?' : undefined),
 }

@@ -3,7 +3,7 @@ import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
-import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, size, text, timeout, variableName } from './scalars.ts'
+import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, rate, rateLimitKey, size, text, timeout, variableName } from './scalars.ts'
 import { key, list, map, object, optional, planned, switchable, type Value } from './schema.ts'
 
 /** One node never runs more of one service than this. */
@@ -138,6 +138,15 @@ const ejection = switchable({
   maxTime: key(duration(ms(100), minutes(60)), { doc: 'It is never out for longer.', default: seconds(300) }),
 })
 
+const rateLimit = switchable({
+  key: key(rateLimitKey, {
+    doc: 'Whose requests are counted together: `client-ip` (IPv6: a /64; `trustedProxies` may speak for others), `header:NAME`, `cookie:NAME` (without one: the address), `service` (all).',
+    default: { by: 'client-ip' },
+  }),
+  rate: key(rate, { doc: 'How many go on in the long run.' }),
+  burst: optional(integer(1, 1_000_000_000), { doc: 'How many may come at once.', without: 'as many as `rate` has in its time' }),
+})
+
 const resilience = object({
   timeout: key(timeout, { doc: 'From the request to the head of the answer, all attempts together; parking apart.', default: seconds(30) }),
   connectTimeout: key(timeout, { doc: 'For one connection to one endpoint.', default: seconds(2) }),
@@ -160,7 +169,7 @@ const resilience = object({
   ejection: optional(ejection, { doc: 'Takes an endpoint that fails more than the others out for a while. A single one stays.', without: 'off' }),
   concurrency: planned('Limits what is in flight per endpoint.', 'concurrency limits come with a later release'),
   queue: planned('Holds what exceeds the concurrency limit.', 'queues come with a later release'),
-  rateLimit: planned('Limits the requests of a client.', 'rate limits for services come with a later release'),
+  rateLimit: optional(rateLimit, { doc: 'How many requests a client may send; more are answered 429. It holds over all workers.', without: 'off' }),
   fallback: planned('What is answered when nothing can serve.', 'fallbacks come with a later release'),
 })
 

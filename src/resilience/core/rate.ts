@@ -74,6 +74,30 @@ export class Gcra implements RateLimiter {
     return { allowed: true, remaining: this.#remaining(next - now), retryAfterMs: 0, resetMs: (next - now) / 1_000 }
   }
 
+  /** Takes as many as there are, `most` at most: one answer for several requests. `retryAfterMs`: until the next one, when none is left. */
+  takeUpTo(key: string, nowMs: number, most: number): RateDecision & { readonly taken: number } {
+    const now = Math.round(nowMs * 1_000)
+    const tat = Math.max(now, this.#tats.get(key) ?? now)
+    const taken = Math.min(most, this.#remaining(tat - now))
+    const next = tat + taken * this.#intervalUs
+    if (taken > 0) this.#tats.set(key, next, now)
+    const over = next + this.#intervalUs - now - this.#toleranceUs
+    return {
+      taken,
+      allowed: taken > 0 || most === 0,
+      remaining: this.#remaining(next - now),
+      retryAfterMs: over > slackUs ? over / 1_000 : 0,
+      resetMs: (next - now) / 1_000,
+    }
+  }
+
+  /** What was taken and not used. What has been refilled meanwhile stays within the burst. */
+  giveBack(key: string, nowMs: number, count: number): void {
+    const now = Math.round(nowMs * 1_000)
+    const tat = this.#tats.get(key)
+    if (tat !== undefined && tat > now) this.#tats.set(key, Math.max(now, tat - count * this.#intervalUs), now)
+  }
+
   #remaining(aheadUs: number): number {
     return Math.max(0, Math.floor((this.#toleranceUs - aheadUs + slackUs) / this.#intervalUs))
   }

@@ -25,6 +25,8 @@ export interface RouteRules {
   readonly bodyMax: number
   /** Begun with each request, asked when the head of its answer is there. */
   readonly answer: ((request: RequestReading) => AnswerRules) | undefined
+  /** Who may say for whom a request is; undefined: nobody. */
+  readonly trusted?: TrustedProxies | undefined
   /** In place of the plain bodies of our own answers. */
   readonly pages: Readonly<Record<string, PageView>> | undefined
 }
@@ -50,20 +52,21 @@ export interface AnswerCompression {
 export function compileRules(view: RulesView | undefined, path: string): RouteRules | undefined {
   if (view === undefined) return undefined
   const cors = view.cors && compileCors(view.cors)
+  const trusted = view.trustedProxies === undefined ? undefined : new TrustedProxies(view.trustedProxies)
   const made: RouteRules = {
-    guard: compileGuard(view, path, cors),
+    guard: compileGuard(view, path, cors, trusted),
     requestEdit: compileEdit(view.headers?.request),
     bodyMax: view.limits?.body ?? Infinity,
     answer: compileAnswer(view, cors),
+    trusted,
     pages: view.pages,
   }
   const idle = made.guard === undefined && made.requestEdit === undefined && made.bodyMax === Infinity && made.answer === undefined
-  return idle && made.pages === undefined ? undefined : made
+  return idle && made.pages === undefined && trusted === undefined ? undefined : made
 }
 
 /** The first that has an answer gives it: who may not come learns nothing else. */
-function compileGuard(view: RulesView, path: string, cors: Cors | undefined): Guard | undefined {
-  const trusted = view.trustedProxies === undefined ? undefined : new TrustedProxies(view.trustedProxies)
+function compileGuard(view: RulesView, path: string, cors: Cors | undefined, trusted: TrustedProxies | undefined): Guard | undefined {
   const guards: Guard[] = []
   if ((view.allow ?? view.deny) !== undefined) guards.push(addressGuard(new AddressRules(view.allow ?? [], view.deny ?? []), trusted))
   if (view.redirect) {

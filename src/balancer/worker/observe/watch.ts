@@ -159,6 +159,11 @@ export class RequestWatch {
     this.#add({ at: this.#since(now), step: 'released' })
   }
 
+  /** It was not let in. */
+  refused(why: string | undefined, now: number): void {
+    this.#add({ at: this.#since(now), step: 'refused', note: why })
+  }
+
   /** Returns the fields that the client gets with the answer. */
   answered(status: number, now: number): Buffer | undefined {
     this.firstByteAt = now

@@ -1,0 +1,106 @@
+/**
+ * The tables of the rate limits: every token that a worker uses was taken here (`core/rate-share.ts`). Limits that other machines share lie in
+ * Redis (`shared-rates.ts`); while that does not answer, this machine goes by its own part of them.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { Gcra } from '../../resilience/core/rate.ts'
+import type { RateAsk, RateGrant } from '../core/rate-share.ts'
+import type { RateLimitView, RoutingView } from '../core/routing-view.ts'
+import type { WorkerToPrimary } from '../messages.ts'
+import type { Peer } from './peer.ts'
+
+/** Where the tokens of one service are taken from. */
+export interface RateTable {
+  take(asks: readonly RateAsk[], done: (grants: readonly RateGrant[]) => void): void
+  giveBack(unused: readonly (readonly [key: string, count: number])[]): void
+  close(): void
+}
+
+export interface RatesOptions {
+  /** Workers that take. */
+  readonly workers: number
+  readonly now: () => number
+  /** undefined: limits are this machine's own. */
+  readonly shared?: (service: string, view: RateLimitView & { readonly redis: string }, own: RateTable) => RateTable
+}
+
+interface Entry {
+  readonly view: RateLimitView
+  readonly table: RateTable
+}
+
+export class Rates {
+  readonly #options: RatesOptions
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(options: RatesOptions) {
+    this.#options = options
+  }
+
+  /** Limits that stay as they were keep their tables. */
+  setView({ services }: RoutingView): void {
+    for (const [name, { view, table }] of this.#entries) {
+      if (isDeepStrictEqual(services.find((service) => service.name === name)?.rateLimit, view)) continue
+      table.close()
+      this.#entries.delete(name)
+    }
+    for (const { name, rateLimit } of services) {
+      if (rateLimit !== undefined && !this.#entries.has(name)) this.#entries.set(name, { view: rateLimit, table: this.#open(name, rateLimit) })
+    }
+  }
+
+  #open(service: string, view: RateLimitView): RateTable {
+    const { workers, now, shared } = this.#options
+    const own = new OwnTable(new Gcra(view), workers, now)
+    const { redis } = view
+    return redis === undefined || shared === undefined ? own : shared(service, { ...view, redis }, own)
+  }
+
+  hear(peer: Peer, message: Extract<WorkerToPrimary, { readonly type: 'takeRate' | 'returnRate' }>): void {
+    const { service } = message
+    const table = this.#entries.get(service)?.table
+    // A limit that is no more, or not here yet: without an answer the worker goes by its own part.
+    if (table === undefined) return
+    if (message.type === 'returnRate') table.giveBack(message.unused)
+    else table.take(message.asks, (grants) => peer.send({ type: 'rateGiven', service, grants }))
+  }
+
+  close(): void {
+    for (const { table } of this.#entries.values()) table.close()
+    this.#entries.clear()
+  }
+}
+
+export class OwnTable implements RateTable {
+  readonly #gcra: Gcra
+  readonly #workers: number
+  readonly #now: () => number
+
+  constructor(gcra: Gcra, workers: number, now: () => number) {
+    this.#gcra = gcra
+    this.#workers = workers
+    this.#now = now
+  }
+
+  take(asks: readonly RateAsk[], done: (grants: readonly RateGrant[]) => void): void {
+    const now = this.#now()
+    done(asks.map((ask) => this.#grant(ask, now)))
+  }
+
+  #grant([key, need, want]: RateAsk, now: number): RateGrant {
+    const first = this.#gcra.takeUpTo(key, now, need)
+    // Ahead of need nobody gets more than half an equal part of what is left: the others may need it now.
+    const ahead = Math.min(want - need, Math.floor(first.remaining / (2 * this.#workers)))
+    const last = ahead > 0 ? this.#gcra.takeUpTo(key, now, ahead) : first
+    return [key, ahead > 0 ? first.taken + last.taken : first.taken, last.remaining, last.resetMs, last.retryAfterMs]
+  }
+
+  giveBack(unused: readonly (readonly [key: string, count: number])[]): void {
+    const now = this.#now()
+    for (const [key, count] of unused) this.#gcra.giveBack(key, now, count)
+  }
+
+  close(): void {
+    // It holds nothing but numbers.
+  }
+}
