@@ -191,7 +191,13 @@ export class Routing implements Router {
     return {
       version: this.#version,
       observe: observeView(config),
-      listeners: Object.entries(config.listeners).map(([name, { host, port }]) => ({ name, host, port, tls: this.#certificates.get(name)?.view })),
+      listeners: Object.entries(config.listeners).map(([name, { host, port, http2 }]) => ({
+        name,
+        host,
+        port,
+        tls: this.#certificates.get(name)?.view,
+        http2,
+      })),
       services: Object.values(config.services).map((service) => this.#serviceView(service, this.#pages.get(config)?.get(service.name))),
     }
   }

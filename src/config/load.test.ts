@@ -16,7 +16,7 @@ describe('a configuration', () => {
       metrics: { port: undefined, host: '127.0.0.1' },
       log: { level: 'info', directory: '/etc/shop/.holdfast/logs' },
       explain: { keep: 256, slow: 5_000, sample: 0, serverTiming: 'off' },
-      listeners: { web: { port: 8080, host: '0.0.0.0' } },
+      listeners: { web: { port: 8080, host: '0.0.0.0', http2: false } },
       cluster: { workers: 4, gracefulShutdownTimeout: 30_000 },
       services: {
         web: {

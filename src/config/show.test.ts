@@ -30,7 +30,7 @@ describe('showing', () => {
       log: { level: 'info', directory: '/etc/shop/.holdfast/logs', access: 'off' },
       tracing: 'off',
       explain: { keep: 256, slow: '5s', sample: '0%', serverTiming: 'off' },
-      listeners: { web: { port: 8080, host: '0.0.0.0' } },
+      listeners: { web: { port: 8080, host: '0.0.0.0', http2: false } },
       cluster: { workers: 4, gracefulShutdownTimeout: '30s' },
       services: {
         web: {

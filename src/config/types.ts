@@ -107,6 +107,8 @@ export interface ListenerConfig {
   readonly host: string
   /** undefined: plain. */
   readonly tls?: ListenerTlsConfig | undefined
+  /** Speaks HTTP/2 to clients that ask for it. */
+  readonly http2: boolean
 }
 
 export const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const

@@ -19,7 +19,7 @@ export const testConfig: Config = {
   api: { port: 0, host: '127.0.0.1', corsOrigins: ['https://ops.example.com'] },
   metrics: { port: 0, host: '127.0.0.1' },
   log: { level: 'silent', directory: '/srv/shop/logs' },
-  listeners: { web: { port: 8080, host: '0.0.0.0' } },
+  listeners: { web: { port: 8080, host: '0.0.0.0', http2: false } },
   cluster: { workers: 2, gracefulShutdownTimeout: ms(30_000) },
   services: { shop: serviceConfig('shop'), chat: serviceConfig('chat') },
   access: { jwtSecret: 'a secret of more than thirty-two bytes, for tests', rateLimit: { count: 600, per: ms(60_000) } },

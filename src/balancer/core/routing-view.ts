@@ -23,6 +23,8 @@ export interface ListenerView {
   readonly port: number
   /** undefined: plain. */
   readonly tls?: TlsView | undefined
+  /** HTTP/2 is spoken to who asks for it: by ALPN, or on a plain listener by beginning with it. */
+  readonly http2?: boolean | undefined
 }
 
 /** What makes a listener the same: a listener of the same name on another address is another one, and both may be open while one replaces the other. */

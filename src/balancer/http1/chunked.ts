@@ -43,9 +43,13 @@ export class ChunkedBody {
   /** Bytes of data, by the sizes read so far. */
   announced = 0
   #trailers: Buffer | undefined
+  readonly #keepTrailers: boolean
+  /** Of a body without framing whose trailers are kept: those that may be passed on, as lines, and an empty line; undefined: none have come. */
+  trailers: Buffer | undefined
 
-  constructor(framed: boolean) {
+  constructor(framed: boolean, keepTrailers = false) {
     this.#framed = framed
+    this.#keepTrailers = keepTrailers
   }
 
   get done(): boolean {
@@ -181,7 +185,7 @@ export class ChunkedBody {
     if (this.#framed) {
       const block = allowedTrailers(all)
       emit(block, 0, block.length)
-    }
+    } else if (this.#keepTrailers) this.trailers = allowedTrailers(all)
     return start + stop - before
   }
 

@@ -192,7 +192,7 @@ export function parseRequestHead(buffer: Buffer, start: number, end: number, hea
   head.targetStart = target
   head.targetEnd = i
   i++
-  if (i + 10 > end) return versionSoFar(buffer, i, end)
+  if (i + 10 > end) return head.method === 'PRI' ? prefaceSoFar(buffer, i, end) : versionSoFar(buffer, i, end)
   const minor = httpMinor(buffer, i)
   if (minor < 0) return buffer[i] === 72 && buffer[i + 5] === 50 && head.method === 'PRI' ? HeadError.http2Preface : HeadError.version
   head.minor = minor
@@ -207,6 +207,12 @@ function versionSoFar(buffer: Buffer, start: number, end: number): number {
   const length = Math.min(end - start, versionPrefix.length)
   return text(buffer, start, start + length) === versionPrefix.slice(0, length) ? 0 : HeadError.version
 }
+
+const preface = 'HTTP/2.0\r\n'
+
+/** The same for a client that may be about to speak HTTP/2. */
+const prefaceSoFar = (buffer: Buffer, start: number, end: number): number =>
+  preface.startsWith(text(buffer, start, end)) ? 0 : versionSoFar(buffer, start, end)
 
 /** Parses a response head; like `parseRequestHead`. */
 export function parseResponseHead(buffer: Buffer, start: number, end: number, head: Head): number {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Head, HeadError, parseRequestHead } from './head.ts'
 import { forwardedBlock, hasVia, hostOf, readRequest, RequestFacts, requestHeadGrowthMax, writeRequestHead } from './request.ts'
 
-const forwarded = forwardedBlock({ address: '10.0.0.9', port: 80, scheme: 'http', host: 'a', pseudonym: 'us', minor: 1 })
+const forwarded = forwardedBlock({ address: '10.0.0.9', port: 80, scheme: 'http', host: 'a', pseudonym: 'us', version: '1.1' })
 
 /** Parses and reads; the facts, or the error. */
 function read(text: string, facts = new RequestFacts()): { error: number; facts: RequestFacts; head: Head; buffer: Buffer } {
@@ -221,11 +221,11 @@ describe('facts', () => {
 
 describe('where it came from', () => {
   it('is said in every usual way', () => {
-    const block = forwardedBlock({ address: '2001:db8::1', port: 8443, scheme: 'https', host: 'a:8443', pseudonym: 'us', minor: 0 }).toString()
+    const block = forwardedBlock({ address: '2001:db8::1', port: 8443, scheme: 'https', host: 'a:8443', pseudonym: 'us', version: '1.0' }).toString()
     expect(block).toBe(
       'X-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a:8443\r\nX-Forwarded-Port: 8443\r\nForwarded: for="[2001:db8::1]";proto=https;host="a:8443"\r\nVia: 1.0 us\r\n',
     )
-    expect(forwardedBlock({ address: '1.2.3.4', port: 80, scheme: 'http', host: '', pseudonym: 'us', minor: 1 }).toString()).toBe(
+    expect(forwardedBlock({ address: '1.2.3.4', port: 80, scheme: 'http', host: '', pseudonym: 'us', version: '1.1' }).toString()).toBe(
       'X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\nForwarded: for=1.2.3.4;proto=http\r\nVia: 1.1 us\r\n',
     )
   })

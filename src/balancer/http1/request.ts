@@ -307,7 +307,8 @@ export function forwardedBlock(options: {
   scheme: 'http' | 'https'
   host: string
   pseudonym: string
-  minor: number
+  /** Of HTTP, in which the request came. */
+  version: string
   /** Further field lines, whole. */
   more?: string
 }): Buffer {
@@ -317,7 +318,7 @@ export function forwardedBlock(options: {
   if (host !== '') lines.push(`X-Forwarded-Host: ${host}`)
   lines.push(`X-Forwarded-Port: ${options.port}`)
   lines.push(`Forwarded: for=${node};proto=${options.scheme}${host === '' ? '' : `;host="${host}"`}`)
-  lines.push(`Via: 1.${options.minor} ${options.pseudonym}`)
+  lines.push(`Via: ${options.version} ${options.pseudonym}`)
   return latin1(`${lines.join('\r\n')}\r\n${options.more ?? ''}`)
 }
 

@@ -27,7 +27,7 @@ export interface Reading {
   readonly forwarded: string
 }
 
-const forwarded = forwardedBlock({ address: '127.0.0.1', port: 80, scheme: 'http', host: 'a', pseudonym: 'us', minor: 1 })
+const forwarded = forwardedBlock({ address: '127.0.0.1', port: 80, scheme: 'http', host: 'a', pseudonym: 'us', version: '1.1' })
 const head = new Head()
 const facts = new RequestFacts()
 const room = Buffer.alloc(256 * 1024)

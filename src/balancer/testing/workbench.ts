@@ -2,7 +2,6 @@
  * One client's connection and its exchange on the workbench: the real ones, in virtual time, with sockets that record what is written to them. A
  * minute costs no time, and nothing happens but what a test makes happen.
  */
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { vi } from 'vitest'
 import { Prng } from '../../kernel/random.ts'
@@ -144,7 +143,7 @@ export class FakeUpstream {
 
 export class Workbench {
   readonly worker = new Worker({ pseudonym: 'holdfast-test', tell: () => undefined })
-  readonly listener: WorkerListener = { name: 'web', host: '127.0.0.1', port: 80, address: '127.0.0.1 80', routed: true, closed: false }
+  readonly listener: WorkerListener = { name: 'web', host: '127.0.0.1', port: 80, address: '127.0.0.1 80', routed: true, closed: false, http2: false }
   readonly socket = new RecordingSocket()
   readonly service: ServiceRuntime
   readonly client: Client
@@ -194,7 +193,7 @@ export class Workbench {
       upstreams.push(upstream)
       return upstream.asUpstream
     })
-    this.client = new Client(worker, this.listener, this.socket as unknown as Socket)
+    this.client = new Client(worker, this.listener, this.socket)
   }
 
   get upstream(): FakeUpstream {

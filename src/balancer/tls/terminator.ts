@@ -32,6 +32,8 @@ const sessionSeconds = 24 * 60 * 60
 export interface TerminatorOptions {
   readonly listener: string
   readonly view: TlsView
+  /** Offered by ALPN. */
+  readonly http2: boolean
   /** 48 bytes that every worker has, so that a session begun at one is taken up by any other; undefined: each for itself. */
   readonly ticketKeys: Buffer | undefined
   readonly onEstablished: (socket: TLSSocket) => void
@@ -40,12 +42,14 @@ export interface TerminatorOptions {
 
 export class Terminator {
   readonly view: TlsView
+  readonly http2: boolean
   readonly #server: Server
   readonly #contexts: readonly SecureContext[]
 
   constructor(options: TerminatorOptions) {
     const { view, listener, ticketKeys } = options
     this.view = view
+    this.http2 = options.http2
     const shared: SecureContextOptions = {
       minVersion: view.minVersion,
       ciphers,
@@ -65,7 +69,7 @@ export class Terminator {
       ...shared,
       cert: first?.cert,
       key: first?.key,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: options.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeout: handshakeMs,
       requestCert: view.clientCa !== undefined,
       rejectUnauthorized: view.requireClientCert,

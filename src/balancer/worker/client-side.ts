@@ -2,11 +2,42 @@
  * What an exchange needs of whoever asked: the facts of the request, its body piece by piece, and a way for the answer. `Client` is the
  * one over HTTP/1.1; a stream of another protocol that keeps these promises is served by the same exchange.
  */
-import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Emit } from '../http1/chunked.ts'
 import type { RequestFacts } from '../http1/request.ts'
 import type { Answer } from './answers.ts'
 import type { Worker } from './worker.ts'
+
+/** What is used of a connection's socket: a stream of another protocol can stand in for one. */
+export interface ByteSocket {
+  readonly destroyed: boolean
+  /** Bytes it still holds: the buffers they came in must be left alone. */
+  readonly writableLength: number
+  readonly writableNeedDrain: boolean
+  readonly remoteAddress?: string | undefined
+  /** Returns false when the socket wants a pause. */
+  write(bytes: Buffer): boolean
+  end(done?: () => void): unknown
+  pause(): unknown
+  resume(): unknown
+  destroy(): unknown
+  destroySoon(): void
+  resetAndDestroy(): unknown
+  setKeepAlive(enable: boolean, initialDelay: number): unknown
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown
+  on(event: 'end' | 'drain' | 'close', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** How a client speaks whose socket only stands in for a stream of its connection. */
+export interface ClientFace {
+  /** undefined: plain. */
+  readonly tls: TLSSocket | undefined
+  /** As `Via` names it. */
+  readonly version: string
+  /** An answer of our own in a form of its own; undefined: the usual one. */
+  ownAnswer(answer: Answer, requestId: string): Buffer | undefined
+}
 
 /** Takes over a client's connection for good. */
 export interface ConnectionOwner {
@@ -27,7 +58,7 @@ export interface ClientSide {
   readonly minor: number
   readonly address: string
   /** Answers are written to it. */
-  readonly socket: Socket
+  readonly socket: ByteSocket
   /** Called when the socket can take more. */
   onDrain: (() => void) | undefined
   /** The whole request body has been read from the client. */

@@ -6,7 +6,7 @@
  *
  * Pipelined requests wait in the input; while there is more than the next step can use, reading stops.
  */
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { ChunkedBody, type Emit } from '../http1/chunked.ts'
 import { fieldText, headErrorSentence, HeadError, parseRequestHead, several, type Head } from '../http1/head.ts'
@@ -16,7 +16,7 @@ import { routingPath, strippedTarget } from '../core/request-path.ts'
 import type { Route } from '../core/routes.ts'
 import { renderAnswer, type Answer } from './answers.ts'
 import { clientCertificateFields } from '../tls/client-certificate.ts'
-import type { ClientSide, ConnectionOwner } from './client-side.ts'
+import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner } from './client-side.ts'
 import { BodyPace, bodyRateMin } from '../core/body-pace.ts'
 import { Exchange } from './exchange.ts'
 import type { ServiceRuntime } from './service.ts'
@@ -28,7 +28,8 @@ type Phase = 'idle' | 'head' | 'exchange' | 'handedOver' | 'lingering' | 'closed
 export class Client implements ClientSide {
   readonly worker: Worker
   readonly listener: WorkerListener
-  readonly socket: Socket
+  readonly socket: ByteSocket
+  readonly #face: ClientFace | undefined
   readonly address: string
   readonly facts = new RequestFacts()
   requestId = ''
@@ -47,6 +48,7 @@ export class Client implements ClientSide {
   #ended = false
   #paused = false
   #parsing = false
+  #requests = 0
   // The body of the current request
   #bodyRemaining = 0
   #chunked: ChunkedBody | undefined
@@ -61,11 +63,12 @@ export class Client implements ClientSide {
   #owner: ConnectionOwner | undefined
   onDrain: (() => void) | undefined
 
-  constructor(worker: Worker, listener: WorkerListener, socket: Socket) {
+  constructor(worker: Worker, listener: WorkerListener, socket: ByteSocket, face?: ClientFace) {
     this.worker = worker
     this.listener = listener
     this.socket = socket
-    this.#tls = socket instanceof TLSSocket ? socket : undefined
+    this.#face = face
+    this.#tls = face === undefined && socket instanceof TLSSocket ? socket : face?.tls
     this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
     this.exchange = new Exchange(this)
     this.#deadline = worker.now + clientIdleMs
@@ -208,12 +211,30 @@ export class Client implements ClientSide {
       return false
     }
     if (result < 0) {
-      this.#refuse(result)
+      if (result === HeadError.http2Preface && this.listener.http2 && this.#requests === 0) this.#becomeHttp2(input)
+      else this.#refuse(result)
       return false
     }
+    this.#requests++
     this.phase = 'exchange'
     this.#startRequest(head, input, this.#inputStart)
     return true
+  }
+
+  /** The client has begun with the preface of HTTP/2: what has come of it goes to a session, and so does the socket. */
+  #becomeHttp2(input: Buffer): void {
+    const { socket } = this
+    if (!(socket instanceof Socket)) {
+      this.#refuse(HeadError.http2Preface)
+      return
+    }
+    this.phase = 'closed'
+    this.#input = undefined
+    socket.removeAllListeners('data')
+    socket.pause()
+    socket.unshift(input.subarray(this.#inputStart))
+    this.worker.openHttp2(this.listener, socket)
+    this.worker.forget(this)
   }
 
   #startRequest(head: Head, input: Buffer, start: number): void {
@@ -307,7 +328,7 @@ export class Client implements ClientSide {
         scheme: this.#tls ? 'https' : 'http',
         host,
         pseudonym: this.worker.pseudonym,
-        minor,
+        version: this.#face?.version ?? `1.${minor}`,
         more: this.#tls ? clientCertificateFields(this.#tls) : '',
       })
     }
@@ -350,8 +371,9 @@ export class Client implements ClientSide {
 
   writeAnswer(answer: Answer, close: boolean): void {
     const { worker, facts, requestId } = this
+    const own = this.#face?.ownAnswer(answer, requestId)
     this.socket.write(
-      renderAnswer(answer, { method: facts.method, accept: this.#accept, requestId, close, name: worker.pseudonym, date: worker.httpDate() }),
+      own ?? renderAnswer(answer, { method: facts.method, accept: this.#accept, requestId, close, name: worker.pseudonym, date: worker.httpDate() }),
     )
   }
 

@@ -1,5 +1,5 @@
 /** Collects what one read gives the other side: small pieces join the slab and leave in one write, large ones are written from where they lie. */
-import type { Socket } from 'node:net'
+import type { ByteSocket } from './client-side.ts'
 import type { Slab } from './slab.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -8,7 +8,7 @@ export const joinBytesMax = 48 * 1024
 
 export class Outgoing {
   readonly #slab: Slab
-  #socket: Socket | undefined
+  #socket: ByteSocket | undefined
   #source: Upstream | undefined
   #end = 0
   #more = true
@@ -21,7 +21,7 @@ export class Outgoing {
   }
 
   /** What lies in the slab up to `end` goes first. `source`: whose read buffer the pieces lie in, when it is used again. */
-  begin(socket: Socket, end: number, source?: Upstream): void {
+  begin(socket: ByteSocket, end: number, source?: Upstream): void {
     this.#socket = socket
     this.#source = source
     this.#end = end

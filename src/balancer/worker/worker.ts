@@ -15,6 +15,7 @@ import { childrenLeft } from '../core/resend.ts'
 import type { RateGrant } from '../core/rate-share.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
+import { ClientSessions } from '../http2/client-sessions.ts'
 import { Terminator } from '../tls/terminator.ts'
 import type { BreakerAction, EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { Client } from './client.ts'
@@ -52,6 +53,8 @@ export interface WorkerListener {
   closed: boolean
   /** undefined: plain. */
   terminator?: Terminator | undefined
+  /** HTTP/2 is spoken to who asks for it. */
+  http2: boolean
 }
 
 const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host} ${port}`
@@ -90,6 +93,9 @@ export class Worker {
   readonly #routes = new Map<string, ListenerRoutes<ServiceRuntime>>()
   readonly #routesAt = new Map<string, ListenerRoutes<ServiceRuntime>>()
   readonly #clients = new Set<Client>()
+  readonly #http2 = new ClientSessions(this, () => {
+    this.#maybeEmpty()
+  })
   readonly #waitingRoom = new WaitingRoom<WorkerListener>()
   readonly #tunnels = new Set<Tunnel>()
   readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
@@ -162,7 +168,7 @@ export class Worker {
    * worker opened. Resolves with the socket, for the primary to keep. Rejects with the system's error.
    */
   listen(name: string, host: string, port: number, where?: ListeningHandle | { readonly fd: number }): Promise<ListeningHandle> {
-    const listener: WorkerListener = { name, host, port, address: addressOf({ host, port }), routed: false, closed: false }
+    const listener: WorkerListener = { name, host, port, address: addressOf({ host, port }), routed: false, closed: false, http2: false }
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(listener, socket)
     })
@@ -221,7 +227,7 @@ export class Worker {
   #accept(listener: WorkerListener, socket: Socket): void {
     this.tick()
     this.#accepted++
-    if (this.#clients.size + this.#waitingRoom.size + this.#handshaking >= connectionsMax) {
+    if (this.#clientCount + this.#waitingRoom.size >= connectionsMax) {
       this.countRefused('too_many_connections')
       socket.on('error', () => undefined)
       socket.destroy()
@@ -243,18 +249,31 @@ export class Worker {
   #established(listener: WorkerListener, socket: TLSSocket): void {
     this.#handshaking--
     this.tick()
-    this.#clients.add(new Client(this, listener, socket))
+    if (socket.alpnProtocol === 'h2') this.openHttp2(listener, socket)
+    else this.#clients.add(new Client(this, listener, socket))
+  }
+
+  /** A client's connection, whose first bytes will be (or have shown themselves to be) those of HTTP/2. */
+  openHttp2(listener: WorkerListener, socket: Socket): void {
+    this.#http2.open(listener, socket)
+  }
+
+  get #clientCount(): number {
+    return this.#clients.size + this.#http2.size + this.#handshaking
   }
 
   /** Gives the listener the certificates of the view. The same ones are not read again. */
   #secure(listener: WorkerListener): void {
     const view = this.view?.listeners.find((each) => listenerKey(each) === listenerKey(listener))
-    if (view === undefined || isDeepStrictEqual(view.tls, listener.terminator?.view)) return
+    if (view === undefined) return
+    listener.http2 = view.http2 === true
+    if (isDeepStrictEqual(view.tls, listener.terminator?.view) && (listener.terminator?.http2 ?? listener.http2) === listener.http2) return
     listener.terminator =
       view.tls &&
       new Terminator({
         listener: listener.name,
         view: view.tls,
+        http2: listener.http2,
         ticketKeys: this.#ticketKeys,
         onEstablished: (socket) => {
           this.#established(listener, socket)
@@ -278,7 +297,7 @@ export class Worker {
   }
 
   #maybeEmpty(): void {
-    if (this.draining && this.#clients.size + this.#handshaking === 0) this.#onEmpty?.()
+    if (this.draining && this.#clientCount === 0) this.#onEmpty?.()
   }
 
   routesOf(listener: WorkerListener): ListenerRoutes<ServiceRuntime> | undefined {
@@ -540,6 +559,7 @@ export class Worker {
       client.sweep(this.now)
       client.exchange.sweep(this.now)
     }
+    this.#http2.sweep(this.now)
     for (const service of this.#services.values()) service.sweep(this.now)
     this.#leases.sweep(this.now)
     for (const tunnel of [...this.#tunnels]) tunnel.sweep(this.now)
@@ -569,8 +589,9 @@ export class Worker {
     this.#waitingRoom.close()
     this.tick()
     if (!succeeded) for (const client of this.#clients) client.closeIfIdle()
+    this.#http2.leave(succeeded)
     this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)
-    if (this.#clients.size + this.#handshaking > 0) {
+    if (this.#clientCount > 0) {
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve
         this.#cutAfter(deadlineMs)
@@ -578,6 +599,7 @@ export class Worker {
       clearTimeout(this.#cutTimer)
     }
     for (const client of this.#clients) client.destroy()
+    this.#http2.destroy()
     for (const timer of this.#timers) clearInterval(timer)
     clearInterval(this.#lotTimer)
     for (const service of this.#services.values()) service.rate?.close()
@@ -608,7 +630,7 @@ export class Worker {
     }
     for (const id of this.#suspectedAt.keys()) if (!this.#endpoints.has(id)) this.#suspectedAt.delete(id)
     const delta: WorkerDelta = {
-      connections: this.#clients.size,
+      connections: this.#clients.size + this.#http2.size,
       accepted: this.#accepted,
       memoryBytes: process.memoryUsage.rss(),
       refused: this.#refused,

@@ -21,7 +21,12 @@ export interface Surroundings {
 export function toConfig(settings: Settings, around: Surroundings): Config {
   const { resolve } = around
   const data = resolve(around.directory, settings.data)
-  const listeners = record(settings.listeners, ({ port, host, tls }) => (tls === undefined ? { port, host } : { port, host, tls: toTls(tls, (path) => resolve(around.directory, path)) }))
+  const listeners = record(settings.listeners, ({ port, host, tls, http2 }) => ({
+    port,
+    host,
+    http2: http2 ?? tls !== undefined,
+    ...(tls && { tls: toTls(tls, (path) => resolve(around.directory, path)) }),
+  }))
   const { api, metrics, log, cluster, access } = settings
   return deepFreeze({
     file: around.file,

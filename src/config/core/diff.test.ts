@@ -29,7 +29,7 @@ describe('differences', () => {
     [web('command: a'), web('endpoints: ["a:1"], resilience: { parking: {} }'), 'services.web.command: "a" → -: stops the instances of web', 'services.web.endpoints: - → ["a:1"]: changes routing only'],
     [web('endpoints: [], resilience: { parking: {} }'), web('command: a'), 'services.web.command: - → "a": starts instances of web', 'services.web.endpoints: [] → -: changes routing only'],
     ['services: {}', 'listeners: { web: { port: 81 } }\nservices: {}', 'listeners.web.port: 8080 → 81: opens and closes listening sockets'],
-    ['services: {}', 'listeners: { web: { port: 8080 }, b: { port: 81 } }\nservices: {}', 'listeners.b: - → {"port":81,"host":"0.0.0.0"}: opens and closes listening sockets'],
+    ['services: {}', 'listeners: { web: { port: 8080 }, b: { port: 81 } }\nservices: {}', 'listeners.b: - → {"port":81,"host":"0.0.0.0","http2":false}: opens and closes listening sockets'],
     ['services: {}', 'name: x\nservices: {}', 'name: "holdfast" → "x": takes effect at once'],
     ['services: {}', 'api: { port: 1 }\nservices: {}', 'api.port: 3006 → 1: needs a restart of holdfast'],
     ['services: {}', 'cluster: { workers: 1, gracefulShutdownTimeout: 1s }\nservices: {}', 'cluster.workers: 4 → 1: needs a restart of holdfast', 'cluster.gracefulShutdownTimeout: "30s" → "1s": takes effect at once'],

@@ -1,0 +1,267 @@
+/**
+ * Stands in for the socket of a client: one stream of HTTP/2 after the other, as if each were a request on a keep-alive connection. The request
+ * of a stream is given to the client as bytes of HTTP/1.1; the answer that the client writes is taken apart again and leaves as frames.
+ *
+ *   free ──begin──▶ busy ──stream closed, answered──▶ free
+ *                    └──reset, cut, end asked for──▶ closed
+ *
+ * So every rule, deadline and book of HTTP/1.1 holds for HTTP/2, since it is the same code; what is HTTP/2's own (framing, flow control,
+ * limits on frames) stays on this side.
+ */
+import { EventEmitter } from 'node:events'
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import { latin1 } from '../http1/bytes.ts'
+import { parseResponseHead, type Head } from '../http1/head.ts'
+import { responseFraming, type BodyFraming } from '../http1/response.ts'
+import type { ByteSocket } from '../worker/client-side.ts'
+import { addFields, linesOf, pairsOf } from './fields.ts'
+import { MessageReader, type MessageSink } from './message-reader.ts'
+import type { Http2Request } from './request-head.ts'
+
+const lastChunk = latin1('0\r\n\r\n')
+const crlf = latin1('\r\n')
+
+/** The connection that the streams belong to. */
+export interface StreamSocketHost {
+  /** The stream is over. `reset`: by the client, before it was answered. `again`: the socket may carry another one. */
+  streamOver(socket: StreamSocket, reset: boolean, again: boolean): void
+}
+
+export class StreamSocket extends EventEmitter implements ByteSocket, MessageSink {
+  readonly remoteAddress: string
+  readonly #host: StreamSocketHost
+  readonly #reader = new MessageReader(parseResponseHead, this)
+  #stream: ServerHttp2Stream | undefined
+  #request: Http2Request | undefined
+  #received = 0
+  #requestDone = false
+  #trailers = ''
+  destroyed = false
+  #ending: (() => void) | undefined
+  #paused = false
+  // Of the answer, what one write has brought
+  #headers: OutgoingHttpHeaders | undefined
+  readonly #pieces: Buffer[] = []
+  #answerTrailers: OutgoingHttpHeaders | undefined
+  #hasEnded = false
+
+  constructor(host: StreamSocketHost, remoteAddress: string) {
+    super()
+    this.#host = host
+    this.remoteAddress = remoteAddress
+  }
+
+  get grpc(): boolean {
+    return this.#request?.grpc === true
+  }
+
+  /** It can carry another stream. */
+  get usable(): boolean {
+    return !this.destroyed && this.#ending === undefined
+  }
+
+  // --- the request --------------------------------------------------------------------------------------------------
+
+  begin(stream: ServerHttp2Stream, request: Http2Request): void {
+    this.#stream = stream
+    this.#request = request
+    this.#received = 0
+    this.#requestDone = request.length === 0
+    this.#trailers = ''
+    this.#reader.reset()
+    this.#headers = undefined
+    this.#answerTrailers = undefined
+    this.#hasEnded = false
+    stream.on('drain', () => this.emit('drain'))
+    stream.on('close', () => {
+      this.#onStreamClose(stream)
+    })
+    this.emit('data', request.head)
+    // It may have been answered and ended by now.
+    if (request.length === 0 || this.#stream !== stream) stream.resume()
+    else this.#readBody(stream)
+  }
+
+  #readBody(stream: ServerHttp2Stream): void {
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#stream === stream) this.#onData(chunk)
+    })
+    stream.on('trailers', (_headers: IncomingHttpHeaders, _flags: number, ...more: unknown[]) => {
+      this.#onTrailers((more[0] ?? []) as string[])
+    })
+    stream.on('end', () => {
+      if (this.#stream === stream) this.#onEnd(stream)
+    })
+    if (this.#paused) stream.pause()
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#received += chunk.length
+    const length = this.#request!.length
+    if (length < 0) {
+      if (chunk.length > 0) this.emit('data', Buffer.concat([latin1(`${chunk.length.toString(16)}\r\n`), chunk, crlf]))
+    } else if (this.#received > length) this.#malformed()
+    else this.emit('data', chunk)
+  }
+
+  /** RFC 9113 §8.1: no pseudo fields. What may be a trailer is decided where every chunked body is read. */
+  #onTrailers(raw: readonly string[]): void {
+    const pairs = pairsOf(raw)
+    if (pairs === undefined) this.#malformed()
+    else this.#trailers = linesOf(pairs)
+  }
+
+  #onEnd(stream: ServerHttp2Stream): void {
+    // A stream that was reset ends too; its `close` follows.
+    if (stream.aborted || this.#requestDone) return
+    const length = this.#request!.length
+    if (length >= 0 && this.#received < length) {
+      this.#malformed()
+      return
+    }
+    this.#requestDone = true
+    if (length < 0) this.emit('data', this.#trailers === '' ? lastChunk : latin1(`0\r\n${this.#trailers}\r\n`))
+  }
+
+  #malformed(): void {
+    this.#drop(constants.NGHTTP2_PROTOCOL_ERROR)
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#stream?.pause()
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#stream?.resume()
+  }
+
+  // --- the answer ---------------------------------------------------------------------------------------------------
+
+  get writableLength(): number {
+    return this.#stream?.writableLength ?? 0
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#stream?.writableNeedDrain ?? false
+  }
+
+  write(bytes: Buffer): boolean {
+    const stream = this.#stream
+    if (stream === undefined || stream.destroyed || stream.closed) return true
+    if (!this.#reader.feed(bytes)) {
+      this.#drop(constants.NGHTTP2_INTERNAL_ERROR)
+      return true
+    }
+    this.#flush(stream)
+    return !stream.writableNeedDrain
+  }
+
+  messageHead(head: Head, buffer: Buffer): BodyFraming | 'interim' {
+    const headers: OutgoingHttpHeaders = { ':status': head.status }
+    addFields(headers, head, buffer)
+    if (head.status < 200) {
+      this.#stream!.additionalHeaders(headers)
+      return 'interim'
+    }
+    this.#headers = headers
+    return responseFraming(head, this.#request!.method)
+  }
+
+  messageData(bytes: Buffer): void {
+    this.#pieces.push(bytes)
+  }
+
+  messageEnd(trailers: Head | undefined, buffer: Buffer): void {
+    this.#hasEnded = true
+    if (trailers === undefined) return
+    this.#answerTrailers = {}
+    addFields(this.#answerTrailers, trailers, buffer)
+  }
+
+  /** What one write has brought leaves as few frames as it can. */
+  #flush(stream: ServerHttp2Stream): void {
+    const pieces = this.#pieces
+    if (this.#headers !== undefined) {
+      const headers = this.#headers
+      this.#headers = undefined
+      this.#respond(stream, headers, pieces.length)
+    }
+    if (stream.writable && pieces.length > 0) {
+      if (pieces.length > 1) stream.cork()
+      const last = this.#hasEnded ? pieces.pop() : undefined
+      for (const piece of pieces) stream.write(piece)
+      if (last !== undefined) stream.end(last)
+      else if (pieces.length > 1) stream.uncork()
+    } else if (this.#hasEnded && stream.writable) stream.end()
+    pieces.length = 0
+  }
+
+  /**
+   * Unless all of the answer is here, Node is told to wait for trailers even if none will come: it ends a stream in good order when it is closed,
+   * and a cut answer must not look whole.
+   */
+  #respond(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, pieces: number): void {
+    const waits = !this.#hasEnded || this.#answerTrailers !== undefined
+    if (waits) {
+      stream.on('wantTrailers', () => {
+        if (this.#stream === stream && this.#hasEnded) stream.sendTrailers(this.#answerTrailers ?? {})
+      })
+    }
+    stream.respond(headers, { endStream: !waits && pieces === 0, waitForTrailers: waits })
+  }
+
+  // --- the end ------------------------------------------------------------------------------------------------------
+
+  /** Nothing more is wanted on this connection, behind what was written. */
+  end(done?: () => void): void {
+    const stream = this.#stream
+    if (done !== undefined) this.once('close', done)
+    this.#ending ??= () => {
+      this.destroy()
+    }
+    if (stream === undefined || stream.destroyed) process.nextTick(this.#ending)
+    else if (!this.#reader.done) this.#drop(constants.NGHTTP2_INTERNAL_ERROR)
+    // RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted.
+    else if (!this.#requestDone) stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  destroySoon(): void {
+    this.end()
+  }
+
+  resetAndDestroy(): void {
+    this.destroy()
+  }
+
+  destroy(): void {
+    this.#drop(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  setKeepAlive(): void {
+    // The connection's own affair.
+  }
+
+  /** Lets go of the stream, which is reset unless all of it is out. */
+  #drop(code: number): void {
+    if (this.destroyed) return
+    this.destroyed = true
+    const stream = this.#stream
+    this.#stream = undefined
+    if (stream !== undefined && !stream.destroyed && !(this.#reader.done && stream.writableFinished)) stream.close(code)
+    if (stream !== undefined) this.#host.streamOver(this, code === constants.NGHTTP2_PROTOCOL_ERROR, false)
+    process.nextTick(() => this.emit('close'))
+  }
+
+  #onStreamClose(stream: ServerHttp2Stream): void {
+    if (this.#stream !== stream) return
+    const answered = this.#reader.done && stream.writableFinished
+    const again = answered && this.#requestDone && this.#ending === undefined
+    this.#stream = undefined
+    this.#host.streamOver(this, !answered, again)
+    if (again) return
+    this.destroyed = true
+    this.emit('close')
+  }
+}
