@@ -1,5 +1,5 @@
 /** Fields between their two forms: pairs and objects of HTTP/2, lines of HTTP/1.1. */
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
+import type { OutgoingHttpHeaders } from 'node:http2'
 import { text } from '../http1/bytes.ts'
 import { fieldStride, nameEnd, nameStart, valueEnd, valueStart, type Head } from '../http1/head.ts'
 
@@ -63,6 +63,3 @@ export function addFields(to: OutgoingHttpHeaders, head: Head, buffer: Buffer): 
     else to[name] = [String(before), value]
   }
 }
-
-/** The status of an answer's pseudo field. */
-export const statusOf = (headers: IncomingHttpHeaders): number => Number((headers as Record<string, unknown>)[':status'])
