@@ -41,7 +41,8 @@ export interface ClientFace {
 
 /** Takes over a client's connection for good. */
 export interface ConnectionOwner {
-  fromClient(bytes: Buffer): void
+  /** Returns whether the bytes are held on to: else what they lie in is written over. */
+  fromClient(bytes: Buffer): boolean
   /** The client has sent its end. */
   clientEnded(): void
   /** The connection is closed, both ways. */
@@ -73,6 +74,8 @@ export interface ClientSide {
   resumeInput(): void
   /** Hands what has come of the body to `emit`. Returns false when the body is malformed. */
   takeBody(emit: Emit): boolean
+  /** Nobody holds bytes of the body any more: what they lay in may be written over when the exchange is done. */
+  bodyFree(): void
   /** No deadline runs while we, not the client, are what the body waits for. */
   holdBodyDeadline(): void
   /** It is the client's turn to send the next piece of the body. */

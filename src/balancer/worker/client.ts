@@ -18,14 +18,18 @@ import { renderAnswer, type Answer } from './answers.ts'
 import { clientCertificateFields } from '../tls/client-certificate.ts'
 import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner } from './client-side.ts'
 import { BodyPace, bodyRateMin } from '../core/body-pace.ts'
+import { ClientInput } from './client-input.ts'
+import { bodyBufferBytes } from './body-buffers.ts'
+import { ClientReads, type AcceptedHandle, type ReadHost } from './client-reads.ts'
 import { Exchange } from './exchange.ts'
+import { smallBytesMax } from './replay.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Worker, WorkerListener } from './worker.ts'
 import { bodyTimeoutMs, clientIdleMs, headTimeoutMs, lastRequestMs, lingerBytesMax, lingerMs, readerStallMs, waitingInputMax } from './limits.ts'
 
 type Phase = 'idle' | 'head' | 'exchange' | 'handedOver' | 'lingering' | 'closed'
 
-export class Client implements ClientSide {
+export class Client implements ClientSide, ReadHost {
   readonly worker: Worker
   readonly listener: WorkerListener
   readonly socket: ByteSocket
@@ -39,9 +43,10 @@ export class Client implements ClientSide {
   /** undefined: plain. */
   readonly #tls: TLSSocket | undefined
   phase: Phase = 'idle'
-  /** Unread input: [inputStart, input.length). */
-  #input: Buffer | undefined
-  #inputStart = 0
+  /** undefined: the socket brings buffers of its own. */
+  readonly #reads: ClientReads | undefined
+  readonly #input: ClientInput
+  /** So much of a head that came in pieces has been searched for its end. */
   #headSearched = 0
   #deadline: number
   #lingered = 0
@@ -53,6 +58,8 @@ export class Client implements ClientSide {
   #bodyRemaining = 0
   #chunked: ChunkedBody | undefined
   #bodyDone = true
+  /** Somebody may hold bytes of it. */
+  #bodyHeld = false
   readonly #pace = new BodyPace()
   /** Everything ends, and nobody follows. */
   #leaving = false
@@ -63,18 +70,24 @@ export class Client implements ClientSide {
   #owner: ConnectionOwner | undefined
   onDrain: (() => void) | undefined
 
-  constructor(worker: Worker, listener: WorkerListener, socket: ByteSocket, face?: ClientFace) {
+  /** `connection`: a socket that nobody has read from, or a connection as it was accepted. */
+  constructor(worker: Worker, listener: WorkerListener, connection: ByteSocket | AcceptedHandle, face?: ClientFace) {
     this.worker = worker
     this.listener = listener
+    const accepted = 'write' in connection ? undefined : new ClientReads(connection, this, worker.bodyBuffers)
+    const socket = accepted?.socket ?? (connection as ByteSocket)
+    this.#reads = accepted
     this.socket = socket
     this.#face = face
     this.#tls = face === undefined && socket instanceof TLSSocket ? socket : face?.tls
+    this.#input = new ClientInput(
+      worker.inputBlocks,
+      (bytes) => (bytes <= bodyBufferBytes ? this.#reads?.lend() : undefined) ?? Buffer.allocUnsafeSlow(bytes),
+    )
     this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
     this.exchange = new Exchange(this)
     this.#deadline = worker.now + clientIdleMs
-    socket.on('data', (chunk: Buffer) => {
-      this.#onData(chunk)
-    })
+    if (this.#reads === undefined) socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.length, false))
     socket.on('end', () => {
       this.#onEnd()
     })
@@ -102,46 +115,42 @@ export class Client implements ClientSide {
     return this.phase === 'closed' || this.socket.destroyed
   }
 
-  #onData(chunk: Buffer): void {
+  get wants(): 'request' | 'body' | 'tunnel' {
+    if (this.phase === 'handedOver') return 'tunnel'
+    return this.#bodyDone ? 'request' : 'body'
+  }
+
+  read(bytes: Buffer, length: number, shared: boolean): boolean {
     this.worker.tick()
     switch (this.phase) {
       case 'handedOver':
-        this.#owner?.fromClient(chunk)
-        return
+        return this.#owner?.fromClient(shared ? Buffer.from(bytes.subarray(0, length)) : bytes.subarray(0, length)) ?? false
       case 'lingering':
-        this.#lingered += chunk.length
+        this.#lingered += length
         // Not read on, but not reset either: a reset would take the answer from the client's own buffer.
         if (this.#lingered > lingerBytesMax) this.pauseInput()
-        return
+        return false
       case 'closed':
-        return
+        return false
       case 'idle':
       case 'head':
       case 'exchange':
     }
-    if (this.#input === undefined || this.#inputStart === this.#input.length) {
-      this.#input = chunk
-      this.#inputStart = 0
-      this.#headSearched = 0
-    } else {
-      this.#input = Buffer.concat([this.#input.subarray(this.#inputStart), chunk])
-      this.#headSearched = Math.max(0, this.#headSearched - this.#inputStart)
-      this.#inputStart = 0
+    const input = this.#input
+    input.add(bytes, length, shared)
+    if (this.phase !== 'exchange') this.#parseRequests()
+    else if (this.#bodyDone) this.#limitInput()
+    else {
+      this.#pace.received(length, this.worker.now)
+      this.runBodyDeadline()
+      this.exchange.bodyAvailable()
     }
-    if (this.phase === 'exchange') {
-      if (!this.#bodyDone) {
-        this.#pace.received(chunk.length, this.worker.now)
-        this.runBodyDeadline()
-        this.exchange.bodyAvailable()
-      } else this.#limitInput()
-      return
-    }
-    this.#parseRequests()
+    return !input.empty || length >= smallBytesMax
   }
 
   /** Stops reading while more waits than is wanted; `resumeInput` starts it again. */
   #limitInput(): void {
-    if (this.#input !== undefined && this.#input.length - this.#inputStart > waitingInputMax) this.pauseInput()
+    if (this.#input.length > waitingInputMax) this.pauseInput()
   }
 
   get inputPaused(): boolean {
@@ -187,20 +196,19 @@ export class Client implements ClientSide {
   /** Returns false when more bytes are needed first. */
   #parseOne(): boolean {
     const input = this.#input
-    if (input === undefined || this.#inputStart === input.length) {
-      this.#input = undefined
+    if (input.empty) {
       if (this.#ended) this.#close()
       return false
     }
     // A head that came in pieces is parsed again only when its end may have come.
-    if (this.phase === 'head' && input.indexOf('\r\n\r\n', Math.max(this.#inputStart, this.#headSearched - 3), 'latin1') < 0) {
+    if (this.phase === 'head' && input.rest.indexOf('\r\n\r\n', Math.max(0, this.#headSearched - 3), 'latin1') < 0) {
       this.#headSearched = input.length
-      if (input.length - this.#inputStart > this.worker.headBytesMax) this.#refuse(HeadError.tooLarge)
+      if (input.length > this.worker.headBytesMax) this.#refuse(HeadError.tooLarge)
       else if (this.#ended) this.#close()
       return false
     }
     const head = this.worker.requestHead
-    const result = parseRequestHead(input, this.#inputStart, input.length, head)
+    const result = parseRequestHead(input.bytes, input.start, input.end, head)
     if (result === 0) {
       if (this.phase === 'idle') {
         this.phase = 'head'
@@ -211,35 +219,35 @@ export class Client implements ClientSide {
       return false
     }
     if (result < 0) {
-      if (result === HeadError.http2Preface && this.listener.http2 && this.#requests === 0) this.#becomeHttp2(input)
+      if (result === HeadError.http2Preface && this.listener.http2 && this.#requests === 0) this.#becomeHttp2(input.rest)
       else this.#refuse(result)
       return false
     }
     this.#requests++
     this.phase = 'exchange'
-    this.#startRequest(head, input, this.#inputStart)
+    this.#startRequest(head, input.bytes, input.start)
     return true
   }
 
   /** The client has begun with the preface of HTTP/2: what has come of it goes to a session, and so does the socket. */
   #becomeHttp2(input: Buffer): void {
     const { socket } = this
-    if (!(socket instanceof Socket)) {
+    if (this.#reads !== undefined || !(socket instanceof Socket)) {
       this.#refuse(HeadError.http2Preface)
       return
     }
     this.phase = 'closed'
-    this.#input = undefined
+    this.#input.clear()
     socket.removeAllListeners('data')
     socket.pause()
-    socket.unshift(input.subarray(this.#inputStart))
+    socket.unshift(input)
     this.worker.openHttp2(this.listener, socket)
     this.worker.forget(this)
   }
 
   #startRequest(head: Head, input: Buffer, start: number): void {
     const facts = this.facts
-    this.#inputStart = head.end
+    this.#input.start = head.end
     this.#headSearched = 0
     const error = readRequest(head, input, facts)
     if (error !== 0) {
@@ -248,6 +256,7 @@ export class Client implements ClientSide {
     }
     this.#bodyRemaining = Math.max(0, facts.bodyLength)
     this.#bodyDone = facts.bodyLength === 0
+    this.#bodyHeld = !this.#bodyDone
     this.#chunked = facts.bodyLength < 0 ? new ChunkedBody(true) : undefined
     this.#pace.begin()
     this.runBodyDeadline()
@@ -337,22 +346,25 @@ export class Client implements ClientSide {
 
   takeBody(emit: Emit): boolean {
     const input = this.#input
-    if (this.#bodyDone || input === undefined) return true
+    if (this.#bodyDone || input.empty) return true
     if (this.#chunked) {
-      this.#inputStart = this.#chunked.feed(input, this.#inputStart, input.length, emit)
+      input.start = this.#chunked.feed(input.bytes, input.start, input.end, emit)
       if (this.#chunked.failed) return false
       this.facts.bodyBytes = this.#chunked.announced
       this.#bodyDone = this.#chunked.done
     } else {
-      const take = Math.min(this.#bodyRemaining, input.length - this.#inputStart)
-      if (take > 0) emit(input, this.#inputStart, this.#inputStart + take)
-      this.#inputStart += take
+      const take = Math.min(this.#bodyRemaining, input.length)
+      if (take > 0) emit(input.bytes, input.start, input.start + take)
+      input.start += take
       this.#bodyRemaining -= take
       this.#bodyDone = this.#bodyRemaining === 0
     }
-    if (this.#inputStart === input.length) this.#input = undefined
     if (this.#bodyDone) this.holdBodyDeadline()
     return true
+  }
+
+  bodyFree(): void {
+    this.#bodyHeld = false
   }
 
   holdBodyDeadline(): void {
@@ -388,16 +400,18 @@ export class Client implements ClientSide {
     this.phase = 'idle'
     this.#deadline = this.worker.now + (this.#leaving ? lastRequestMs : clientIdleMs)
     this.resumeInput()
-    if (this.#input !== undefined || this.#ended) this.#parseRequests()
+    this.#input.requestOver()
+    this.#reads?.requestOver(this.#bodyHeld)
+    if (!this.#input.empty || this.#ended) this.#parseRequests()
   }
 
   handOver(owner: ConnectionOwner): void {
     this.phase = 'handedOver'
     this.#deadline = Infinity
     this.#owner = owner
-    const waiting = this.#input?.subarray(this.#inputStart)
-    this.#input = undefined
-    if (waiting !== undefined && waiting.length > 0) owner.fromClient(waiting)
+    const waiting = this.#input.rest
+    this.#input.clear()
+    if (waiting.length > 0) owner.fromClient(waiting)
     this.resumeInput()
     if (this.#ended) owner.clientEnded()
   }
@@ -436,7 +450,7 @@ export class Client implements ClientSide {
   #close(): void {
     if (this.phase === 'closed' || this.phase === 'lingering') return
     this.phase = 'lingering'
-    this.#input = undefined
+    this.#input.clear()
     this.onDrain = undefined
     this.#deadline = this.worker.now + readerStallMs
     // The short time begins when the last byte is out: a slow reader gets its whole answer.
@@ -502,7 +516,7 @@ export class Client implements ClientSide {
   #onClose(): void {
     const phase = this.phase
     this.phase = 'closed'
-    this.#input = undefined
+    this.#input.clear()
     this.worker.forget(this)
     if (phase === 'exchange') this.exchange.clientGone()
     else if (phase === 'handedOver') this.#owner?.clientClosed()

@@ -406,6 +406,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#letNextGo()
     this.#deadline = worker.now + answerIdleMs
     this.#sender.release()
+    if (this.#client.bodyDone && this.#upstream?.socket.writableLength === 0) this.#client.bodyFree()
   }
 
   /** One that was set aside comes from no endpoint any more. */

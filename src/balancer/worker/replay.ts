@@ -3,7 +3,7 @@
 /** Body bytes kept per request; a longer body can be sent once only. */
 export const replayBytesMax = 1024 * 1024
 /** Pieces below this are copied into a block, larger ones are kept where they lie. */
-const smallBytesMax = 4 * 1024
+export const smallBytesMax = 4 * 1024
 const blockBytes = 16 * 1024
 
 export class Replay {

@@ -47,10 +47,11 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
     this.#client.handOver(this)
   }
 
-  fromClient(bytes: Buffer): void {
-    if (this.#state === 'closed') return
+  fromClient(bytes: Buffer): boolean {
+    if (this.#state === 'closed') return false
     this.#deadline = Math.max(this.#deadline, this.#client.worker.now + (this.#state === 'closing' ? 0 : tunnelIdleMs))
     if (!this.#upstream.write(bytes)) this.#client.pauseInput()
+    return this.#upstream.socket.writableLength > 0
   }
 
   upstreamConnected(): void {

@@ -18,7 +18,10 @@ import { listenerKey, type ListenerView, type RoutingView } from '../core/routin
 import { ClientSessions } from '../http2/client-sessions.ts'
 import { Terminator } from '../tls/terminator.ts'
 import type { BreakerAction, EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
+import { BodyBuffers } from './body-buffers.ts'
 import { Client } from './client.ts'
+import { InputBlocks } from './client-input.ts'
+import { offerHandles, type AcceptedHandle } from './client-reads.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Leases } from './leases.ts'
 import { watchesNothing, type ObserveView } from '../core/observe-view.ts'
@@ -72,6 +75,8 @@ export class Worker {
   readonly responseHead = new Head()
   readonly slab = new Slab()
   readonly outgoing = new Outgoing(this.slab)
+  readonly inputBlocks = new InputBlocks()
+  readonly bodyBuffers = new BodyBuffers()
   readonly headBytesMax = requestHeadBytesMax
   readonly pseudonym: string
   readonly via: Buffer
@@ -180,6 +185,7 @@ export class Worker {
         server.on('error', () => {
           this.countRefused('accept_failed')
         })
+        offerHandles(server, (handle) => this.#takeHandle(listener, handle))
         listener.routed = this.#hasListener(listener)
         this.#secure(listener)
         this.#listeners.set(listenerKey(listener), { listener, server })
@@ -224,10 +230,24 @@ export class Worker {
     })
   }
 
+  /** The short way of a connection that begins with plain HTTP at once. */
+  #takeHandle(listener: WorkerListener, handle: AcceptedHandle): boolean {
+    if (!listener.routed || listener.terminator !== undefined || listener.http2 || this.#full) return false
+    this.tick()
+    this.#accepted++
+    handle.setNoDelay(true)
+    this.#clients.add(new Client(this, listener, handle))
+    return true
+  }
+
+  get #full(): boolean {
+    return this.#clientCount + this.#waitingRoom.size >= connectionsMax
+  }
+
   #accept(listener: WorkerListener, socket: Socket): void {
     this.tick()
     this.#accepted++
-    if (this.#clientCount + this.#waitingRoom.size >= connectionsMax) {
+    if (this.#full) {
       this.countRefused('too_many_connections')
       socket.on('error', () => undefined)
       socket.destroy()
