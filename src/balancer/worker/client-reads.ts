@@ -69,7 +69,7 @@ export class ClientReads {
         },
       },
     }
-    this.socket = new Socket(options as ConstructorParameters<typeof Socket>[0])
+    this.socket = new Socket(options)
   }
 
   /** Node asks after each read, and goes on with the buffer that it has when told nothing. */

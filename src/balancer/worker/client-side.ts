@@ -64,6 +64,8 @@ export interface ClientSide {
   onDrain: (() => void) | undefined
   /** The whole request body has been read from the client. */
   readonly bodyDone: boolean
+  /** Bytes that have come and nobody has taken yet. */
+  readonly waitingBytes: number
   /** The client has sent its end. */
   readonly ended: boolean
   /** The client is not read from at the moment. */

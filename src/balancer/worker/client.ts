@@ -103,6 +103,10 @@ export class Client implements ClientSide, ReadHost {
     return this.#bodyDone
   }
 
+  get waitingBytes(): number {
+    return this.#input.length
+  }
+
   get ended(): boolean {
     return this.#ended
   }
@@ -488,8 +492,7 @@ export class Client implements ClientSide, ReadHost {
   /** The rest of the body has come and waits for a connection, as far as can be told without reading it; or it can come still. */
   get #bodyMayCome(): boolean {
     if (this.#bodyDone || !this.#ended) return true
-    const waiting = this.#input === undefined ? 0 : this.#input.length - this.#inputStart
-    return this.#chunked === undefined ? waiting >= this.#bodyRemaining : waiting > 0
+    return this.#chunked === undefined ? this.#input.length >= this.#bodyRemaining : !this.#input.empty
   }
 
   #onEnd(): void {

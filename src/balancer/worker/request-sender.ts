@@ -22,6 +22,7 @@ export class RequestSender {
   /** Where the head lies, until the answer begins. */
   #source: Buffer | undefined
   #start = 0
+  #headBytes = 0
   #target: string | undefined
   #edit: HeadEdit | undefined
   #bodyMax = Infinity
@@ -59,11 +60,12 @@ export class RequestSender {
     this.#replay.reset()
     this.continued = false
     this.#head = this.#client.worker.keepHead()
+    this.#headBytes = this.#head.end - this.#head.begin
   }
 
   /** Bytes that are kept for sending it. */
   get bytes(): number {
-    return (this.#source?.length ?? 0) + this.#replay.bytes
+    return this.#headBytes + this.#client.waitingBytes + this.#replay.bytes
   }
 
   /** The most that the body may have, when it has more. */
