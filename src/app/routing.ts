@@ -16,6 +16,7 @@ import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
 import { observeView } from './observe-view.ts'
 import type { CertificatesByListener } from './certificates.ts'
+import { tcpViews } from './tcp-view.ts'
 import { readPages, type Pages } from './pages.ts'
 
 export interface RoutingOptions {
@@ -191,12 +192,13 @@ export class Routing implements Router {
     return {
       version: this.#version,
       observe: observeView(config),
-      listeners: Object.entries(config.listeners).map(([name, { host, port, http2 }]) => ({
+      listeners: Object.entries(config.listeners).map(([name, { host, port, http2, protocol }]) => ({
         name,
         host,
         port,
         tls: this.#certificates.get(name)?.view,
         http2,
+        ...(protocol === 'tcp' && { protocol }),
       })),
       services: Object.values(config.services).map((service) => this.#serviceView(service, this.#pages.get(config)?.get(service.name))),
     }
@@ -210,7 +212,8 @@ export class Routing implements Router {
       name,
       routes: service.routes.map(({ http, ...route }) => (http ? { ...route, rules: http } : route)),
       rules: (service.http ?? pages) && { ...service.http, pages },
-      algorithm: balance.algorithm,
+      // A connection is no request: there is no time to its answer that could be measured.
+      algorithm: service.tcp && balance.algorithm === 'p2c-ewma' ? 'least-connections' : balance.algorithm,
       hashHeader: balance.hashHeader,
       slowStartMs: balance.slowStart,
       timeoutMs: resilience.timeout,
@@ -236,6 +239,7 @@ export class Routing implements Router {
         statusMax: health.expect.statusMax,
         body: health.expect.body,
       },
+      ...(service.tcp && tcpViews(service.tcp, supervised)),
       endpoints: this.endpointViews(service).map((view) => ({ ...view, id: proxyEndpointId(name, view.id) })),
     }
   }

@@ -3,6 +3,8 @@ import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
+import type { EndpointRole } from './core/tcp-view.ts'
+import type { TcpCounts } from './core/tcp-counts.ts'
 import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
 
 /** Rises when a control process and a proxy of different releases would misunderstand each other. */
@@ -62,6 +64,8 @@ export type PrimaryToWorker =
   | ListenerMessage
   | { readonly type: 'closeListener'; readonly name: string; readonly host: string; readonly port: number }
   | { readonly type: 'view'; readonly view: RoutingView; readonly unhealthy: readonly string[] }
+  /** By endpoint: only those of services that ask for them. */
+  | { readonly type: 'roles'; readonly roles: Readonly<Record<string, EndpointRole>> }
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
   | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean }
   /** What an instance told of its event loop (`core/reported.ts`). */
@@ -149,4 +153,6 @@ export interface EndpointDelta {
   readonly requests: number
   readonly errors: number
   readonly ewmaMs: number
+  /** undefined: no connection of a TCP service was carried. */
+  readonly tcp?: TcpCounts | undefined
 }

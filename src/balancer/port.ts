@@ -2,6 +2,7 @@
 import type { InstanceReport } from '../instance/types.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
+import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
@@ -118,4 +119,6 @@ export interface EndpointTelemetry {
   readonly ejected?: string | undefined
   /** undefined: the service has no breakers. */
   readonly breaker?: BreakerState | undefined
+  /** Of a TCP service; undefined: nothing has been carried. */
+  readonly tcp?: TcpCounts | undefined
 }

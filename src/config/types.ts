@@ -105,11 +105,16 @@ export interface ExplainConfig {
 export interface ListenerConfig {
   readonly port: number
   readonly host: string
+  /** undefined: http. */
+  readonly protocol?: ListenerProtocol | undefined
   /** undefined: plain. */
   readonly tls?: ListenerTlsConfig | undefined
   /** Speaks HTTP/2 to clients that ask for it. */
   readonly http2: boolean
 }
+
+export const listenerProtocols = ['http', 'tcp'] as const
+export type ListenerProtocol = (typeof listenerProtocols)[number]
 
 export const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const
 
@@ -154,12 +159,35 @@ export interface ServiceConfig {
   readonly resources?: ResourcesConfig | undefined
   /** undefined: readiness is a plain TCP connect, and nothing is probed afterwards. */
   readonly health: HealthProbeConfig | undefined
+  /** undefined: it is an HTTP service. */
+  readonly tcp?: TcpConfig | undefined
   readonly routes: readonly RouteConfig[]
   /** undefined: none. A route may have its own. */
   readonly http?: HttpRules | undefined
   readonly pages?: PagesConfig | undefined
   readonly balance: { readonly algorithm: BalanceAlgorithm; readonly hashHeader: string | undefined; readonly slowStart: Duration }
   readonly resilience: ResilienceConfig
+}
+
+/** Who knows which endpoint is the primary: nobody, or the databases themselves. */
+export const tcpKinds = ['plain', 'postgres', 'redis'] as const
+export type TcpKind = (typeof tcpKinds)[number]
+
+/** A service that carries connections. */
+export interface TcpConfig {
+  /** Name of its listener; with roles, for connections that may write. */
+  readonly listener: string
+  /** Name of the listener whose connections go to replicas. */
+  readonly replicas: string | undefined
+  readonly kind: TcpKind
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly database: string | undefined
+  readonly readFromPrimary: boolean
+  readonly maxLag: Duration | undefined
+  readonly interval: Duration
+  readonly timeout: Duration
+  readonly idleTimeout: Duration
 }
 
 export type ServiceSource = ProcessSource | StaticSource

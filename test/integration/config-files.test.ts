@@ -124,7 +124,7 @@ describe('what we ship', () => {
 
   it('the example is valid with everything in it switched on, and then holds every key there is', () => {
     const text = readFileSync(example, 'utf8')
-      .replaceAll(/^ {2}#(?=legacy:| {2})/gm, '  ')
+      .replaceAll(/^ {2}#(?=legacy:|db:|dbread:| {2})/gm, '  ')
       .replace('  # access:', '  access:')
       .replace('# tracing:', 'tracing:')
       .replace('  # jwtSecret: ${file:jwt.secret}', `  jwtSecret: ${'x'.repeat(32)}`)

@@ -5,7 +5,9 @@
 import type { Instant } from '../../kernel/time.ts'
 import type { Breaker } from '../../resilience/core/breaker.ts'
 import { lagShare } from './reported.ts'
+import type { TcpCounts } from './tcp-counts.ts'
 import type { EndpointView } from './routing-view.ts'
+import type { EndpointRole } from './tcp-view.ts'
 
 /** Time constant of the moving average: old answers lose 63 % of their say in this time (Finagle's peak EWMA uses 10 s). */
 const ewmaDecayMs = 10_000
@@ -42,6 +44,10 @@ export class Endpoint {
   failureRun = 0
   /** undefined: the service has none. */
   breaker: Breaker | undefined
+  /** Of a TCP service; undefined: nothing has been carried. */
+  tcp: TcpCounts | undefined
+  /** Among databases. */
+  role: EndpointRole = 'unknown'
   #avoidUntil = 0
   #avoidMs = 0
   /** When the present run of broken connections began; NaN: the last answer was whole. */

@@ -7,13 +7,18 @@ export const parkingQuotas = (service: string): { readonly requests: string; rea
   bytes: `parking.bytes/${service}`,
 })
 
+/** Each entrance of a TCP service has its own. */
+export const tcpParkingName = (service: string, use: 'write' | 'read'): string => (use === 'write' ? service : `${service} (${use})`)
+
 export function quotasOf(view: RoutingView): Map<string, number> {
   const limits = new Map<string, number>()
-  for (const { name, parking } of view.services) {
+  for (const { name, parking, tcp } of view.services) {
     if (!parking) continue
-    const names = parkingQuotas(name)
-    limits.set(names.requests, parking.requests)
-    limits.set(names.bytes, parking.bytes)
+    for (const lot of tcp?.replicas === undefined ? [name] : [name, tcpParkingName(name, 'read')]) {
+      const names = parkingQuotas(lot)
+      limits.set(names.requests, parking.requests)
+      limits.set(names.bytes, parking.bytes)
+    }
   }
   return limits
 }

@@ -6,6 +6,7 @@
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { RulesView } from './rules/view.ts'
+import type { TcpView } from './tcp-view.ts'
 import type { TlsView } from './tls-view.ts'
 
 export interface RoutingView {
@@ -25,7 +26,12 @@ export interface ListenerView {
   readonly tls?: TlsView | undefined
   /** HTTP/2 is spoken to who asks for it: by ALPN, or on a plain listener by beginning with it. */
   readonly http2?: boolean | undefined
+  /** undefined: HTTP. */
+  readonly protocol?: 'tcp' | undefined
 }
+
+/** Where it listens. */
+export const listenerAddress = ({ host, port }: Pick<ListenerView, 'host' | 'port'>): string => `${host} ${port}`
 
 /** What makes a listener the same: a listener of the same name on another address is another one, and both may be open while one replaces the other. */
 export const listenerKey = ({ name, host, port }: ListenerView): string => `${name} ${host} ${port}`
@@ -70,6 +76,8 @@ export interface ServiceView {
   /** Answer 503 with the maintenance page to everything. */
   readonly maintenance: boolean
   readonly probe?: ProbeView | undefined
+  /** undefined: it is an HTTP service. */
+  readonly tcp?: TcpView | undefined
   readonly endpoints: readonly EndpointView[]
 }
 
@@ -117,6 +125,8 @@ export interface ProbeView {
   readonly statusMin: number
   readonly statusMax: number
   readonly body?: string | undefined
+  /** A connection is all that is wanted; nothing is asked. */
+  readonly connectOnly?: true | undefined
 }
 
 export interface EndpointView {

@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/time.ts'
 import { after, ms } from '../../kernel/time.ts'
 import type { Random } from '../../kernel/random.ts'
 import { codeOf } from '../../kernel/errors.ts'
+import { connectOnce } from './connect-once.ts'
 import { ProbeMonitor, transitionIntervalMs } from '../core/probe-monitor.ts'
 import type { EndpointView, ProbeView, ServiceView } from '../core/routing-view.ts'
 
@@ -95,7 +96,7 @@ export class Prober {
   async #run(watched: Watched): Promise<void> {
     if (watched.running) return
     watched.running = true
-    const failure = await probeOnce(watched.endpoint, watched.probe)
+    const failure = await (watched.probe.connectOnly ? connectOnce : probeOnce)(watched.endpoint, watched.probe)
     watched.running = false
     const { id } = watched.endpoint
     if (this.#watched.get(id) !== watched) return

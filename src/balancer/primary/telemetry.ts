@@ -2,6 +2,7 @@
 import { Histogram } from '../../kernel/histogram.ts'
 import type { BreakerState } from '../../resilience/core/breaker.ts'
 import type { InstanceReport } from '../../instance/types.ts'
+import { newTcpCounts, type TcpCounts } from '../core/tcp-counts.ts'
 import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
 
@@ -23,6 +24,7 @@ interface ServiceTotals {
 interface EndpointTotals {
   requests: number
   errors: number
+  tcp: TcpCounts | undefined
 }
 
 const newServiceTotals = (): ServiceTotals => ({
@@ -42,6 +44,12 @@ const newServiceTotals = (): ServiceTotals => ({
 
 const addTo = (counts: Record<string, number>, delta: Readonly<Record<string, number>>): void => {
   for (const [key, count] of Object.entries(delta)) counts[key] = (counts[key] ?? 0) + count
+}
+
+const addCounts = (to: TcpCounts, { received, sent, cut }: TcpCounts): void => {
+  to.received += received
+  to.sent += sent
+  to.cut += cut
 }
 
 /** What the snapshot must know besides counts. */
@@ -93,10 +101,11 @@ export class TelemetrySums {
       totals.duration.add(service.duration)
     }
     for (const [id, endpoint] of Object.entries(delta.endpoints)) {
-      const totals = this.#endpoints.get(id) ?? { requests: 0, errors: 0 }
+      const totals = this.#endpoints.get(id) ?? { requests: 0, errors: 0, tcp: undefined }
       this.#endpoints.set(id, totals)
       totals.requests += endpoint.requests
       totals.errors += endpoint.errors
+      if (endpoint.tcp) addCounts((totals.tcp ??= newTcpCounts()), endpoint.tcp)
     }
   }
 
@@ -144,6 +153,7 @@ export class TelemetrySums {
         reported,
         ejected,
         breaker,
+        tcp: totals?.tcp && { ...totals.tcp },
       }
     }
     return {

@@ -52,6 +52,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'health':
       worker?.health(message.endpoint, message.healthy)
       return
+    case 'roles':
+      worker?.tcp.roles(message.roles)
+      return
     case 'ejected':
       worker?.ejected(message.endpoint, message.forMs)
       return

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Histogram } from '../../kernel/histogram.ts'
 import type { Random } from '../../kernel/random.ts'
+import type { Endpoint } from '../core/endpoint.ts'
 import type { ParkingLot } from '../core/parking-lot.ts'
 import { Picker, type PickRequest } from '../core/picker.ts'
 import { budgetFree } from '../core/resend.ts'
@@ -112,8 +113,8 @@ export class ServiceRuntime {
     before?.close()
   }
 
-  pick(request: PickRequest): EndpointPool | undefined {
-    return this.#picker.pick(this.endpoints, request) as EndpointPool | undefined
+  pick(request: PickRequest, among = this.endpoints): EndpointPool | undefined {
+    return this.#picker.pick(among, request) as EndpointPool | undefined
   }
 
   /** Another one whose breaker lets this request through, when that of the picked one does not. Its breaker has counted it. */
@@ -127,9 +128,9 @@ export class ServiceRuntime {
   }
 
   /** When everything is avoided and nobody restarts it: the one whose pause is over first. */
-  leastBad(tried: readonly EndpointPool[]): EndpointPool | undefined {
+  leastBad(tried: readonly Endpoint[], among = this.endpoints): EndpointPool | undefined {
     let best: EndpointPool | undefined
-    for (const endpoint of this.endpoints) {
+    for (const endpoint of among) {
       if (endpoint.view.state !== 'active' || endpoint.gone !== undefined || endpoint.view.weight <= 0 || tried.includes(endpoint)) continue
       if (best === undefined || endpoint.avoidedUntil < best.avoidedUntil) best = endpoint
     }

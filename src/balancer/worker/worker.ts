@@ -14,7 +14,7 @@ import { Head, requestHeadBytesMax } from '../http1/head.ts'
 import { childrenLeft } from '../core/resend.ts'
 import type { RateGrant } from '../core/rate-share.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
-import { listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
+import { listenerAddress, listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import { ClientSessions } from '../http2/client-sessions.ts'
 import { Terminator } from '../tls/terminator.ts'
 import type { BreakerAction, EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
@@ -30,6 +30,8 @@ import { Observer } from './observe/observer.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServiceRuntime } from './service.ts'
 import { Slab } from './slab.ts'
+import { newTcpCounts } from '../core/tcp-counts.ts'
+import { TcpFront } from '../tcp/front.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { EndpointPool } from './upstream.ts'
 import { WaitingRoom } from './waiting-room.ts'
@@ -58,9 +60,16 @@ export interface WorkerListener {
   terminator?: Terminator | undefined
   /** HTTP/2 is spoken to who asks for it. */
   http2: boolean
+  /** undefined: HTTP. */
+  protocol?: 'tcp' | undefined
 }
 
-const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host} ${port}`
+/** Somewhere where requests or connections wait. */
+interface WaitingLot {
+  readonly lot: { readonly size: number }
+  sweep(now: number): void
+  wake(now: number): void
+}
 
 interface Drain {
   readonly id: number
@@ -103,8 +112,10 @@ export class Worker {
   })
   readonly #waitingRoom = new WaitingRoom<WorkerListener>()
   readonly #tunnels = new Set<Tunnel>()
+  /** Connections of TCP services. */
+  readonly tcp: TcpFront
   readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
-  readonly #lots = new Set<ServiceRuntime>()
+  readonly #lots = new Set<WaitingLot>()
   readonly #suspectedAt = new Map<string, number>()
   /** Connections whose TLS handshake is under way. */
   #handshaking = 0
@@ -123,6 +134,7 @@ export class Worker {
     this.#tell = options.tell
     this.#workers = options.workers ?? 1
     this.#leases = new Leases(options.tell)
+    this.tcp = new TcpFront(this, this.#leases)
   }
 
   start(): void {
@@ -173,7 +185,7 @@ export class Worker {
    * worker opened. Resolves with the socket, for the primary to keep. Rejects with the system's error.
    */
   listen(name: string, host: string, port: number, where?: ListeningHandle | { readonly fd: number }): Promise<ListeningHandle> {
-    const listener: WorkerListener = { name, host, port, address: addressOf({ host, port }), routed: false, closed: false, http2: false }
+    const listener: WorkerListener = { name, host, port, address: listenerAddress({ host, port }), routed: false, closed: false, http2: false }
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(listener, socket)
     })
@@ -259,7 +271,7 @@ export class Worker {
 
   #begin(listener: WorkerListener, socket: Socket): void {
     if (listener.terminator === undefined) {
-      this.#clients.add(new Client(this, listener, socket))
+      this.#welcome(listener, socket)
       return
     }
     this.#handshaking++
@@ -270,6 +282,11 @@ export class Worker {
     this.#handshaking--
     this.tick()
     if (socket.alpnProtocol === 'h2') this.openHttp2(listener, socket)
+    else this.#welcome(listener, socket)
+  }
+
+  #welcome(listener: WorkerListener, socket: Socket): void {
+    if (listener.protocol === 'tcp') this.tcp.accept(listener, socket)
     else this.#clients.add(new Client(this, listener, socket))
   }
 
@@ -279,13 +296,14 @@ export class Worker {
   }
 
   get #clientCount(): number {
-    return this.#clients.size + this.#http2.size + this.#handshaking
+    return this.#clients.size + this.#http2.size + this.tcp.size + this.#handshaking
   }
 
   /** Gives the listener the certificates of the view. The same ones are not read again. */
   #secure(listener: WorkerListener): void {
     const view = this.view?.listeners.find((each) => listenerKey(each) === listenerKey(listener))
     if (view === undefined) return
+    listener.protocol = view.protocol
     listener.http2 = view.http2 === true
     if (isDeepStrictEqual(view.tls, listener.terminator?.view) && (listener.terminator?.http2 ?? listener.http2) === listener.http2) return
     listener.terminator =
@@ -313,6 +331,10 @@ export class Worker {
 
   forget(client: Client): void {
     this.#clients.delete(client)
+    this.#maybeEmpty()
+  }
+
+  forgetSession(): void {
     this.#maybeEmpty()
   }
 
@@ -361,9 +383,10 @@ export class Worker {
     for (const listener of view.listeners) {
       const routes = listenerRoutes(listener.name, view.services, (service) => this.#services.get(service.name)!)
       this.#routes.set(listener.name, routes)
-      this.#routesAt.set(addressOf(listener), routes)
+      this.#routesAt.set(listenerAddress(listener), routes)
     }
     for (const service of this.#services.values()) service.wake(this.now)
+    this.tcp.applyView(view, this.#services)
     for (const { listener } of this.#listeners.values()) this.#secure(listener)
     this.#admitWaiting()
     this.#tell({ type: 'viewApplied', version: view.version })
@@ -413,6 +436,7 @@ export class Worker {
     // What was sent between the exit and these news met a closed socket, not a process; how often that happens is measured.
     if (endpoint.lastSentAt > endpoint.exitedAt + lateSendMs) this.#services.get(endpoint.service)?.lateSent()
     endpoint.closeIdle()
+    this.tcp.gone(endpoint)
     const waiting = this.#waitingForNews.get(endpoint)
     this.#waitingForNews.delete(endpoint)
     waiting?.forEach((resume) => {
@@ -426,7 +450,7 @@ export class Worker {
     if (!endpoint) return
     endpoint.healthy = healthy
     if (healthy) endpoint.welcome()
-    if (healthy) this.#services.get(endpoint.service)?.wake(this.now)
+    if (healthy) this.#wake(endpoint)
   }
 
   /** The primary has taken it out as an outlier, or let it in again (0). */
@@ -437,7 +461,16 @@ export class Worker {
     const service = this.#services.get(endpoint.service)
     if (forMs > 0) service?.verdicts?.ejected(endpoint, forMs, this.now)
     else endpoint.ejectedUntil = 0
-    if (forMs === 0) service?.wake(this.now)
+    if (forMs === 0) this.#wake(endpoint)
+  }
+
+  #wake(endpoint: EndpointPool): void {
+    this.#services.get(endpoint.service)?.wake(this.now)
+    if (this.tcp.size > 0) this.tcp.wake()
+  }
+
+  endpoint(id: string): EndpointPool | undefined {
+    return this.#endpoints.get(id)
   }
 
   /** Another worker has opened its breaker. */
@@ -516,6 +549,7 @@ export class Worker {
       [...this.#tunnels].filter((tunnel) => tunnel.endpoint === endpoint),
       deadlineMs,
     )
+    this.tcp.drain(endpoint, this.now + deadlineMs)
     this.maybeDrained(endpoint)
   }
 
@@ -553,8 +587,8 @@ export class Worker {
     this.#tunnels.delete(tunnel)
   }
 
-  watchLot(service: ServiceRuntime): void {
-    this.#lots.add(service)
+  watchLot(lot: WaitingLot): void {
+    this.#lots.add(lot)
     this.#lotTimer ??= setInterval(() => {
       this.#sweepLots()
     }, lotSweepMs)
@@ -562,10 +596,10 @@ export class Worker {
 
   #sweepLots(): void {
     this.tick()
-    for (const service of this.#lots) {
-      service.sweep(this.now)
-      service.wake(this.now)
-      if (service.lot.size === 0) this.#lots.delete(service)
+    for (const lot of this.#lots) {
+      lot.sweep(this.now)
+      lot.wake(this.now)
+      if (lot.lot.size === 0) this.#lots.delete(lot)
     }
     this.#leases.sweep(this.now)
     if (this.#lots.size > 0) return
@@ -583,6 +617,7 @@ export class Worker {
     for (const service of this.#services.values()) service.sweep(this.now)
     this.#leases.sweep(this.now)
     for (const tunnel of [...this.#tunnels]) tunnel.sweep(this.now)
+    if (this.tcp.size > 0) this.tcp.sweep(this.now)
     this.#sweepDrains()
     this.observer?.flush()
   }
@@ -611,6 +646,7 @@ export class Worker {
     if (!succeeded) for (const client of this.#clients) client.closeIfIdle()
     this.#http2.leave(succeeded)
     this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)
+    this.tcp.shutdown(this.now + deadlineMs, succeeded)
     if (this.#clientCount > 0) {
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve
@@ -620,6 +656,7 @@ export class Worker {
     }
     for (const client of this.#clients) client.destroy()
     this.#http2.destroy()
+    this.tcp.destroy()
     for (const timer of this.#timers) clearInterval(timer)
     clearInterval(this.#lotTimer)
     for (const service of this.#services.values()) service.rate?.close()
@@ -636,7 +673,7 @@ export class Worker {
 
   #delta(): WorkerDelta {
     const services: Record<string, ServiceDelta> = {}
-    for (const service of this.#services.values()) services[service.name] = serviceDelta(service)
+    for (const service of this.#services.values()) services[service.name] = serviceDelta(service, service.lot.size + this.tcp.parked(service))
     const endpoints: Record<string, EndpointDelta> = {}
     for (const endpoint of this.#endpoints.values()) {
       endpoints[endpoint.id] = {
@@ -644,13 +681,15 @@ export class Worker {
         requests: endpoint.requests,
         errors: endpoint.errors,
         ewmaMs: endpoint.ewmaMs,
+        tcp: endpoint.tcp,
       }
+      endpoint.tcp &&= newTcpCounts()
       endpoint.requests = 0
       endpoint.errors = 0
     }
     for (const id of this.#suspectedAt.keys()) if (!this.#endpoints.has(id)) this.#suspectedAt.delete(id)
     const delta: WorkerDelta = {
-      connections: this.#clients.size + this.#http2.size,
+      connections: this.#clients.size + this.#http2.size + this.tcp.size,
       accepted: this.#accepted,
       memoryBytes: process.memoryUsage.rss(),
       refused: this.#refused,
@@ -663,14 +702,14 @@ export class Worker {
   }
 }
 
-function serviceDelta(service: ServiceRuntime): ServiceDelta {
+function serviceDelta(service: ServiceRuntime, parked: number): ServiceDelta {
   const { counters } = service
   const delta: ServiceDelta = {
     requests: counters.requests,
     responses: service.takeResponses(),
     active: service.active,
     retried: counters.retried,
-    parked: service.lot.size,
+    parked,
     parkedTotal: counters.parked,
     shed: counters.shed,
     lateSends: counters.lateSends,

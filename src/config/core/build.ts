@@ -4,6 +4,7 @@ import type { Config, RouteConfig, ServiceConfig, ServiceSource } from '../types
 import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
+import { firstHttp } from './listeners.ts'
 import { toTls } from './tls-keys.ts'
 
 /** What the surroundings add. */
@@ -21,10 +22,11 @@ export interface Surroundings {
 export function toConfig(settings: Settings, around: Surroundings): Config {
   const { resolve } = around
   const data = resolve(around.directory, settings.data)
-  const listeners = record(settings.listeners, ({ port, host, tls, http2 }) => ({
+  const listeners = record(settings.listeners, ({ port, host, protocol, tls, http2 }) => ({
     port,
     host,
-    http2: http2 ?? tls !== undefined,
+    http2: http2 ?? (tls !== undefined && protocol === 'http'),
+    ...(protocol === 'tcp' && { protocol }),
     ...(tls && { tls: toTls(tls, (path) => resolve(around.directory, path)) }),
   }))
   const { api, metrics, log, cluster, access } = settings
@@ -40,7 +42,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     ...(settings.explain !== 'off' && { explain: settings.explain }),
     listeners,
     cluster: { workers: cluster.workers === 'auto' ? around.cores : cluster.workers, gracefulShutdownTimeout: cluster.gracefulShutdownTimeout },
-    services: record(settings.services, (service, name) => toService(name, service, Object.keys(listeners)[0] ?? '', around)),
+    services: record(settings.services, (service, name) => toService(name, service, firstHttp(listeners) ?? '', around)),
     access: { jwtSecret: access.jwtSecret, rateLimit: access.rateLimit },
   })
 }
@@ -60,11 +62,12 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     restart,
     ...(resources && { resources: { memory: resources.memory } }),
     health: toHealth(settings.health),
+    ...(settings.tcp && { tcp: settings.tcp }),
     routes: settings.routes.map((route) => toRoute(route, firstListener)),
     http: givenRules(settings),
     pages: toPages(settings, around),
     balance: { algorithm: balance.algorithm, hashHeader: balance.hashHeader, slowStart: balance.slowStart },
-    resilience: toResilience(settings, source.kind),
+    resilience: toResilience(settings, source.kind === 'process' || settings.tcp !== undefined),
   }
 }
 
@@ -95,12 +98,12 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
   return { ...rest, expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body } }
 }
 
-/** What waiting requests may use, unless told otherwise: of `command` services only, since only those are restarted by us. */
+/** What waiting requests may use, unless told otherwise: of `command` services, which are restarted by us, and of TCP services, whose next primary is on its way. */
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
-function toResilience({ resilience }: ServiceSettings, kind: ServiceSource['kind']): ServiceConfig['resilience'] {
+function toResilience({ resilience }: ServiceSettings, parks: boolean): ServiceConfig['resilience'] {
   const { timeout, connectTimeout, retries, parking, breaker, ejection, rateLimit } = resilience
-  const unset = kind === 'process' ? usualParking : undefined
+  const unset = parks ? usualParking : undefined
   const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
   return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), rateLimit: toRateLimit(on(rateLimit)) }
 }
@@ -130,7 +133,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
 }
 
 function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>> {
-  const { version, dependsOn, health, balance, resilience, routes } = config
+  const { version, dependsOn, health, balance, resilience, routes, tcp } = config
   return {
     ...fromSource(config),
     version,
@@ -139,6 +142,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
       ...health,
       expect: { status: { min: health.expect.statusMin, max: health.expect.statusMax }, body: health.expect.body },
     },
+    tcp,
     routes: routes.map(({ http, ...route }) => ({ ...route, methods: route.methods as RouteMethods, ...http })),
     ...config.http,
     errorPages: config.pages?.errors,

@@ -6,6 +6,8 @@ import type { Complaint } from './problem.ts'
 import { isIPv4, type Address } from './addresses.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
+import { checkTcp, entrances } from './tcp-keys.ts'
+import { firstHttp } from './listeners.ts'
 import { checkTls } from './tls-keys.ts'
 import { writeDuration } from './units.ts'
 import { either, nearest, quote } from './words.ts'
@@ -32,6 +34,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
   for (const [name, listener] of Object.entries(settings.listeners ?? {})) {
     if (listener?.tls) checkTls(`listeners.${name}.tls`, listener.tls, report)
   }
+  checkEntrances(settings, services, report)
   checkDependencies(services, report)
   checkRoutes(settings, services, report)
   checkSockets(settings, services, report)
@@ -48,6 +51,7 @@ function checkService(path: string, service: Service, report: Report): void {
   else if (first === 'endpoints') checkStatic(path, service, report)
   else checkProcess(path, service, report)
   checkPolicies(path, service, report)
+  if (service.tcp) checkTcp(path, service.tcp, report)
 }
 
 function checkStatic(path: string, service: Service, report: Report): void {
@@ -138,10 +142,14 @@ function checkRoutes(settings: NonNullable<Draft<Settings>>, services: Services,
     service?.routes?.forEach((route, index) => {
       if (route === undefined) return
       const path = `services.${name}.routes[${index}]`
-      const listener = route.listener ?? (report.given(`${path}.listener`) ? undefined : listeners[0])
+      const listener = route.listener ?? (report.given(`${path}.listener`) ? undefined : firstHttp(settings.listeners ?? {}))
       if (listener === undefined) return
       if (!listeners.includes(listener)) {
         if (settings.listeners !== undefined) report.problem(`${path}.listener`, unknownName('listener', listener, listeners))
+        return
+      }
+      if (settings.listeners?.[listener]?.protocol === 'tcp') {
+        report.problem(`${path}.listener`, { message: `listener ${listener} carries connections, not requests`, hint: 'name a listener without protocol: tcp' })
         return
       }
       if (!isWhole(route, path, report)) return
@@ -151,6 +159,29 @@ function checkRoutes(settings: NonNullable<Draft<Settings>>, services: Services,
       if (other !== undefined) report.problem(path, { message: `takes the same requests as ${other.path}`, hint: 'give one of them another host, path or methods' })
       taken.set(key, [...others, { path, methods: route.methods }])
     })
+  }
+}
+
+/** Every TCP listener belongs to one service. */
+function checkEntrances(settings: NonNullable<Draft<Settings>>, services: Services, report: Report): void {
+  const known = settings.listeners ?? {}
+  const takenBy = new Map<string, string>()
+  for (const [name, service] of Object.entries(services)) {
+    for (const { path, listener } of entrances(`services.${name}`, service?.tcp)) {
+      const other = takenBy.get(listener)
+      if (known[listener] === undefined) {
+        if (settings.listeners !== undefined) report.problem(path, unknownName('listener', listener, Object.keys(known)))
+      } else if (known[listener].protocol === 'http') {
+        report.problem(path, { message: `listener ${listener} takes HTTP requests`, hint: `set listeners.${listener}.protocol: tcp` })
+      } else if (other !== undefined) report.problem(path, { message: `listener ${listener} belongs to ${other} already`, hint: 'give each its own listener' })
+      takenBy.set(listener, path)
+    }
+  }
+  for (const [name, listener] of Object.entries(known)) {
+    if (listener?.protocol !== 'tcp') continue
+    if (listener.http2 === true) report.keyProblem(`listeners.${name}.http2`, { message: 'means nothing for connections that are carried as they are', hint: 'leave it out' })
+    if (takenBy.has(name)) continue
+    report.problem(`listeners.${name}.protocol`, { message: 'no service takes its connections', hint: `name it under services.….tcp.listener` })
   }
 }
 

@@ -2,6 +2,7 @@
 import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
 import { accessLog, explain, tracing } from './observe-keys.ts'
+import { listenerProtocols } from '../types.ts'
 import { boolean, integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
 import { key, list, map, object, optional, planned, type Value } from './schema.ts'
 import { service, type ServiceSettings } from './service-keys.ts'
@@ -21,6 +22,7 @@ const jwtSecret = {
 const listener = object({
   port: key(port, { doc: 'The port that takes traffic.', default: 8080 }),
   host: key(bindHost, { doc: 'The address it listens on; `0.0.0.0` is every IPv4 address, `::` every address.', default: '0.0.0.0' }),
+  protocol: key(oneOf(listenerProtocols), { doc: '`tcp`: all its connections go to one service, which names it under `tcp`.', default: 'http', change: 'routing' }),
   tls: optional(listenerTls, { doc: 'Certificates: the listener speaks TLS.', without: 'plain', change: 'routing' }),
   http2: optional(boolean, {
     doc: 'HTTP/2 for clients that ask for it: by ALPN with TLS, without TLS by beginning with it (prior knowledge).',
@@ -61,7 +63,7 @@ export const configType = object({
   explain: key(explain, { doc: 'What `holdfast explain` remembers of requests.', change: 'immediate' }),
   listeners: key(map('listener', nameOf('listener'), listener, { min: 1 }), {
     doc: 'Where traffic comes in.',
-    default: { web: { port: 8080, host: '0.0.0.0', tls: undefined, http2: undefined } },
+    default: { web: { port: 8080, host: '0.0.0.0', protocol: 'http', tls: undefined, http2: undefined } },
     defaultDoc: '`web` on 8080',
     change: 'listening',
   }),

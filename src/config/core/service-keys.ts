@@ -4,6 +4,7 @@ import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
 import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, rate, rateLimitKey, size, text, timeout, variableName } from './scalars.ts'
+import { tcp } from './tcp-keys.ts'
 import { key, list, map, object, optional, planned, switchable, type Value } from './schema.ts'
 
 /** One node never runs more of one service than this. */
@@ -163,7 +164,7 @@ const resilience = object({
   ),
   parking: optional(parking, {
     doc: 'Holds requests while no endpoint is ready but one is on its way. `off` refuses them.',
-    without: 'on with these values for `command`, off for `endpoints`',
+    without: 'on with these values for `command` and `tcp`, off for other `endpoints`',
   }),
   breaker: optional(breaker, { doc: 'Stops sending to what fails, and tries it again with care.', without: 'off' }),
   ejection: optional(ejection, { doc: 'Takes an endpoint that fails more than the others out for a while. A single one stays.', without: 'off' }),
@@ -238,6 +239,11 @@ export const service = object({
     doc: 'A probe by HTTP, or its path alone: `health: /health`.',
     without: 'ready when its port accepts connections; not probed after that',
     change: 'probing',
+  }),
+  tcp: optional(tcp, {
+    doc: 'Carries connections instead of requests; the name of its listener alone will do.',
+    without: 'an HTTP service',
+    change: 'routing',
   }),
   routes: key(list(route), { doc: 'Which requests it gets; a text is the path alone.', default: [], change: 'routing' }),
   balance: key(balance, { doc: 'Choosing an endpoint.', change: 'routing' }),
