@@ -1,8 +1,13 @@
 /** `npm run bench -- NAME [options]` */
+import { benchFaults } from './faults/command.ts'
 import { benchProxy } from './proxy/command.ts'
 import { benchResilience } from './resilience/command.ts'
 
-const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { proxy: benchProxy, resilience: benchResilience }
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  proxy: benchProxy,
+  faults: benchFaults,
+  resilience: benchResilience,
+}
 
 const [name, ...args] = process.argv.slice(2)
 const bench = name === undefined ? undefined : benches[name]

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { choose, positive, stamp } from '../lib/arguments.ts'
 import { interruptSignal } from '../lib/interrupt.ts'
 import { firstLine, isInstalled, machineFacts } from '../lib/machine.ts'
 import { freePort } from '../lib/process.ts'
@@ -85,25 +86,10 @@ function installed(names: readonly string[]): { chosenTargets: typeof targets; v
   return { chosenTargets, versions }
 }
 
-function choose(what: string, list: string | undefined, known: readonly string[]): readonly string[] {
-  const chosen = list?.split(',') ?? known
-  const unknown = chosen.filter((name) => !known.includes(name))
-  if (unknown.length > 0) throw new Error(`unknown ${what} ${unknown.join(', ')}; there are ${known.join(', ')}`)
-  return chosen
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, got ${text}`)
-  return value
-}
-
 const profileEnvironment = (directory: string): Record<string, string> => ({
   NODE_OPTIONS: `--import=${pathToFileURL(join(here, '..', 'lib', 'profile.mjs')).href}`,
   HOLDFAST_PROFILE_DIR: directory,
 })
-
-const stamp = (date: string): string => date.slice(0, 16).replace(':', '')
 
 /** A profiled run is slower than the truth: it is shown, not kept. */
 function publish(report: Report, keep: boolean): void {

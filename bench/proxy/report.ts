@@ -1,5 +1,6 @@
 /** Turns samples into the tables people read: medians over the rounds, and how each stands to HAProxy. */
 import type { MachineFacts } from '../lib/machine.ts'
+import { table } from '../lib/markdown.ts'
 import { median, spread } from '../lib/statistics.ts'
 import { idleCase, type BenchCase } from './cases.ts'
 import type { IdleSample, RunResult, Sample } from './run.ts'
@@ -135,11 +136,6 @@ function idleSection(rows: readonly IdleReport[]): string[] {
   if (rows.length === 0) return []
   const cells = rows.map((row) => [row.proxy, row.beforeMib.toFixed(0), row.kibPerConnection.toFixed(1), String(row.opened)])
   return ['', `## ${idleCase.connections} idle connections`, '', ...table(['proxy', 'memory before MiB', 'KiB per connection', 'opened'], cells)]
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)]
 }
 
 const ratio = (value: number, base: number | undefined): string => (base === undefined ? '–' : (value / base).toFixed(2))

@@ -2,11 +2,15 @@
  * Requests that have desynchronised proxies and origins, from the corpus of aws/http-desync-guardian, through the real
  * proxy to a recording origin. The corpus lies outside of this repository; without it these tests are skipped, aloud.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RulesView } from '../../src/balancer/core/rules/view.ts'
+import type { TlsView } from '../../src/balancer/core/tls-view.ts'
+import { ms } from '../../src/kernel/time.ts'
 import { Origin, pause, plain, RawClient, readAnswer, readRequest, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
+import { makePair } from '../support/certificates.ts'
 
 interface Case {
   readonly id: string
@@ -36,13 +40,22 @@ const everyRule: RulesView = {
   trustedProxies: ['192.0.2.2'],
   limits: { body: 1_024 ** 3, head: 32 * 1_024, target: 32 * 1_024 },
   compression: { enabled: true, encodings: ['br', 'gzip'], minSize: 0, types: ['*/*'] },
+  cors: { origins: ['*'], methods: ['GET', 'POST'], headers: [], exposeHeaders: ['x-seen'], credentials: false, maxAge: ms(60_000) },
+  pages: { '4xx': { contentType: 'text/html', body: '<p>no</p>' }, '5xx': { contentType: 'text/html', body: '<p>later</p>' } },
 }
+/** Nothing gets past this one. */
+const redirected: RulesView = { redirect: { https: false, httpsPort: 443, to: 'https://elsewhere.test{uri}', status: 308 } }
 
 let proxy: RunningProxy
 let origin: Origin
+let directory: string
+let tls: TlsView
 
 beforeAll(async () => {
   if (!present) return
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-desync-'))
+  const { cert, key } = makePair(directory, 'a', { hosts: ['a.test'] })
+  tls = { certificates: [{ cert, key, hosts: [] }], minVersion: 'TLSv1.2', requireClientCert: false }
   proxy = await startProxy()
   origin = await Origin.raw((socket) => {
     let input = Buffer.alloc(0)
@@ -62,15 +75,21 @@ afterAll(async () => {
   if (!present) return
   await proxy.stop()
   await origin.stop()
+  rmSync(directory, { recursive: true })
 })
 
 /** Sends the case on a new connection to a fresh start of the record; gives what reached the origin and the answers. */
-async function send(each: Case, rules: RulesView | undefined): Promise<{ readonly reached: Buffer; readonly statuses: readonly number[] }> {
+async function send(
+  each: Case,
+  rules: RulesView | undefined,
+  secure: boolean,
+): Promise<{ readonly reached: Buffer; readonly statuses: readonly number[] }> {
   // A new view makes a new pool, so that every case begins on a connection of its own.
   origin.received.length = 0
-  await proxy.route(service([]))
-  await proxy.route(service([origin], { rules }))
-  const client = await RawClient.to(proxy.port)
+  const listeners = [{ name: 'web', host: '127.0.0.1', port: proxy.port, ...(secure ? { tls } : {}) }]
+  await proxy.apply({ listeners, services: [service([])] })
+  await proxy.apply({ listeners, services: [service([origin], { rules })] })
+  const client = await (secure ? RawClient.toTls(proxy.port) : RawClient.to(proxy.port))
   client.send(Buffer.from(each.request_base64, 'base64'))
   if (each.fill) client.send(Buffer.alloc(each.fill.length, each.fill.byte))
   const head = Buffer.from(each.request_base64, 'base64').toString('latin1').startsWith('HEAD') ? 'HEAD' : 'GET'
@@ -123,12 +142,20 @@ describe.runIf(present)('the desync corpus', () => {
   })
 
   describe.each([
-    ['as it is', undefined],
-    ['with HTTP rules', everyRule],
-  ])('%s', (_name, rules) => {
+    ['as it is', undefined, false],
+    ['with HTTP rules', everyRule, false],
+    ['with HTTP rules, over TLS', everyRule, true],
+  ])('%s', (_name, rules, secure) => {
     it.each(cases.map((each) => [each.expectedTier, each.id, each] as const))('%s %s', async (_tier, _id, each) => {
-      const { reached, statuses } = await send(each, rules)
+      const { reached, statuses } = await send(each, rules, secure)
       expect(judge(each, reached, statuses)).toBeUndefined()
     })
+  })
+
+  it('reaches nobody past a redirect', async () => {
+    for (const each of cases) {
+      const { reached } = await send(each, redirected, false)
+      expect([each.id, reached.toString('latin1')]).toEqual([each.id, ''])
+    }
   })
 })

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { pathToFileURL } from 'node:url'
 import type * as Balancer from '../../src/balancer/index.ts'
 import type { EndpointView, ProxyClient, ProxySignal, ProxyTelemetry, RoutingView, ServiceView } from '../../src/balancer/index.ts'
@@ -312,11 +313,19 @@ export class RawClient {
     })
   }
 
-  static async to(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
+  static to(port: number): Promise<RawClient> {
+    return RawClient.#opened(connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true }), 'connect')
+  }
+
+  /** Whoever it is: certificates are the business of other tests. */
+  static toTls(port: number): Promise<RawClient> {
+    return RawClient.#opened(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }), 'secureConnect')
+  }
+
+  static async #opened(socket: Socket, event: string): Promise<RawClient> {
     const client = new RawClient(socket)
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve)
+      socket.once(event, resolve)
       socket.once('error', reject)
     })
     return client

@@ -79,7 +79,7 @@ export class AnswerRelay implements EncoderUser {
     else this.#upstream?.resume()
   }
   readonly #encode = (buffer: Buffer, start: number, end: number): void => {
-    if (!this.#encoder!.write(buffer, start, end)) this.#encoderFull = true
+    this.#encoder!.add(buffer, start, end)
   }
 
   constructor(client: ClientSide, host: AnswerHost) {
@@ -268,6 +268,7 @@ export class AnswerRelay implements EncoderUser {
 
   /** What has come of the body is with the encoder. `all`: nothing lies behind it. */
   #passEncoded(encoder: BodyEncoder, all: boolean): boolean {
+    if (!encoder.commit()) this.#encoderFull = true
     if (this.#chunkedIn?.failed === true) {
       this.#host.answerCut()
       return true

@@ -14,6 +14,7 @@ const brotliQuality = 4
 const brotliWindowBits = 18
 
 const crlf = Buffer.from('\r\n')
+const nothing = Buffer.alloc(0)
 
 let encoders = 0
 export const encoderFree = (): boolean => encoders < encodersMax
@@ -31,6 +32,9 @@ export interface EncoderUser {
 export class BodyEncoder {
   readonly #stream: Gzip | BrotliCompress
   #closed = false
+  /** Of the read from the origin that is under way: [0, used). */
+  #added = nothing
+  #used = 0
 
   /** `prompt`: every piece can be read by the client as soon as it has come, as event streams need it. */
   constructor(coding: ContentCoding, prompt: boolean, user: EncoderUser) {
@@ -51,9 +55,28 @@ export class BodyEncoder {
     })
   }
 
-  /** Takes a copy of [start, end); returns false when it should be given no more for now. */
-  write(buffer: Buffer, start: number, end: number): boolean {
-    return this.#stream.write(Buffer.from(buffer.subarray(start, end)))
+  /** Takes a copy of [start, end), to be compressed by the next `commit`. */
+  add(buffer: Buffer, start: number, end: number): void {
+    const used = this.#used + end - start
+    if (used > this.#added.length) {
+      const larger = Buffer.allocUnsafe(Math.max(used, 2 * this.#added.length))
+      this.#added.copy(larger, 0, 0, this.#used)
+      this.#added = larger
+    }
+    buffer.copy(this.#added, this.#used, start, end)
+    this.#used = used
+  }
+
+  /**
+   * What was added goes to the compressor at once: a body in chunks of a byte each would otherwise cost a flush for every byte. Returns false
+   * when it should be given no more for now.
+   */
+  commit(): boolean {
+    if (this.#used === 0) return true
+    const bytes = this.#added.subarray(0, this.#used)
+    this.#added = nothing
+    this.#used = 0
+    return this.#stream.write(bytes)
   }
 
   /** No more will come. */

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import type { Turn } from './command.ts'
+import { faultRows, verdict } from './report.ts'
+
+const turn = (proxy: string, errors: number, p99Ms: number, round = 0): Turn => ({
+  fault: 'stall',
+  proxy,
+  round,
+  requests: 1_000,
+  errors,
+  p50Ms: 2,
+  p99Ms,
+  p999Ms: p99Ms,
+})
+const verdictOf = (...turns: readonly Turn[]): string => verdict(faultRows(turns, ['stall'], ['holdfast', 'haproxy', 'nginx'])[0]!)
+
+describe('the table of faults', () => {
+  it('takes errors of all rounds and the median of their percentiles', () => {
+    const [row] = faultRows([turn('holdfast', 1, 10), turn('holdfast', 2, 30, 1), turn('holdfast', 0, 500, 2)], ['stall'], ['holdfast'])
+    expect(row?.cells[0]).toMatchObject({ errorRate: 0.001, p99Ms: 30 })
+  })
+
+  it('is met by whoever is not worse than the best of the others, in both figures', () => {
+    expect(verdictOf(turn('holdfast', 0, 10), turn('haproxy', 5, 20), turn('nginx', 0, 12))).toBe('met')
+    expect(verdictOf(turn('holdfast', 6, 10), turn('haproxy', 5, 20), turn('nginx', 9, 12))).toBe('missed: errors')
+    expect(verdictOf(turn('holdfast', 6, 100), turn('haproxy', 5, 80), turn('nginx', 0, 90))).toBe('missed: errors, p99')
+  })
+})
