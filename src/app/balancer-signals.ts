@@ -3,9 +3,16 @@ import type { ProxySignal } from '../balancer/index.ts'
 import type { EventSink } from '../kernel/events.ts'
 import { publicEndpointId } from '../registry/index.ts'
 import type { Supervisor } from '../supervisor/index.ts'
+import { after, minutes, type Clock, type Instant } from '../kernel/time.ts'
 import type { Routing } from './routing.ts'
 
+/** The same failure of the same endpoint is told once in this time. */
+const handshakeNewsEvery = minutes(1)
+/** Failures that are remembered for that; older ones are forgotten first. */
+const handshakeNewsMax = 1_000
+
 export interface BalancerSignalsDeps {
+  readonly clock: Clock
   readonly events: EventSink
   readonly routing: Routing
   readonly supervisor: Supervisor
@@ -15,6 +22,8 @@ export interface BalancerSignalsDeps {
 
 export class BalancerSignals {
   readonly #deps: BalancerSignalsDeps
+  /** When each failed handshake may be told again. */
+  readonly #handshakes = new Map<string, Instant>()
 
   constructor(deps: BalancerSignalsDeps) {
     this.#deps = deps
@@ -24,6 +33,7 @@ export class BalancerSignals {
     switch (signal.type) {
       case 'endpointSuspect':
         this.#deps.supervisor.check(signal.endpoint)
+        if (signal.handshake !== undefined) this.#onHandshake(signal.service, signal.endpoint, signal.handshake)
         return
       case 'endpointUnhealthy':
       case 'endpointRecovered':
@@ -76,6 +86,23 @@ export class BalancerSignals {
         })
         return
     }
+  }
+
+  #onHandshake(service: string, endpoint: string, reason: string): void {
+    const address = publicEndpointId(service, endpoint)
+    const what = `${endpoint} ${reason}`
+    const now = this.#deps.clock.now()
+    if (now < (this.#handshakes.get(what) ?? -Infinity)) return
+    this.#handshakes.delete(what)
+    const [oldest] = this.#handshakes.keys()
+    if (oldest !== undefined && this.#handshakes.size >= handshakeNewsMax) this.#handshakes.delete(oldest)
+    this.#handshakes.set(what, after(now, handshakeNewsEvery))
+    this.#deps.events.emit('endpoint.handshakeFailed', {
+      message: `no secure connection to ${address} of ${service}: it ${reason}`,
+      level: 'error',
+      service,
+      data: { address, reason },
+    })
   }
 
   #onEjection(signal: Extract<ProxySignal, { type: 'endpointEjected' | 'endpointReinstated' }>): void {

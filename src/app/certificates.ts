@@ -1,11 +1,11 @@
 /**
- * The certificates of the listeners: read when a configuration is applied, and again when their files have changed. What is bad is told,
+ * The certificates of the listeners, and those for origins: read when a configuration is applied, and again when their files have changed. What is bad is told,
  * once, and changes nothing.
  *
  *   files ──every 5 s, and with each configuration──▶ checked ──▶ differ ──▶ routing ──▶ every worker
  */
 import { join } from 'node:path'
-import { loadTls, type CertificateStatus, type LoadedTls } from '../balancer/index.ts'
+import { loadOriginTls, loadTls, type CertificateStatus, type LoadedTls, type OriginTlsView } from '../balancer/index.ts'
 import type { Config } from '../config/types.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
@@ -17,7 +17,13 @@ const dayMs = 24 * 60 * 60 * 1_000
 /** Told when less than this is left. */
 const warnMs = 21 * dayMs
 
-export type CertificatesByListener = ReadonlyMap<string, LoadedTls>
+export interface LoadedCertificates {
+  readonly listeners: ReadonlyMap<string, LoadedTls>
+  /** By service. */
+  readonly origins: ReadonlyMap<string, OriginTlsView>
+}
+
+export const noCertificates: LoadedCertificates = { listeners: new Map(), origins: new Map() }
 
 export interface CertificatesDeps {
   readonly clock: Clock
@@ -26,7 +32,7 @@ export interface CertificatesDeps {
 
 export class Certificates {
   readonly #deps: CertificatesDeps
-  #current: CertificatesByListener = new Map()
+  #current = noCertificates
   /** Said once: what is wrong, and what is about to expire. */
   #refusal: string | undefined
   readonly #warned = new Set<string>()
@@ -35,30 +41,33 @@ export class Certificates {
     this.#deps = deps
   }
 
-  get current(): CertificatesByListener {
+  get current(): LoadedCertificates {
     return this.#current
   }
 
   get statuses(): readonly CertificateStatus[] {
-    return [...this.#current.values()].flatMap(({ certificates }) => certificates)
+    return [...this.#current.listeners.values()].flatMap(({ certificates }) => certificates)
   }
 
   /** Reads what a configuration names. Rejects with `certificate_unusable`. */
-  async load({ listeners, data }: Config): Promise<CertificatesByListener> {
+  async load({ listeners, services, data }: Config): Promise<LoadedCertificates> {
     const directory = join(data, 'tls')
     const now = this.#deps.clock.wallTime()
     const loaded = new Map<string, LoadedTls>()
     for (const [name, { tls }] of Object.entries(listeners)) if (tls) loaded.set(name, await loadTls(name, tls, { directory, now }))
-    return loaded
+    const origins = new Map<string, OriginTlsView>()
+    for (const { name, origin } of Object.values(services)) if (origin?.tls) origins.set(name, await loadOriginTls(name, origin.tls))
+    return { listeners: loaded, origins }
   }
 
-  differs(loaded: CertificatesByListener): boolean {
-    const bare = (certificates: CertificatesByListener): string => JSON.stringify([...certificates].map(([name, { view }]) => [name, view]))
+  differs(loaded: LoadedCertificates): boolean {
+    const bare = (certificates: LoadedCertificates): string =>
+      JSON.stringify([[...certificates.listeners].map(([name, { view }]) => [name, view]), [...certificates.origins]])
     return bare(loaded) !== bare(this.#current)
   }
 
   /** They are in use from now on. */
-  use(loaded: CertificatesByListener): void {
+  use(loaded: LoadedCertificates): void {
     this.#current = loaded
     this.#refusal = undefined
     this.warn()
@@ -94,6 +103,7 @@ export class Certificates {
 
   reloaded(): void {
     const files = this.statuses.map(({ file }) => file)
-    this.#deps.events.emit('certificate.reloaded', { message: `new certificates are in use: ${files.join(', ')}`, data: { files } })
+    const named = [...files, ...[...this.#current.origins.keys()].map((service) => `those for the origins of ${service}`)]
+    this.#deps.events.emit('certificate.reloaded', { message: `new certificates are in use: ${named.join(', ')}`, data: { files } })
   }
 }

@@ -127,7 +127,7 @@ export class Holdfast {
       { env: options.env, events, store, routing, supervisor, certificates: this.certificates, exclusive },
       loaded,
     )
-    this.#signals = new BalancerSignals({ events, routing, supervisor, isStopping: () => this.#stopping })
+    this.#signals = new BalancerSignals({ clock, events, routing, supervisor, isStopping: () => this.#stopping })
     this.#healthChanges = new HealthChanges(events)
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),

@@ -15,8 +15,8 @@ import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
 import { observeView } from './observe-view.ts'
-import type { CertificatesByListener } from './certificates.ts'
 import { tcpViews } from './tcp-view.ts'
+import { noCertificates, type LoadedCertificates } from './certificates.ts'
 import { readPages, type Pages } from './pages.ts'
 
 export interface RoutingOptions {
@@ -58,7 +58,7 @@ export class Routing implements Router {
   #switches: Switches = noSwitches
   /** What the pages of a configuration held when it was applied first: a file that is gone since does not keep us from going back to it. */
   readonly #pages = new WeakMap<Config, ReadonlyMap<string, Pages>>()
-  #certificates: CertificatesByListener = new Map()
+  #certificates = noCertificates
   readonly #admitted = new Map<string, Admitted>()
   readonly #expected = new Map<string, { readonly coming: boolean; readonly bootMs: number | undefined }>()
   #version = 0
@@ -110,7 +110,7 @@ export class Routing implements Router {
     this.#switches = switches
   }
 
-  certify(certificates: CertificatesByListener): void {
+  certify(certificates: LoadedCertificates): void {
     this.#certificates = certificates
   }
 
@@ -196,7 +196,7 @@ export class Routing implements Router {
         name,
         host,
         port,
-        tls: this.#certificates.get(name)?.view,
+        tls: this.#certificates.listeners.get(name)?.view,
         http2,
         ...(protocol === 'tcp' && { protocol }),
       })),
@@ -240,8 +240,13 @@ export class Routing implements Router {
         body: health.expect.body,
       },
       ...(service.tcp && tcpViews(service.tcp, supervised)),
+      origin: this.#originView(service),
       endpoints: this.endpointViews(service).map((view) => ({ ...view, id: proxyEndpointId(name, view.id) })),
     }
+  }
+
+  #originView({ name, origin }: ServiceConfig): ServiceView['origin'] {
+    return origin && { tls: this.#certificates.origins.get(name) }
   }
 
   #hasInstance(service: string): boolean {

@@ -199,7 +199,7 @@ export class InProcessProxy implements Proxy {
         return
       case 'suspect':
         this.#prober.suspect(message.endpoint)
-        this.#signal({ type: 'endpointSuspect', endpoint: message.endpoint, service: message.service, reason: message.reason })
+        this.#signal({ ...message, type: 'endpointSuspect' })
         return
       case 'telemetry':
         this.#sums.add(process.pid, message.delta, true)

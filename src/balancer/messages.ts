@@ -111,7 +111,14 @@ export type WorkerToPrimary =
   | { readonly type: 'returnRate'; readonly service: string; readonly unused: readonly (readonly [key: string, count: number])[] }
   /** From an orphan to the heir: what it was lent by the primary that died. */
   | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>> }
-  | { readonly type: 'suspect'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  /** `handshake`: why it came to no secure connection, to complete "the endpoint …". */
+  | {
+      readonly type: 'suspect'
+      readonly endpoint: string
+      readonly service: string
+      readonly reason: string
+      readonly handshake?: string | undefined
+    }
   /** So many in a row. */
   | { readonly type: 'outlier'; readonly endpoint: string; readonly service: string; readonly kind: 'errors' | 'failures'; readonly count: number }
   | BreakerMessage

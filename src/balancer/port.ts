@@ -45,7 +45,14 @@ export type ProxySignal =
   | { readonly type: 'endpointUnhealthy'; readonly endpoint: string; readonly service: string; readonly reason: string }
   | { readonly type: 'endpointRecovered'; readonly endpoint: string; readonly service: string }
   /** A connection to it broke or was refused: look at once whether the process lives. */
-  | { readonly type: 'endpointSuspect'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  | {
+      readonly type: 'endpointSuspect'
+      readonly endpoint: string
+      readonly service: string
+      readonly reason: string
+      /** Why it came to no secure connection, to complete "the endpoint …". */
+      readonly handshake?: string | undefined
+    }
   | { readonly type: 'endpointEjected'; readonly endpoint: string; readonly service: string; readonly reason: string; readonly forMs: number }
   | { readonly type: 'endpointReinstated'; readonly endpoint: string; readonly service: string }
   | ({ readonly type: 'breakerChanged' } & Omit<BreakerMessage, 'type'>)

@@ -161,6 +161,8 @@ export interface ServiceConfig {
   readonly health: HealthProbeConfig | undefined
   /** undefined: it is an HTTP service. */
   readonly tcp?: TcpConfig | undefined
+  /** How its endpoints are spoken to; undefined: plain. */
+  readonly origin?: OriginConfig | undefined
   readonly routes: readonly RouteConfig[]
   /** undefined: none. A route may have its own. */
   readonly http?: HttpRules | undefined
@@ -188,6 +190,21 @@ export interface TcpConfig {
   readonly interval: Duration
   readonly timeout: Duration
   readonly idleTimeout: Duration
+}
+
+export interface OriginConfig {
+  /** undefined: plain. */
+  readonly tls?: OriginTlsConfig | undefined
+}
+
+export interface OriginTlsConfig {
+  /** Absolute paths of PEM files. */
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  /** Lower case; undefined: the host of the endpoint. */
+  readonly serverName: string | undefined
+  readonly verify: boolean
 }
 
 export type ServiceSource = ProcessSource | StaticSource

@@ -44,6 +44,8 @@ export interface EventData {
   'instance.startFailed': { readonly reason: string; readonly stderrTail: readonly string[] }
   'endpoint.unhealthy': { readonly address: string; readonly reason: string }
   'endpoint.recovered': { readonly address: string }
+  /** It came to no secure connection. */
+  'endpoint.handshakeFailed': { readonly address: string; readonly reason: string }
   'endpoint.ejected': { readonly address: string; readonly reason: string; readonly forMs: number }
   'endpoint.reinstated': { readonly address: string }
   'breaker.changed': {
@@ -118,6 +120,7 @@ const known: Readonly<Record<EventType, true>> = {
   'instance.startFailed': true,
   'endpoint.unhealthy': true,
   'endpoint.recovered': true,
+  'endpoint.handshakeFailed': true,
   'endpoint.ejected': true,
   'endpoint.reinstated': true,
   'breaker.changed': true,

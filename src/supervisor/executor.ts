@@ -55,7 +55,7 @@ export class Executor {
     const config = fleet.services.get(service)?.config
     switch (command.type) {
       case 'probe':
-        runtime.probe(id, config?.health)
+        runtime.probe(id, config?.health, config?.origin)
         return
       case 'diagnose':
         runtime.diagnose(id, elapsed(bornAt, clock.now()))

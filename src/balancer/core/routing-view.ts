@@ -5,6 +5,7 @@
  */
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
+import type { OriginView } from './origin-view.ts'
 import type { RulesView } from './rules/view.ts'
 import type { TcpView } from './tcp-view.ts'
 import type { TlsView } from './tls-view.ts'
@@ -78,6 +79,8 @@ export interface ServiceView {
   readonly probe?: ProbeView | undefined
   /** undefined: it is an HTTP service. */
   readonly tcp?: TcpView | undefined
+  /** undefined: endpoints are spoken to by plain HTTP/1.1. */
+  readonly origin?: OriginView | undefined
   readonly endpoints: readonly EndpointView[]
 }
 

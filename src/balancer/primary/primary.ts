@@ -317,7 +317,7 @@ export class Primary {
         return
       case 'suspect':
         this.#prober.suspect(message.endpoint)
-        this.#socket.signal({ type: 'endpointSuspect', endpoint: message.endpoint, service: message.service, reason: message.reason })
+        this.#socket.signal({ ...message, type: 'endpointSuspect' })
         return
       case 'telemetry':
         this.#sums.add(peer.pid, message.delta, crew.has(peer))

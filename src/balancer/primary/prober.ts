@@ -1,11 +1,16 @@
 /** Probes every active endpoint of services that want it, and says when a verdict changes. Runs in the primary, so it goes on when the control process is gone. */
-import { request } from 'node:http'
+import { request, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request as secureRequest } from 'node:https'
+import type { ConnectionOptions } from 'node:tls'
 import type { Clock } from '../../kernel/time.ts'
 import { after, ms } from '../../kernel/time.ts'
 import type { Random } from '../../kernel/random.ts'
 import { codeOf } from '../../kernel/errors.ts'
 import { connectOnce } from './connect-once.ts'
 import { ProbeMonitor, transitionIntervalMs } from '../core/probe-monitor.ts'
+import type { OriginTlsView, OriginView } from '../core/origin-view.ts'
+import { tlsFailure } from '../core/tls-failure.ts'
+import { originContext, serverNameOf } from '../tls/dialer.ts'
 import type { EndpointView, ProbeView, ServiceView } from '../core/routing-view.ts'
 
 /** Body bytes read when a probe expects a text in the body. */
@@ -15,6 +20,7 @@ interface Watched {
   readonly service: string
   readonly endpoint: EndpointView
   readonly probe: ProbeView
+  readonly origin: OriginView | undefined
   readonly key: string
   readonly monitor: ProbeMonitor
   timer: Disposable | undefined
@@ -49,20 +55,21 @@ export class Prober {
   }
 
   /** Probes what the view says; endpoints that stay keep their verdict. */
-  apply(view: { readonly services: readonly Pick<ServiceView, 'name' | 'probe' | 'endpoints'>[] }): void {
+  apply(view: { readonly services: readonly Pick<ServiceView, 'name' | 'probe' | 'origin' | 'endpoints'>[] }): void {
     const next = new Map<string, Watched>()
     for (const service of view.services) {
       if (service.probe === undefined) continue
       for (const endpoint of service.endpoints) {
         if (endpoint.state !== 'active') continue
-        const key = JSON.stringify([service.probe, endpoint.host, endpoint.port])
+        const key = JSON.stringify([service.probe, endpoint.host, endpoint.port, service.origin])
         const known = this.#watched.get(endpoint.id)
         if (known?.key === key) {
           next.set(endpoint.id, known)
           continue
         }
         const monitor = new ProbeMonitor(service.probe)
-        const watched: Watched = { service: service.name, endpoint, probe: service.probe, key, monitor, timer: undefined, running: false }
+        const { probe, origin } = service
+        const watched: Watched = { service: service.name, endpoint, probe, origin, key, monitor, timer: undefined, running: false }
         next.set(endpoint.id, watched)
         // Spread the first probes, so that many endpoints are not asked in one instant.
         this.#schedule(watched, this.#options.random.next() * Math.min(service.probe.intervalMs, transitionIntervalMs))
@@ -96,7 +103,8 @@ export class Prober {
   async #run(watched: Watched): Promise<void> {
     if (watched.running) return
     watched.running = true
-    const failure = await (watched.probe.connectOnly ? connectOnce : probeOnce)(watched.endpoint, watched.probe)
+    const { endpoint, probe, origin } = watched
+    const failure = await (probe.connectOnly ? connectOnce(endpoint, probe) : probeOnce(endpoint, probe, origin))
     watched.running = false
     const { id } = watched.endpoint
     if (this.#watched.get(id) !== watched) return
@@ -106,51 +114,67 @@ export class Prober {
 }
 
 /** One probe: undefined when it passed, else why not. Never throws. */
-export function probeOnce(endpoint: { readonly host: string; readonly port: number }, probe: ProbeView): Promise<string | undefined> {
+export function probeOnce(
+  endpoint: { readonly host: string; readonly port: number },
+  probe: ProbeView,
+  origin?: OriginView,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const started = request(
-      {
-        host: endpoint.host,
-        port: endpoint.port,
-        path: probe.path,
-        method: 'GET',
-        agent: false,
-        headers: { 'user-agent': 'holdfast-probe', connection: 'close' },
-        signal: AbortSignal.timeout(probe.timeoutMs),
-      },
-      (answer) => {
-        const status = answer.statusCode ?? 0
-        const pieces: Buffer[] = []
-        let bytes = 0
-        const finish = (): void => {
-          answer.destroy()
-          if (status < probe.statusMin || status > probe.statusMax)
-            resolve(`GET ${probe.path} answered ${status}, expected ${probe.statusMin}-${probe.statusMax}`)
-          else if (probe.body !== undefined && !Buffer.concat(pieces).toString().includes(probe.body)) {
-            resolve(`GET ${probe.path} answered without ${JSON.stringify(probe.body)} in its body`)
-          } else resolve(undefined)
-        }
-        if (probe.body === undefined) {
-          finish()
-          return
-        }
-        answer.on('data', (chunk: Buffer) => {
-          pieces.push(chunk)
-          bytes += chunk.length
-          if (bytes > probeBodyBytesMax) finish()
-        })
-        answer.on('end', finish)
-        answer.on('error', (error) => {
-          resolve(`GET ${probe.path} failed: ${codeOf(error) ?? error.message}`)
-        })
-      },
-    )
+    const options: RequestOptions = {
+      host: endpoint.host,
+      port: endpoint.port,
+      path: probe.path,
+      method: 'GET',
+      agent: false,
+      headers: { 'user-agent': 'holdfast-probe', connection: 'close' },
+      signal: AbortSignal.timeout(probe.timeoutMs),
+    }
+    const onAnswer = (answer: IncomingMessage): void => {
+      judge(answer, probe, resolve)
+    }
+    const tls = origin?.tls
+    const started = tls === undefined ? request(options, onAnswer) : secureRequest({ ...options, ...secured(tls, endpoint.host) }, onAnswer)
     started.on('error', (error) => {
-      const timedOut = error.name === 'TimeoutError' || error.name === 'AbortError'
-      resolve(
-        timedOut ? `GET ${probe.path} did not answer within ${probe.timeoutMs} ms` : `GET ${probe.path} failed: ${codeOf(error) ?? error.message}`,
-      )
+      resolve(failureOf(error, probe))
     })
     started.end()
   })
+}
+
+function secured(tls: OriginTlsView, host: string): ConnectionOptions {
+  return { ...serverNameOf(tls, host), secureContext: originContext(tls), rejectUnauthorized: tls.verify }
+}
+
+function judge(answer: IncomingMessage, probe: ProbeView, resolve: (failure: string | undefined) => void): void {
+  const status = answer.statusCode ?? 0
+  const pieces: Buffer[] = []
+  let bytes = 0
+  const finish = (): void => {
+    answer.destroy()
+    if (status < probe.statusMin || status > probe.statusMax)
+      resolve(`GET ${probe.path} answered ${status}, expected ${probe.statusMin}-${probe.statusMax}`)
+    else if (probe.body !== undefined && !Buffer.concat(pieces).toString().includes(probe.body)) {
+      resolve(`GET ${probe.path} answered without ${JSON.stringify(probe.body)} in its body`)
+    } else resolve(undefined)
+  }
+  if (probe.body === undefined) {
+    finish()
+    return
+  }
+  answer.on('data', (chunk: Buffer) => {
+    pieces.push(chunk)
+    bytes += chunk.length
+    if (bytes > probeBodyBytesMax) finish()
+  })
+  answer.on('end', finish)
+  answer.on('error', (error) => {
+    resolve(`GET ${probe.path} failed: ${codeOf(error) ?? error.message}`)
+  })
+}
+
+function failureOf(error: Error, probe: ProbeView): string {
+  const timedOut = error.name === 'TimeoutError' || error.name === 'AbortError'
+  if (timedOut) return `GET ${probe.path} did not answer within ${probe.timeoutMs} ms`
+  const untrusted = tlsFailure(codeOf(error))
+  return `GET ${probe.path} failed: ${untrusted === undefined ? (codeOf(error) ?? error.message) : `the endpoint ${untrusted.reason}`}`
 }

@@ -9,7 +9,9 @@ import { createSecureContext } from 'node:tls'
 import { codeOf, HoldfastError, messageOf } from '../../kernel/errors.ts'
 import { makePrivateDirectory, writeFileAtomic } from '../../kernel/files.ts'
 import { selfSigned } from './self-signed.ts'
+import type { OriginTlsView } from '../core/origin-view.ts'
 import type { CertificateView, TlsVersion, TlsView } from '../core/tls-view.ts'
+import { originContext } from './dialer.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
 const developmentDays = 365
@@ -33,6 +35,17 @@ export interface CertificateStatus {
   readonly expiresAt: number
 }
 
+/** Whose certificates they are. */
+interface Place {
+  readonly what: string
+  /** In the configuration. */
+  readonly key: string
+  readonly details: Readonly<Record<string, string>>
+}
+
+const listenerPlace = (listener: string): Place => ({ what: `listener ${listener}`, key: `listeners.${listener}.tls`, details: { listener } })
+const originPlace = (service: string): Place => ({ what: `the origins of ${service}`, key: `services.${service}.origin.tls`, details: { service } })
+
 export interface LoadedTls {
   readonly view: TlsView
   readonly certificates: readonly CertificateStatus[]
@@ -46,7 +59,7 @@ export async function loadTls(
 ): Promise<LoadedTls> {
   const own = files.development ? [{ ...(await developmentFiles(directory, now)), hosts: [] }] : []
   const loaded = await Promise.all([...files.certificates, ...own].map((each) => loadPair(listener, each)))
-  const clientCa = files.clientCa === undefined ? undefined : await loadAuthorities(listener, files.clientCa)
+  const clientCa = files.clientCa === undefined ? undefined : await loadAuthorities(listenerPlace(listener), files.clientCa)
   const { minVersion, requireClientCert } = files
   return {
     view: { certificates: loaded.map(({ view }) => view), minVersion, clientCa, requireClientCert },
@@ -54,17 +67,41 @@ export async function loadTls(
   }
 }
 
+/** The `origin.tls` of a service as the configuration has it, paths absolute. */
+interface OriginTlsFiles {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  readonly serverName: string | undefined
+  readonly verify: boolean
+}
+
+/** Rejects with `certificate_unusable`. */
+export async function loadOriginTls(service: string, { ca, cert, key, serverName, verify }: OriginTlsFiles): Promise<OriginTlsView> {
+  const place = originPlace(service)
+  const authorities = ca === undefined ? undefined : await loadAuthorities(place, ca)
+  const pair = cert === undefined || key === undefined ? undefined : await readPair(place, { cert, key })
+  const view = { ca: authorities, cert: pair?.cert, key: pair?.key, serverName, verify }
+  parsed(place, ca ?? cert ?? '', 'it is refused by OpenSSL', () => originContext(view))
+  return view
+}
+
 async function loadPair(
   listener: string,
   pair: TlsFiles['certificates'][number],
 ): Promise<{ readonly view: CertificateView; readonly status: CertificateStatus }> {
-  const [cert, key] = await Promise.all([readPem(listener, pair.cert), readPem(listener, pair.key)])
-  const certificate = parsed(listener, pair.cert, 'holds no certificate', () => new X509Certificate(cert))
-  const privateKey: KeyObject = parsed(listener, pair.key, 'holds no private key that can be read without a passphrase', () => createPrivateKey(key))
-  if (!certificate.checkPrivateKey(privateKey)) throw unusable(listener, pair.cert, `the key ${pair.key} belongs to another certificate`)
-  parsed(listener, pair.cert, 'it is refused by OpenSSL', () => createSecureContext({ cert, key }))
+  const { cert, key, certificate } = await readPair(listenerPlace(listener), pair)
   const hosts = pair.hosts.length > 0 ? pair.hosts : hostsOf(certificate)
   return { view: { cert, key, hosts }, status: { listener, file: pair.cert, hosts, expiresAt: Date.parse(certificate.validTo) } }
+}
+
+async function readPair(place: Place, pair: { readonly cert: string; readonly key: string }) {
+  const [cert, key] = await Promise.all([readPem(place, pair.cert), readPem(place, pair.key)])
+  const certificate = parsed(place, pair.cert, 'holds no certificate', () => new X509Certificate(cert))
+  const privateKey: KeyObject = parsed(place, pair.key, 'holds no private key that can be read without a passphrase', () => createPrivateKey(key))
+  if (!certificate.checkPrivateKey(privateKey)) throw unusable(place, pair.cert, `the key ${pair.key} belongs to another certificate`)
+  parsed(place, pair.cert, 'it is refused by OpenSSL', () => createSecureContext({ cert, key }))
+  return { cert, key, certificate }
 }
 
 /** The DNS names that the certificate is good for. */
@@ -75,32 +112,32 @@ function hostsOf(certificate: Pick<X509Certificate, 'subjectAltName'>): string[]
     .map((name) => name.slice('DNS:'.length).toLowerCase())
 }
 
-async function loadAuthorities(listener: string, file: string): Promise<string> {
-  const pem = await readPem(listener, file)
-  parsed(listener, file, 'holds no certificate of an authority', () => new X509Certificate(pem))
+async function loadAuthorities(place: Place, file: string): Promise<string> {
+  const pem = await readPem(place, file)
+  parsed(place, file, 'holds no certificate of an authority', () => new X509Certificate(pem))
   return pem
 }
 
-async function readPem(listener: string, file: string): Promise<string> {
+async function readPem(place: Place, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    throw unusable(listener, file, codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error), error)
+    throw unusable(place, file, codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error), error)
   }
 }
 
-function parsed<T>(listener: string, file: string, what: string, parse: () => T): T {
+function parsed<T>(place: Place, file: string, what: string, parse: () => T): T {
   try {
     return parse()
   } catch (error) {
-    throw unusable(listener, file, `${what} (${messageOf(error)})`, error)
+    throw unusable(place, file, `${what} (${messageOf(error)})`, error)
   }
 }
 
-const unusable = (listener: string, file: string, reason: string, cause?: unknown): HoldfastError =>
-  new HoldfastError('certificate_unusable', `using ${file} for listener ${listener} failed: ${reason}`, {
-    hint: `correct listeners.${listener}.tls or the file; until then the certificates that were in use stay in use`,
-    details: { listener, file },
+const unusable = (place: Place, file: string, reason: string, cause?: unknown): HoldfastError =>
+  new HoldfastError('certificate_unusable', `using ${file} for ${place.what} failed: ${reason}`, {
+    hint: `correct ${place.key} or the file; until then the certificates that were in use stay in use`,
+    details: { ...place.details, file },
     cause,
   })
 

@@ -3,6 +3,7 @@
  * the books that follow from it: the endpoint's failures, the suspicion for the control process, the retry budget.
  */
 import { outcome } from '../../resilience/core/breaker.ts'
+import { tlsFailure } from '../core/tls-failure.ts'
 import { killedReason, mayResend, neverRead, rescuesMax, type Failure } from '../core/resend.ts'
 import type { RequestWatch } from './observe/watch.ts'
 import type { ServiceRuntime } from './service.ts'
@@ -118,7 +119,8 @@ export class Attempts {
       this.generation = 0
       service.verdicts?.failed(endpoint, generation, worker.now - this.sentAt, worker.now)
     }
-    worker.reportSuspect(endpoint, failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer')
+    const why = failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer'
+    worker.reportSuspect(endpoint, why, tlsFailure(code)?.reason)
     const again = mayResend(failure, {
       idempotent,
       replayable,

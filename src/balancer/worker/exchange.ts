@@ -32,6 +32,7 @@ import type { ServiceRuntime } from './service.ts'
 import { Tunnel } from './tunnel.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import type { Failure } from '../core/resend.ts'
+import { refusedByAlert } from '../core/tls-failure.ts'
 import { bodyTooLarge, type AnswerRules, type RouteRules } from '../core/rules/rules.ts'
 import { headErrorSentence, type Head } from '../http1/head.ts'
 import { acceptsUpgrade, extentOf } from '../http1/response.ts'
@@ -265,8 +266,14 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   upstreamClosed(upstream: Upstream, code: string | undefined): void {
     if (upstream !== this.#upstream) return
     this.#client.worker.tick()
-    if (this.#phase === 'sent') this.#lost(this.#attempts.reused && !this.#relay.begun ? staleConnection : died, code)
+    if (this.#phase === 'sent') this.#lost(this.#howItBroke(code), code)
     else if (this.#phase === 'relaying') this.#cut()
+  }
+
+  #howItBroke(code: string | undefined): Failure {
+    if (this.#relay.begun) return died
+    if (this.#attempts.reused) return staleConnection
+    return refusedByAlert(code) ? notConnected : died
   }
 
   /** The connection, or the patience with it, is over without an answer. */

@@ -1,5 +1,6 @@
 /** What a client is told when no endpoint has answered. */
 import { unreachable } from '../../kernel/errors.ts'
+import { tlsFailure } from '../core/tls-failure.ts'
 import type { Answer } from './answers.ts'
 import type { Broken } from './attempts.ts'
 
@@ -57,7 +58,7 @@ export function failureAnswer({ failure, code, endpoint }: Broken, retryAfterSec
   switch (failure.kind) {
     case 'notConnected':
       if (code === 'ETIMEDOUT') return { status: 504, error: 'connection_timeout', message: 'the service could not be reached in time' }
-      return { status: 502, error: 'connection_refused', message: 'the service refused the connection', retryAfterSeconds }
+      return untrusted(code) ?? { status: 502, error: 'connection_refused', message: 'the service refused the connection', retryAfterSeconds }
     case 'timedOut':
       return { status: 504, error: 'http_response_timeout', message: 'the service did not answer in time' }
     case 'notReceived':
@@ -72,4 +73,11 @@ export function failureAnswer({ failure, code, endpoint }: Broken, retryAfterSec
     default:
       return unreachable(failure)
   }
+}
+
+/** The handshake failed; undefined: there was none. */
+function untrusted(code: string | undefined): Answer | undefined {
+  const failure = tlsFailure(code)
+  if (failure === undefined) return undefined
+  return { status: 502, error: failure.kind, message: 'no secure connection to the service could be made', details: `the endpoint ${failure.reason}` }
 }

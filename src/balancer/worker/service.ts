@@ -11,6 +11,7 @@ import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
 import { Parking, type Parked } from './parking.ts'
 import { ServiceRate } from './rate-limits.ts'
+import { TlsDialer } from '../tls/dialer.ts'
 import { Verdicts } from './verdicts.ts'
 import { EndpointPool } from './upstream.ts'
 
@@ -55,6 +56,8 @@ export class ServiceRuntime {
   /** undefined: no rate limit. */
   rate: ServiceRate | undefined
   readonly #workers: number
+  /** Opens connections to its endpoints; undefined: they are plain. */
+  #dialer: TlsDialer | undefined
   readonly #random: Random
   readonly #tell: (message: WorkerToPrimary) => void
   #picker: Picker
@@ -80,6 +83,7 @@ export class ServiceRuntime {
   swap(view: ServiceView, now: number): void {
     const first = this.endpoints.length === 0 && this.view === view
     if (view.algorithm !== this.view.algorithm || view.slowStartMs !== this.view.slowStartMs) this.#picker = this.#newPicker(view)
+    if (first || !isDeepStrictEqual(view.origin?.tls, this.view.origin?.tls)) this.#dialer = view.origin?.tls && new TlsDialer(view.origin.tls)
     const before = new Map(this.endpoints.map((endpoint) => [endpoint.id, endpoint]))
     this.endpoints = view.endpoints.map((endpointView) => {
       const known = before.get(endpointView.id)
@@ -93,6 +97,7 @@ export class ServiceRuntime {
       if (endpointView.state !== 'active') known.closeIdle()
       return known
     })
+    for (const endpoint of this.endpoints) endpoint.dialBy(this.#dialer)
     for (const removed of before.values()) {
       removed.gone ??= 'removed'
       removed.closeIdle()

@@ -7,9 +7,10 @@
  * Reads go into a buffer of the connection's own (no allocation per read), and into a large one that is lent to it while a large body
  * passes. The buffer is replaced only when bytes of it are still needed by a slow client while the connection reads on.
  */
-import { Socket } from 'node:net'
+import { Socket, type OnReadOpts } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
+import type { TlsDialer } from '../tls/dialer.ts'
 import { LargeBuffers } from './large-buffers.ts'
 import { siblingsMs, upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
 
@@ -32,6 +33,12 @@ class UpstreamSocket extends Socket {
   }
 }
 
+function connectPlain({ host, port }: { readonly host: string; readonly port: number }, onread: OnReadOpts): Socket {
+  // Outside of a tunnel the end of one side is the end of the connection, and the user says so.
+  const options = { host, port, noDelay: true, allowHalfOpen: true, onread }
+  return new UpstreamSocket(options).connect(options)
+}
+
 /** Who hears what happens on a busy connection. */
 export interface UpstreamUser {
   upstreamConnected(upstream: Upstream): void
@@ -47,6 +54,8 @@ export interface UpstreamUser {
 export class Upstream {
   readonly pool: EndpointPool
   readonly socket: Socket
+  /** What it was opened with. */
+  readonly dialer: TlsDialer | undefined
   user: UpstreamUser | undefined
   /** It has carried a request before. */
   used = false
@@ -64,24 +73,19 @@ export class Upstream {
     this.pool = pool
     this.user = user
     this.#own = Buffer.allocUnsafeSlow(readBytesInitial)
-    const { host, port } = pool.view
-    const options = {
-      host,
-      port,
-      noDelay: true,
-      // Outside of a tunnel the end of one side is the end of the connection, and the user says so.
-      allowHalfOpen: true,
-      onread: {
-        buffer: () => this.#large ?? this.#own,
-        callback: (length: number): boolean => this.#onRead(length),
-      },
+    const onread = {
+      buffer: () => this.#large ?? this.#own,
+      callback: (length: number): boolean => this.#onRead(length),
     }
-    this.socket = new UpstreamSocket(options).connect(options)
-    this.socket.on('connect', () => {
+    this.dialer = pool.dialer
+    this.socket = this.dialer === undefined ? connectPlain(pool.view, onread) : this.dialer.dial(pool, onread)
+    this.socket.on(this.dialer === undefined ? 'connect' : 'secureConnect', () => {
       this.user?.upstreamConnected(this)
     })
     this.socket.on('error', (error) => {
       this.#errorCode = codeOf(error) ?? 'EIO'
+      // An alert after the handshake is told as an error and then as an orderly end; it is none.
+      if (this.dialer !== undefined) this.socket.destroy()
     })
     this.socket.on('end', () => {
       this.#ended = true
@@ -200,6 +204,22 @@ export class EndpointPool extends Endpoint {
   /** When its process exited, as the control process saw it, on this worker's clock; Infinity: it has not. */
   exitedAt = Infinity
   #idleClosedAt = -Infinity
+  #dialer: TlsDialer | undefined
+  /** The last TLS session with it. */
+  session: Buffer | undefined
+
+  /** Opens its connections; undefined: they are plain. */
+  get dialer(): TlsDialer | undefined {
+    return this.#dialer
+  }
+
+  /** What another one has opened is not used again. */
+  dialBy(dialer: TlsDialer | undefined): void {
+    if (dialer === this.#dialer) return
+    this.#dialer = dialer
+    this.session = undefined
+    this.closeIdle()
+  }
 
   get connections(): number {
     return this.#all.size
@@ -233,7 +253,8 @@ export class EndpointPool extends Endpoint {
   release(upstream: Upstream, now: number, hintSeconds: number | undefined): void {
     upstream.user = undefined
     upstream.returnBuffer()
-    if (upstream.closed || upstream.ended || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= upstreamIdleMax) {
+    const usable = !upstream.closed && !upstream.ended && upstream.dialer === this.#dialer
+    if (!usable || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= upstreamIdleMax) {
       upstream.destroy()
       return
     }

@@ -508,11 +508,12 @@ export class Worker {
     }, waitMs)
   }
 
-  reportSuspect(endpoint: EndpointPool, reason: string): void {
+  /** `handshake`: why it came to no secure connection. */
+  reportSuspect(endpoint: EndpointPool, reason: string, handshake?: string): void {
     if (endpoint.gone !== undefined) return
     if (this.now - (this.#suspectedAt.get(endpoint.id) ?? -Infinity) < suspectMs) return
     this.#suspectedAt.set(endpoint.id, this.now)
-    this.#tell({ type: 'suspect', endpoint: endpoint.id, service: endpoint.service, reason })
+    this.#tell({ type: 'suspect', endpoint: endpoint.id, service: endpoint.service, reason, handshake })
   }
 
   // --- limits that hold over all workers ------------------------------------------------------------------------------

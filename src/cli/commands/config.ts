@@ -29,6 +29,13 @@ export const configCheck = defineCommand({
     const { config } = loadConfiguration(at(context, file))
     const name = path.relative(context.cwd, config.file ?? '') || 'the configuration'
     const services = Object.keys(config.services)
+    for (const { name, origin } of Object.values(config.services)) {
+      if (origin?.tls?.verify === false) {
+        context.out.note(
+          `warning: services.${name}.origin.tls.verify is false: any certificate is believed; give the authority of its endpoints as ca instead`,
+        )
+      }
+    }
     return Promise.resolve({
       data: { file: config.file, services },
       text: `${name} is right: ${plural(services.length, 'service')}${services.length > 0 ? ` (${services.join(', ')})` : ''}`,

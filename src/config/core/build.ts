@@ -5,6 +5,7 @@ import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
 import { firstHttp } from './listeners.ts'
+import { fromOrigin, toOrigin } from './origin-keys.ts'
 import { toTls } from './tls-keys.ts'
 
 /** What the surroundings add. */
@@ -51,6 +52,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
   const { version, dependsOn, start, stop, restart, resources, balance } = settings
   const source = toSource(settings, around)
   const { min, max } = settings.instances
+  const origin = settings.origin && toOrigin(settings.origin, (path) => around.resolve(around.directory, path))
   return {
     name,
     source,
@@ -63,6 +65,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     ...(resources && { resources: { memory: resources.memory } }),
     health: toHealth(settings.health),
     ...(settings.tcp && { tcp: settings.tcp }),
+    ...(origin && { origin }),
     routes: settings.routes.map((route) => toRoute(route, firstListener)),
     http: givenRules(settings),
     pages: toPages(settings, around),
@@ -143,6 +146,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
       expect: { status: { min: health.expect.statusMin, max: health.expect.statusMax }, body: health.expect.body },
     },
     tcp,
+    origin: fromOrigin(config.origin),
     routes: routes.map(({ http, ...route }) => ({ ...route, methods: route.methods as RouteMethods, ...http })),
     ...config.http,
     errorPages: config.pages?.errors,

@@ -5,6 +5,7 @@
 import type { Complaint } from './problem.ts'
 import { isIPv4, type Address } from './addresses.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
+import { checkOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
 import { checkTcp, entrances } from './tcp-keys.ts'
 import { firstHttp } from './listeners.ts'
@@ -52,6 +53,8 @@ function checkService(path: string, service: Service, report: Report): void {
   else checkProcess(path, service, report)
   checkPolicies(path, service, report)
   if (service.tcp) checkTcp(path, service.tcp, report)
+  if (service.origin && service.tcp) report.keyProblem(`${path}.origin`, { message: 'means nothing for tcp', hint: 'leave it out: the bytes of a connection are carried as they are' })
+  else if (service.origin) checkOrigin(`${path}.origin`, service.origin, report)
 }
 
 function checkStatic(path: string, service: Service, report: Report): void {

@@ -3,6 +3,7 @@ import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
+import { originKeys } from './origin-keys.ts'
 import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, rate, rateLimitKey, size, text, timeout, variableName } from './scalars.ts'
 import { tcp } from './tcp-keys.ts'
 import { key, list, map, object, optional, planned, switchable, type Value } from './schema.ts'
@@ -245,6 +246,7 @@ export const service = object({
     without: 'an HTTP service',
     change: 'routing',
   }),
+  origin: optional(originKeys, { doc: 'How its endpoints are spoken to.', without: 'plain HTTP/1.1', change: 'routing' }),
   routes: key(list(route), { doc: 'Which requests it gets; a text is the path alone.', default: [], change: 'routing' }),
   balance: key(balance, { doc: 'Choosing an endpoint.', change: 'routing' }),
   resilience: key(resilience, { doc: 'What is done when an endpoint is slow, broken or gone.', change: 'routing' }),

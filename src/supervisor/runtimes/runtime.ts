@@ -2,7 +2,7 @@
  * What the controller asks of a technology that runs instances, and what it hears back. Child processes are the first;
  * containers and pods answer the same calls.
  */
-import type { HealthProbeConfig, ProcessSource, StopSignal } from '../../config/types.ts'
+import type { HealthProbeConfig, OriginConfig, ProcessSource, StopSignal } from '../../config/types.ts'
 import type { Duration, WallTime } from '../../kernel/time.ts'
 import type { ProcessIdentity, ResourceReading } from '../../registry/types.ts'
 import type { ProcessExit } from '../core/exit.ts'
@@ -62,7 +62,7 @@ export interface Runtime {
   /** Every process that carries the mark of this data directory. */
   marked(): Promise<readonly MarkedProcess[]>
   /** Asks again and again whether it is ready, until it is, or it ends or is told to. */
-  probe(id: string, health: HealthProbeConfig | undefined): void
+  probe(id: string, health: HealthProbeConfig | undefined, origin: OriginConfig | undefined): void
   /** Finds out what an instance does that did not become ready after `waited`. */
   diagnose(id: string, waited: Duration): void
   /** To the whole process group. */

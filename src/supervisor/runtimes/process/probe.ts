@@ -1,10 +1,12 @@
 /**
  * Asks an instance whether it is ready: a TCP connect, and where the service has a health path, an HTTP GET on that
- * very connection. An instance may listen on IPv4 or on IPv6 loopback only, so both are tried.
+ * very connection, by TLS where its endpoints speak that. An instance may listen on IPv4 or on IPv6 loopback only, so both are tried.
  */
 import { request } from 'node:http'
+import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import type { HealthProbeConfig } from '../../../config/types.ts'
+import { connect as connectSecure } from 'node:tls'
+import type { HealthProbeConfig, OriginConfig, OriginTlsConfig } from '../../../config/types.ts'
 import { messageOf } from '../../../kernel/errors.ts'
 import { after, ms, seconds, type Clock, type Duration, type Instant } from '../../../kernel/time.ts'
 
@@ -19,7 +21,7 @@ const connectTimeout: Duration = seconds(1)
 export const loopbackHosts = ['127.0.0.1', '::1'] as const
 
 /** One question. Never rejects. */
-export async function probeOnce(clock: Clock, port: number, health: HealthProbeConfig | undefined): Promise<ProbeResult> {
+export async function probeOnce(clock: Clock, port: number, health: HealthProbeConfig | undefined, origin?: OriginConfig): Promise<ProbeResult> {
   let result: ProbeResult = { passed: false, connected: false, reason: `nothing listens on ${port}` }
   for (const host of loopbackHosts) {
     const socket = await openSocket(clock, host, port)
@@ -28,7 +30,7 @@ export async function probeOnce(clock: Clock, port: number, health: HealthProbeC
       socket.destroy()
       return { passed: true, host }
     }
-    const failure = await askHealth(clock, socket, host, port, health)
+    const failure = await askHealth(clock, spoken(socket, origin), host, port, health)
     if (failure === undefined) return { passed: true, host }
     result = { passed: false, connected: true, reason: failure }
   }
@@ -53,6 +55,22 @@ function openSocket(clock: Clock, host: string, port: number): Promise<Socket | 
       settle(socket)
     })
   })
+}
+
+/** It is our own child on loopback that is asked whether it is up: whom the balancer believes is another question, which it answers itself. */
+function spoken(socket: Socket, origin: OriginConfig | undefined): Socket {
+  if (origin?.tls === undefined) return socket
+  return connectSecure({ socket, rejectUnauthorized: false, ...ownPair(origin.tls) })
+}
+
+function ownPair({ cert, key }: OriginTlsConfig): { readonly cert?: Buffer; readonly key?: Buffer } {
+  if (cert === undefined || key === undefined) return {}
+  try {
+    return { cert: readFileSync(cert), key: readFileSync(key) }
+  } catch {
+    // Being replaced at this moment, or gone, which `certificate.refused` tells: whoever asks for one will say no, and is asked again.
+    return {}
+  }
 }
 
 /** Resolves with what was wrong with the answer; undefined: nothing. */
@@ -115,6 +133,7 @@ export interface ReadinessOptions {
   readonly clock: Clock
   readonly port: number
   readonly health: HealthProbeConfig | undefined
+  readonly origin?: OriginConfig | undefined
   /** Whether whoever listens is the instance itself and not a stranger who has its port. */
   readonly isOwn: () => Promise<boolean>
   readonly onReady: (host: string) => void
@@ -148,8 +167,8 @@ export class ReadinessProbe implements Disposable {
   }
 
   async #ask(): Promise<void> {
-    const { clock, port, health, isOwn, onReady } = this.#options
-    const result = await probeOnce(clock, port, health)
+    const { clock, port, health, origin, isOwn, onReady } = this.#options
+    const result = await probeOnce(clock, port, health, origin)
     const isStranger = result.passed && !(await isOwn())
     if (this.#disposed) return
     this.#last = isStranger ? { passed: false, connected: true, reason: `port ${port} belongs to another process` } : result

@@ -6,7 +6,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
-import type { HealthProbeConfig, StopSignal } from '../../../config/types.ts'
+import type { HealthProbeConfig, OriginConfig, StopSignal } from '../../../config/types.ts'
 import type { ResourceReading } from '../../../registry/types.ts'
 import { codeOf, messageOf } from '../../../kernel/errors.ts'
 import type { Random } from '../../../kernel/random.ts'
@@ -168,7 +168,7 @@ export class ProcessRuntime implements Runtime {
     return { id, service, process: identity, port, shell: false, startedAt: this.#deps.clock.wallTime() }
   }
 
-  probe(id: string, health: HealthProbeConfig | undefined): void {
+  probe(id: string, health: HealthProbeConfig | undefined, origin?: OriginConfig): void {
     const watched = this.#watched.get(id)
     if (!watched || watched.ended) return
     const { port } = watched.instance
@@ -177,6 +177,7 @@ export class ProcessRuntime implements Runtime {
       clock: this.#deps.clock,
       port,
       health,
+      origin,
       isOwn: () => this.#isOwn(watched),
       onReady: (host) => {
         watched.ready = true

@@ -1,0 +1,50 @@
+/** The declaration of how endpoints are spoken to, what no single key of it can know, and the way to the configuration and back. */
+import type { OriginConfig, OriginTlsConfig } from '../types.ts'
+import type { Report } from './checks.ts'
+import { boolean, filled, text } from './scalars.ts'
+import { key, object, optional, type Draft, type Value } from './schema.ts'
+
+const file = filled('path', 'a path')
+const serverName = text('host name', { max: 253, expected: 'a host name such as shop.internal', matching: /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/ })
+
+const originTls = object(
+  {
+    enabled: key(boolean, { doc: 'Whether endpoints are spoken to by TLS.', default: true }),
+    ca: optional(file, { doc: 'PEM: the authorities that are believed, in place of the usual ones.', without: 'the authorities that Node.js knows' }),
+    cert: optional(file, { doc: 'PEM: our certificate for endpoints that ask for one.', without: 'none is shown' }),
+    key: optional(file, { doc: 'PEM: its private key, without a passphrase.', without: 'none' }),
+    serverName: optional(serverName, { doc: 'The name that is asked for and must be in the certificate.', without: 'the host of the endpoint' }),
+    verify: key(boolean, { doc: '`false` believes every certificate: whoever is in between can read and change everything.', default: true }),
+  },
+  { short: ['enabled'] },
+)
+
+export const originKeys = object({
+  tls: optional(originTls, { doc: 'TLS to endpoints: `tls: true`. Files that change are read again.', without: 'plain' }),
+})
+
+export type OriginSettings = Value<typeof originKeys>
+
+export function checkOrigin(path: string, origin: NonNullable<Draft<OriginSettings>>, report: Report): void {
+  const given = (name: string): boolean => report.given(`${path}.tls.${name}`)
+  if (given('cert') !== given('key')) {
+    const [there, missing] = given('cert') ? ['cert', 'key'] : ['key', 'cert']
+    report.keyProblem(`${path}.tls.${there}`, { message: `needs ${missing}`, hint: 'a certificate and its private key go together' })
+  }
+  if (origin.tls?.verify === false && given('ca')) {
+    report.keyProblem(`${path}.tls.ca`, { message: 'means nothing with verify: false', hint: 'leave out verify: only certificates of this authority are then believed' })
+  }
+}
+
+export function toOrigin({ tls }: OriginSettings, resolve: (path: string) => string): OriginConfig | undefined {
+  return tls?.enabled === true ? { tls: toOriginTls(tls, resolve) } : undefined
+}
+
+function toOriginTls({ ca, cert, key, serverName, verify }: NonNullable<OriginSettings['tls']>, resolve: (path: string) => string): OriginTlsConfig {
+  const path = (file: string | undefined): string | undefined => (file === undefined ? undefined : resolve(file))
+  return { ca: path(ca), cert: path(cert), key: path(key), serverName: serverName?.toLowerCase(), verify }
+}
+
+export function fromOrigin(origin: OriginConfig | undefined): Draft<OriginSettings> {
+  return origin && { ...origin, ...(origin.tls && { tls: { enabled: true, ...origin.tls } }) }
+}
