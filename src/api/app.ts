@@ -30,6 +30,7 @@ import { breakerRoutes } from './resources/breakers.ts'
 import { maintenanceRoutes } from './resources/maintenance.ts'
 import { metricsRoutes } from './resources/metrics.ts'
 import { notAvailableRoutes } from './resources/not-available.ts'
+import { quarantineRoutes } from './resources/quarantine.ts'
 import { scalingRoutes } from './resources/scaling.ts'
 import { serviceRoutes } from './resources/services.ts'
 import { systemRoutes } from './resources/system.ts'
@@ -81,6 +82,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...serviceRoutes(deps, streams, clock),
       ...maintenanceRoutes(deps),
       ...breakerRoutes(deps),
+      ...quarantineRoutes(deps),
       ...eventRoutes(deps, streams, clock),
       ...explainRoutes(deps),
       ...configRoutes(deps),

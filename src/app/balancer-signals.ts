@@ -1,5 +1,5 @@
 /** What the balancer tells of itself and of endpoints: to the supervisor if it is about an instance, and to whoever reads events. */
-import type { ProxySignal } from '../balancer/index.ts'
+import type { ProxySignal, QuarantinedRequest } from '../balancer/index.ts'
 import type { EventSink } from '../kernel/events.ts'
 import { publicEndpointId } from '../registry/index.ts'
 import type { Supervisor } from '../supervisor/index.ts'
@@ -16,6 +16,8 @@ export interface BalancerSignalsDeps {
   readonly events: EventSink
   readonly routing: Routing
   readonly supervisor: Supervisor
+  /** The last lines of what an instance that has ended wrote to stderr. */
+  readonly lastWords: (instance: string) => readonly string[]
   /** The connection to the balancer is being closed by ourselves. */
   readonly isStopping: () => boolean
 }
@@ -42,6 +44,9 @@ export class BalancerSignals {
       case 'endpointEjected':
       case 'endpointReinstated':
         this.#onEjection(signal)
+        return
+      case 'requestQuarantined':
+        this.#onQuarantined(signal.request)
         return
       case 'breakerChanged':
         this.#onBreaker(signal)
@@ -122,6 +127,23 @@ export class BalancerSignals {
       level: 'warning',
       service,
       data: { address, reason, forMs },
+    })
+  }
+
+  #onQuarantined({ id, service, label, crashes }: QuarantinedRequest): void {
+    const instances = crashes.map(({ instance }) => instance)
+    this.#deps.events.emit('request.quarantined', {
+      message: `${instances.join(' and ')} of ${service} crashed with the request ${label}: it is answered 500 and sent to no instance (holdfast quarantine)`,
+      level: 'error',
+      service,
+      data: {
+        id,
+        request: label,
+        requestIds: crashes.map(({ request }) => request),
+        instances,
+        reasons: crashes.map(({ reason }) => reason),
+        stderrTails: instances.map((instance) => this.#deps.lastWords(instance)),
+      },
     })
   }
 

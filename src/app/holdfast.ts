@@ -52,6 +52,9 @@ export interface HoldfastOptions {
 /** How long a part may take to stop when a start has failed. */
 const failedStartMs = 5_000
 
+/** Exits among which the last words of an instance are looked for. */
+const recentExits = 50
+
 export class Holdfast {
   readonly #options: HoldfastOptions
   readonly clock = systemClock
@@ -127,7 +130,14 @@ export class Holdfast {
       { env: options.env, events, store, routing, supervisor, certificates: this.certificates, exclusive },
       loaded,
     )
-    this.#signals = new BalancerSignals({ clock, events, routing, supervisor, isStopping: () => this.#stopping })
+    this.#signals = new BalancerSignals({
+      clock,
+      events,
+      routing,
+      supervisor,
+      lastWords: (instance) => lastWordsOf(events.query({ type: 'instance.exited', limit: recentExits }), instance),
+      isStopping: () => this.#stopping,
+    })
     this.#healthChanges = new HealthChanges(events)
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),
@@ -370,4 +380,9 @@ export function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '') return '127.0.0.1'
   if (host === '::') return '[::1]'
   return host.includes(':') ? `[${host}]` : host
+}
+
+function lastWordsOf(exits: readonly AnyEvent[], id: string): readonly string[] {
+  const exit = exits.find((event) => event.instance === id)
+  return exit?.type === 'instance.exited' ? exit.data.stderrTail : []
 }

@@ -1,5 +1,5 @@
 /** `Operations` over the running parts: every question answered from what they know now, every action carried out by the part it concerns. */
-import type { EndpointView } from '../balancer/index.ts'
+import type { EndpointView, QuarantinedRequest } from '../balancer/index.ts'
 import { configTag, explainConfig, showConfig, type Config, type ServiceConfig } from '../config/index.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventOf } from '../kernel/events.ts'
@@ -213,6 +213,19 @@ export class LiveOperations implements Operations {
       service: name,
       cause: actor.cause,
       data: { action, actor: actor.name },
+    })
+  }
+
+  quarantined(): readonly QuarantinedRequest[] {
+    return this.#holdfast.proxy.telemetry()?.quarantined ?? []
+  }
+
+  async forgetQuarantined(id: string, { actor }: { actor: Actor }): Promise<void> {
+    await this.#holdfast.proxy.forgetQuarantined(id)
+    this.#holdfast.events.emit('request.forgotten', {
+      message: `${actor.name}: the request ${id} is no longer quarantined`,
+      cause: actor.cause,
+      data: { id, actor: actor.name },
     })
   }
 

@@ -5,6 +5,7 @@
  */
 import type { AnyEvent } from '../kernel/events.ts'
 import type { Config } from '../config/types.ts'
+import type { QuarantinedRequest } from '../balancer/index.ts'
 import type { ProxyTelemetry } from '../balancer/port.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/port.ts'
@@ -100,6 +101,10 @@ export interface Operations {
   restart(service: string, options: { actor: Actor }): Promise<RestartReport>
   /** Rejects with `invalid_input` when the service has no breaker. */
   orderBreaker(service: string, action: 'isolate' | 'close' | 'reset', options: { actor: Actor }): Promise<void>
+  /** Requests that kill instances, and are sent to none. */
+  quarantined(): readonly QuarantinedRequest[]
+  /** It is sent to instances again. Rejects with `unknown_id`. */
+  forgetQuarantined(id: string, options: { actor: Actor }): Promise<void>
   setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, options: { actor: Actor }): Promise<void>
   addServer(server: NewServer, options: { actor: Actor }): Promise<EndpointStatus>
   removeServer(endpoint: string, options: { actor: Actor }): Promise<void>

@@ -226,6 +226,7 @@ export class Routing implements Router {
       },
       // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
       managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,
+      quarantine: supervised || undefined,
       coming: supervised && (expected?.coming ?? true),
       bootMs: expected?.bootMs,
       maintenance: this.#switches.maintenanceServices.includes(name),

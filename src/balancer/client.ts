@@ -115,6 +115,10 @@ export class ProxyClient implements Proxy {
     return this.#order((id) => ({ type: 'drain', id, endpoint, deadlineMs }), deadlineMs + orderTimeoutMs)
   }
 
+  async forgetQuarantined(request: string): Promise<void> {
+    await this.#order((id) => ({ type: 'forgetQuarantined', id, request }), orderTimeoutMs)
+  }
+
   async explain(request: string): Promise<readonly RequestTrail[]> {
     const { trails = [] } = await this.#order((id) => ({ type: 'explain', id, request }), explainTimeoutMs)
     return trails

@@ -7,4 +7,5 @@ export type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry, EndpointTelemet
 export { loadOriginTls, loadTls, type CertificateStatus, type LoadedTls } from './tls/certificates.ts'
 export type { BreakerAction } from './messages.ts'
 export type { OriginTlsView, OriginView } from './core/origin-view.ts'
+export type { QuarantinedRequest } from './core/quarantine.ts'
 export type { EndpointView, ListenerView, ProbeView, RouteView, RoutingView, ServiceView } from './core/routing-view.ts'

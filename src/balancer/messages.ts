@@ -2,6 +2,7 @@
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { RoutingView } from './core/routing-view.ts'
+import type { Caught, Mark, Named, TrialVerdict } from './core/quarantine.ts'
 import type { RequestTrail } from './core/trail.ts'
 import type { EndpointRole } from './core/tcp-view.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
@@ -16,6 +17,8 @@ export type ControlToPrimary =
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'breaker'; readonly id: number; readonly service: string; readonly action: BreakerAction }
+  /** A request is quarantined no longer. */
+  | { readonly type: 'forgetQuarantined'; readonly id: number; readonly request: string }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
   /** From a worker whose own primary has died. */
@@ -79,6 +82,11 @@ export type PrimaryToWorker =
   /** Another worker has opened its breaker. */
   | { readonly type: 'trip'; readonly endpoint: string }
   | { readonly type: 'breakerOrder'; readonly service: string; readonly action: BreakerAction }
+  /** What a request that looks like this is taken for (`core/quarantine.ts`). */
+  | ({ readonly type: 'mark'; readonly mark: Mark } & Named)
+  /** The endpoint is for a suspect alone; `on: false`: for all again. */
+  | { readonly type: 'reserve'; readonly endpoint: string; readonly on: boolean }
+  | { readonly type: 'verdict'; readonly id: number; readonly verdict: TrialVerdict; readonly endpoint?: string | undefined }
   | LeaseMessage
   /** Answers `takeRate`, key by key. */
   | { readonly type: 'rateGiven'; readonly service: string; readonly grants: readonly RateGrant[] }
@@ -122,6 +130,14 @@ export type WorkerToPrimary =
   /** So many in a row. */
   | { readonly type: 'outlier'; readonly endpoint: string; readonly service: string; readonly kind: 'errors' | 'failures'; readonly count: number }
   | BreakerMessage
+  | ({ readonly type: 'caught' } & Caught)
+  /** A request has come that is marked as a suspect. */
+  | ({ readonly type: 'askTrial'; readonly id: number } & Named)
+  | { readonly type: 'trialOver'; readonly id: number; readonly service: string }
+  /** A suspect was answered, and the instance lives. */
+  | { readonly type: 'cleared'; readonly fingerprint: string }
+  /** Nothing of others is under way here at a reserved endpoint. */
+  | { readonly type: 'quiet'; readonly endpoint: string }
   | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
   | { readonly type: 'explained'; readonly id: number; readonly trails: readonly RequestTrail[] }
 

@@ -4,6 +4,7 @@ import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
+import type { QuarantinedRequest } from './core/quarantine.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
 
@@ -25,6 +26,8 @@ export interface Proxy {
   telemetry(): ProxyTelemetry | undefined
   onTelemetry(listener: (telemetry: ProxyTelemetry) => void): Disposable
   onSignal(listener: (signal: ProxySignal) => void): Disposable
+  /** A request is no longer quarantined. Rejects with `unknown_id`. A proxy without this quarantines nothing. */
+  forgetQuarantined?(id: string): Promise<void>
   /** Holds the breakers of a service open, or lets them go. Rejects with `proxy_unreachable`. */
   breaker(service: string, action: BreakerAction): Promise<void>
   /** Ends the data plane: stops accepting, lets requests finish until the deadline, then cuts. Said again, it moves the deadline. */
@@ -55,6 +58,8 @@ export type ProxySignal =
     }
   | { readonly type: 'endpointEjected'; readonly endpoint: string; readonly service: string; readonly reason: string; readonly forMs: number }
   | { readonly type: 'endpointReinstated'; readonly endpoint: string; readonly service: string }
+  /** Two instances have crashed with it. */
+  | { readonly type: 'requestQuarantined'; readonly request: QuarantinedRequest }
   | ({ readonly type: 'breakerChanged' } & Omit<BreakerMessage, 'type'>)
   | { readonly type: 'workerExited'; readonly pid: number; readonly code: number | undefined; readonly signal: string | undefined }
   | { readonly type: 'disconnected'; readonly reason: string }
@@ -77,6 +82,8 @@ export interface ProxyTelemetry {
   readonly refused: Readonly<Record<string, number>>
   readonly services: Readonly<Record<string, ServiceTelemetry>>
   readonly endpoints: Readonly<Record<string, EndpointTelemetry>>
+  /** Requests that kill instances, and are sent to none. */
+  readonly quarantined?: readonly QuarantinedRequest[] | undefined
 }
 
 export interface WorkerTelemetry {

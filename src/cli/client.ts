@@ -64,6 +64,17 @@ export interface ApiKeyDescription {
 export type MaintenanceTarget = { readonly service: string } | { readonly endpoint: string }
 
 /** What commands may ask of a running control process. Methods reject with ApiError, or with `not_running` or `unreachable`. */
+/** A request that kills instances, as the API tells it. */
+export interface QuarantinedDescription {
+  readonly id: string
+  readonly service: string
+  /** Method and path. */
+  readonly request: string
+  readonly since: string
+  readonly until: string
+  readonly crashes: readonly { readonly instance: string; readonly reason: string; readonly requestId: string; readonly at: string }[]
+}
+
 export interface Api {
   /** Where it is asked: `http://127.0.0.1:3006`. */
   readonly url: string
@@ -74,6 +85,8 @@ export interface Api {
   scale(service: string, instances: number, reason: string | undefined): Promise<ScalingRecord>
   setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void>
   orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void>
+  quarantined(): Promise<readonly QuarantinedDescription[]>
+  forgetQuarantined(id: string): Promise<void>
   /** The newest, oldest of them first. */
   events(filter: EventFilter): Promise<readonly AnyEvent[]>
   explain(id: string): Promise<Explanation>
@@ -159,6 +172,14 @@ export class ApiClient implements Api {
 
   async setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void> {
     await this.#data('/maintenance', { method: 'PUT', body: { ...target, enabled } })
+  }
+
+  quarantined(): Promise<readonly QuarantinedDescription[]> {
+    return this.#data<readonly QuarantinedDescription[]>('/quarantine')
+  }
+
+  async forgetQuarantined(id: string): Promise<void> {
+    await this.#data(`/quarantine/${encodeURIComponent(id)}`, { method: 'DELETE' })
   }
 
   async orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void> {

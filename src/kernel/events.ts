@@ -57,6 +57,16 @@ export interface EventData {
     readonly failed: number
     readonly slow: number
   }
+  /** Two instances have crashed with it. `stderrTails`: the last words of each. */
+  'request.quarantined': {
+    readonly id: string
+    readonly request: string
+    readonly requestIds: readonly string[]
+    readonly instances: readonly string[]
+    readonly reasons: readonly string[]
+    readonly stderrTails: readonly (readonly string[])[]
+  }
+  'request.forgotten': { readonly id: string; readonly actor: string }
   'breaker.ordered': { readonly action: string; readonly actor: string }
   'endpoint.added': { readonly address: string; readonly actor: string }
   'endpoint.removed': { readonly address: string; readonly actor: string }
@@ -124,6 +134,8 @@ const known: Readonly<Record<EventType, true>> = {
   'endpoint.ejected': true,
   'endpoint.reinstated': true,
   'breaker.changed': true,
+  'request.quarantined': true,
+  'request.forgotten': true,
   'breaker.ordered': true,
   'endpoint.added': true,
   'endpoint.removed': true,

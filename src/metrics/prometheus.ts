@@ -194,6 +194,13 @@ export class PrometheusMetrics {
           [],
         ),
     )
+    this.#gauge('holdfast_quarantined_requests', 'Requests that killed two instances and are sent to none.', ['service'], () =>
+      telemetry(
+        (now) =>
+          Object.keys(now.services).map((service) => [{ service }, now.quarantined?.filter((each) => each.service === service).length ?? 0] as const),
+        [],
+      ),
+    )
     this.#gauge('holdfast_proxy_connections', 'Open client connections.', [], () => telemetry((now) => [[{}, now.connections.active] as const], []))
     this.#counter('holdfast_proxy_connections_accepted_total', 'Client connections accepted.', [], () =>
       telemetry((now) => [[{}, now.connections.accepted] as const], []),

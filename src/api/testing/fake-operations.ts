@@ -1,4 +1,5 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
+import type { QuarantinedRequest } from '../../balancer/index.ts'
 import type { Actor, ConfigChange, LogLine, Operations, Overview, ScalingRecord } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
 import type { Config } from '../../config/types.ts'
@@ -222,6 +223,14 @@ export class FakeOperations implements Operations, EventSink {
 
   async orderBreaker(service: string, action: 'isolate' | 'close' | 'reset', { actor }: { actor: Actor }): Promise<void> {
     await this.#asked(`${action} breaker ${service}`, actor)
+  }
+
+  quarantined(): readonly QuarantinedRequest[] {
+    return []
+  }
+
+  async forgetQuarantined(id: string, { actor }: { actor: Actor }): Promise<void> {
+    await this.#asked(`forget ${id}`, actor)
   }
 
   async setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, { actor }: { actor: Actor }): Promise<void> {

@@ -76,6 +76,8 @@ export interface ServiceView {
   readonly bootMs?: number | undefined
   /** Answer 503 with the maintenance page to everything. */
   readonly maintenance: boolean
+  /** Requests that kill instances are looked for (`core/quarantine.ts`). */
+  readonly quarantine?: boolean | undefined
   readonly probe?: ProbeView | undefined
   /** undefined: it is an HTTP service. */
   readonly tcp?: TcpView | undefined

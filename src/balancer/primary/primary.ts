@@ -27,6 +27,7 @@ import { Outliers } from './outliers.ts'
 import type { Peer } from './peer.ts'
 import { InstanceReports } from './instance-reports.ts'
 import { Prober } from './prober.ts'
+import { Quarantines, type SavedQuarantine } from './quarantines.ts'
 import { Quotas } from './quotas.ts'
 import { Rates } from './rates.ts'
 import { TicketKeys } from '../tls/ticket-keys.ts'
@@ -35,6 +36,10 @@ import { TelemetrySums } from './telemetry.ts'
 import { Views } from './views.ts'
 
 const telemetryMs = 1_000
+
+const aboutSuspects = ['caught', 'askTrial', 'trialOver', 'cleared', 'quiet'] as const
+type AboutSuspects = Extract<WorkerToPrimary, { readonly type: (typeof aboutSuspects)[number] }>
+const isAboutSuspects = (message: WorkerToPrimary): message is AboutSuspects => (aboutSuspects as readonly string[]).includes(message.type)
 /** An heir without a view to whom nobody speaks for so long was started when the proxy was just shut down: it is not needed. */
 const lonelyMs = 5_000
 
@@ -53,6 +58,7 @@ interface Parts {
   readonly views: Views
   readonly breakers: Breakers
   readonly ticketKeys: TicketKeys
+  readonly quarantines: Quarantines
 }
 
 export class Primary {
@@ -118,7 +124,13 @@ export class Primary {
     const logDescriptor = openSync(log, 'a', 0o600)
     const saved = inherited.length > 0 ? loadState(directory) : undefined
     const size = workers > 0 ? workers : (saved?.workers ?? 1)
-    this.#parts = this.#compose(size, saved?.pseudonym ?? `holdfast-${randomBytes(4).toString('hex')}`, logDescriptor, saved?.isolated)
+    this.#parts = this.#compose(
+      size,
+      saved?.pseudonym ?? `holdfast-${randomBytes(4).toString('hex')}`,
+      logDescriptor,
+      saved?.isolated,
+      saved?.quarantined,
+    )
     if (!(await this.#socket.open())) return false
     await this.#reports.open()
     if (saved?.view) await this.#running.views.apply(saved.view)
@@ -127,6 +139,7 @@ export class Primary {
       this.#rotateTicketKeys()
       this.#endIfLonely()
       this.#outliers.sweep()
+      this.#running.quarantines.sweep()
     }, telemetryMs)
     return true
   }
@@ -142,7 +155,7 @@ export class Primary {
     void this.shutdown(0)
   }
 
-  #compose(size: number, pseudonym: string, logDescriptor: number, isolated?: readonly string[]): Parts {
+  #compose(size: number, pseudonym: string, logDescriptor: number, isolated?: readonly string[], quarantined?: readonly SavedQuarantine[]): Parts {
     const ticketKeys = new TicketKeys(this.#options.directory, systemClock.wallTime())
     const crew: Crew = new Crew(size, {
       logDescriptor,
@@ -155,12 +168,16 @@ export class Primary {
         listeners.handTo(worker)
         this.#outliers.tell(worker)
         breakers.tell(worker)
+        quarantines.tell(worker)
         quotas.join(worker)
       },
       onMessage: (peer, message) => {
         if (message.type === 'takeRate' || message.type === 'returnRate') rates.hear(peer, message)
         else if (message.type === 'breaker') breakers.hear(peer, message)
-        else this.#onReport(crew, quotas, peer, message)
+        else if (isAboutSuspects(message)) {
+          // What the dead still say is heard late: nobody waits for the answer.
+          if (crew.has(peer)) quarantines.hear(peer, message)
+        } else this.#onReport(crew, quotas, peer, message)
       },
       onLeft: (peer) => {
         this.#sums.workerExited(peer.pid)
@@ -168,6 +185,7 @@ export class Primary {
         this.#explaining.left(peer)
         quotas.left(peer)
         breakers.left(peer)
+        quarantines.left(peer)
       },
       onExit: (pid, code, signal) => {
         this.#socket.signal({ type: 'workerExited', pid, code, signal })
@@ -185,6 +203,19 @@ export class Primary {
       },
       isolated,
     )
+    const quarantines = new Quarantines(
+      {
+        everyone: () => crew.everyone,
+        now: () => systemClock.now(),
+        wallTime: () => systemClock.wallTime(),
+        onConvicted: (request) => {
+          this.#socket.signal({ type: 'requestQuarantined', request })
+          this.#publish()
+          if (views.current) void this.#save(views.current, this.#running)
+        },
+      },
+      quarantined,
+    )
     const views = new Views({
       crew,
       listeners,
@@ -192,9 +223,9 @@ export class Primary {
       rates,
       prober: this.#prober,
       unhealthy: () => this.#unhealthy,
-      onApplied: (view) => this.#onApplied(view, { crew, pseudonym, breakers }),
+      onApplied: (view) => this.#onApplied(view, { crew, pseudonym, breakers, quarantines }),
     })
-    return { pseudonym, crew, listeners, views, breakers, ticketKeys }
+    return { pseudonym, crew, listeners, views, breakers, ticketKeys, quarantines }
   }
 
   /** The socket answers only after the parts are there. */
@@ -223,6 +254,7 @@ export class Primary {
         )
         return
       case 'gone':
+        this.#running.quarantines.gone(message.endpoint, message.reason)
         crew.tell({ type: 'gone', endpoint: message.endpoint, reason: message.reason, exitedAt: message.exitedAt })
         return
       case 'drain':
@@ -240,6 +272,9 @@ export class Primary {
         channel.send({ type: 'done', id: message.id })
         this.#publish()
         if (views.current) void this.#save(views.current, this.#running)
+        return
+      case 'forgetQuarantined':
+        this.#forget(channel, message.id, message.request)
         return
       case 'explain':
         this.#explaining.ask(
@@ -259,6 +294,17 @@ export class Primary {
         return
       }
     }
+  }
+
+  #forget(channel: ControlChannel, id: number, request: string): void {
+    const { quarantines, views } = this.#running
+    if (!quarantines.forget(request)) {
+      channel.send({ type: 'failed', id, code: 'unknown_id', message: `tried to forget ${request}: no request of this id is quarantined` })
+      return
+    }
+    this.#publish()
+    if (views.current) void this.#save(views.current, this.#running)
+    channel.send({ type: 'done', id })
   }
 
   #welcome(channel: ControlChannel, { role, pid }: Extract<ControlToPrimary, { readonly type: 'hello' }>): void {
@@ -284,10 +330,11 @@ export class Primary {
     views.sendTo(orphan)
   }
 
-  async #onApplied(view: RoutingView, parts: Pick<Parts, 'crew' | 'pseudonym' | 'breakers'>): Promise<void> {
-    const { breakers, crew } = parts
+  async #onApplied(view: RoutingView, parts: Pick<Parts, 'crew' | 'pseudonym' | 'breakers' | 'quarantines'>): Promise<void> {
+    const { breakers, crew, quarantines } = parts
     this.#outliers.setView(view)
     breakers.setView(view)
+    quarantines.setView(view)
     this.#sums.retain(
       new Set(view.services.map(({ name }) => name)),
       new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))),
@@ -298,8 +345,17 @@ export class Primary {
     await this.#save(view, parts)
   }
 
-  async #save(view: RoutingView, { crew, pseudonym, breakers }: Pick<Parts, 'crew' | 'pseudonym' | 'breakers'>): Promise<void> {
-    await saveState(this.#options.directory, { workers: crew.size, pseudonym, view, isolated: breakers.isolated })
+  async #save(
+    view: RoutingView,
+    { crew, pseudonym, breakers, quarantines }: Pick<Parts, 'crew' | 'pseudonym' | 'breakers' | 'quarantines'>,
+  ): Promise<void> {
+    await saveState(this.#options.directory, {
+      workers: crew.size,
+      pseudonym,
+      view,
+      isolated: breakers.isolated,
+      quarantined: quarantines.quarantined,
+    })
   }
 
   // --- reports --------------------------------------------------------------------------------------------------
@@ -330,6 +386,11 @@ export class Primary {
         if (crew.has(peer)) quotas.hear(peer, message)
         return
       case 'ready':
+      case 'caught':
+      case 'askTrial':
+      case 'trialOver':
+      case 'cleared':
+      case 'quiet':
       case 'breaker':
       case 'takeRate':
       case 'returnRate':
@@ -396,6 +457,7 @@ export class Primary {
       startedAt: this.#startedAt,
       viewVersion: view?.version ?? -1,
       endpoints,
+      quarantined: this.#running.quarantines.quarantined,
     })
   }
 
@@ -413,6 +475,7 @@ export class Primary {
     clearInterval(this.#timer)
     this.#prober.stop()
     this.#reports.close()
+    this.#running.quarantines.stop()
     listeners.end()
     await crew.end(deadlineMs)
     this.#publish()

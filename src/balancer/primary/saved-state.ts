@@ -4,6 +4,7 @@ import { messageOf } from '../../kernel/errors.ts'
 import { writeFileAtomic } from '../../kernel/files.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import { viewFile } from '../paths.ts'
+import type { SavedQuarantine } from './quarantines.ts'
 
 export interface SavedState {
   readonly workers: number
@@ -11,6 +12,8 @@ export interface SavedState {
   readonly view: RoutingView | undefined
   /** Services whose breakers an operator holds open. */
   readonly isolated?: readonly string[] | undefined
+  /** Requests that kill instances. */
+  readonly quarantined?: readonly SavedQuarantine[] | undefined
 }
 
 export async function saveState(directory: string, state: SavedState): Promise<void> {

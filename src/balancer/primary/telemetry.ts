@@ -3,6 +3,7 @@ import { Histogram } from '../../kernel/histogram.ts'
 import type { BreakerState } from '../../resilience/core/breaker.ts'
 import type { InstanceReport } from '../../instance/types.ts'
 import { newTcpCounts, type TcpCounts } from '../core/tcp-counts.ts'
+import type { QuarantinedRequest } from '../core/quarantine.ts'
 import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
 
@@ -58,6 +59,7 @@ export interface SnapshotContext {
   readonly pid: number
   readonly startedAt: number
   readonly viewVersion: number
+  readonly quarantined?: readonly QuarantinedRequest[] | undefined
   readonly endpoints: ReadonlyMap<
     string,
     {
@@ -166,6 +168,7 @@ export class TelemetrySums {
       refused: { ...this.#refused },
       services,
       endpoints,
+      quarantined: context.quarantined,
     }
   }
 }

@@ -159,6 +159,12 @@ export class Attempts {
     service.retrying++
   }
 
+  /** The last attempt got into a process that may have ended by it. */
+  get mayHaveKilled(): boolean {
+    const kind = this.last?.failure.kind
+    return kind === 'died' || kind === 'staleConnection'
+  }
+
   /** How the process ended is known now, or will not be: whether the request goes again after all. */
   newsAllowsResend(replayable: boolean): boolean {
     if (!replayable || this.#resent >= rescuesMax || !this.#neverRead(this.last!)) return false

@@ -52,6 +52,8 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   /** Of all attempts to connect for this request together: at most the service's `timeout`. */
   #connectSpentMs = 0
   #parkDeadline: number | undefined
+  /** It is on trial there. */
+  #only: EndpointPool | undefined
   readonly #pickRequest
 
   constructor(client: ClientSide, attempts: Attempts, sender: RequestSender, host: SearchHost) {
@@ -66,15 +68,16 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     return this.#phase === 'parked'
   }
 
-  begin(service: ServiceRuntime): void {
+  begin(service: ServiceRuntime, only?: EndpointPool): void {
     this.#service = service
     this.#parkDeadline = undefined
     this.#connectSpentMs = 0
-    this.search()
+    this.search(only)
   }
 
   /** Looks for an endpoint, for the first time or once more. */
-  search(): void {
+  search(only?: EndpointPool): void {
+    this.#only = only
     if (this.#connectLeftMs <= 0) {
       this.#host.connectTimeSpent()
       return
@@ -108,7 +111,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     const service = this.#service!
     // Whoever waits was here first.
     const isNew = this.#parkDeadline === undefined && this.#attempts.last === undefined
-    if (isNew && service.lot.size > 0 && service.mayPark) this.#park()
+    if (isNew && service.lot.size > 0 && service.mayPark && this.#only === undefined) this.#park()
     else this.#pick()
     this.#sender.spareHead()
   }
@@ -141,6 +144,12 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
 
   /** Chosen, and let through by its breaker. */
   #admitted(service: ServiceRuntime): EndpointPool | undefined {
+    const only = this.#only
+    this.#only = undefined
+    if (only?.view.state === 'active' && only.gone === undefined) {
+      this.#attempts.endpoint = only
+      return only
+    }
     const endpoint = service.pick(this.#pickRequest) ?? (service.mayPark ? undefined : service.leastBad(this.#attempts.tried))
     this.#attempts.endpoint = endpoint
     if (endpoint?.breaker === undefined) return endpoint

@@ -23,26 +23,29 @@ import {
   connectTimeSpent,
   failureAnswer,
   invalidAnswer,
+  quarantined,
   onlyErrors,
   unavailable,
   underMaintenance,
 } from './failure-answers.ts'
 import { RequestSender } from './request-sender.ts'
+import { Suspect, type SuspectHost } from './suspect.ts'
 import type { ServiceRuntime } from './service.ts'
 import { Tunnel } from './tunnel.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+import { isCrash } from '../core/quarantine.ts'
 import type { Failure } from '../core/resend.ts'
 import { refusedByAlert } from '../core/tls-failure.ts'
 import { bodyTooLarge, type AnswerRules, type RouteRules } from '../core/rules/rules.ts'
 import { headErrorSentence, type Head } from '../http1/head.ts'
 import { acceptsUpgrade, extentOf } from '../http1/response.ts'
-import { answerIdleMs, deathNewsMs, readerStallMs } from './limits.ts'
+import { answerIdleMs, crashNewsMs, deathNewsMs, readerStallMs } from './limits.ts'
 import type { Observer } from './observe/observer.ts'
 import { RequestWatch } from './observe/watch.ts'
 import { dressed } from './rules/answer-plan.ts'
 import { requestReading } from './rules/reading.ts'
 
-type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'awaitingNews'
+type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'awaitingNews' | 'awaitingVerdict'
 
 const notConnected: Failure = { kind: 'notConnected' }
 const timedOut: Failure = { kind: 'timedOut' }
@@ -50,7 +53,7 @@ const notReceived: Failure = { kind: 'notReceived' }
 const staleConnection: Failure = { kind: 'staleConnection' }
 const died: Failure = { kind: 'died' }
 
-export class Exchange implements UpstreamUser, SearchHost, AnswerHost, AdmissionHost {
+export class Exchange implements UpstreamUser, SearchHost, AnswerHost, AdmissionHost, SuspectHost {
   readonly #client: ClientSide
   readonly #attempts = new Attempts()
   readonly #sender: RequestSender
@@ -68,6 +71,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #madeRoom = false
   #startedAt = 0
   #ownWatch: RequestWatch | undefined
+  /** Made when a crash is first met. */
+  #suspect: Suspect | undefined
+  /** Whether it goes again, crash or not, once it is known how the process ended. */
+  #goesAgain = false
   /** Label of the route by which it came; undefined: by none. */
   route: string | undefined
   #status = 0
@@ -138,12 +145,15 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#attempts.begin(service)
     this.#sender.begin(service, source, start, target, rules)
     this.#relay.begin(service.counters, this.#answerRules)
-    if (rate === undefined) this.#search.begin(service)
+    this.#suspect?.begin(service, this.route)
+    if (rate === undefined) this.admitted()
     else (this.#admission ??= new Admission(this)).enter(rate, key!)
   }
 
   admitted(): void {
-    this.#search.begin(this.#service!)
+    const service = this.#service!
+    if (service.marks !== undefined && this.#asSuspect(service).arrived()) return
+    this.#search.begin(service)
   }
 
   rateExceeded(answer: Answer): void {
@@ -197,7 +207,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     watch?.sent(this.#attempts.reused, worker.now)
     endpoint.lastSentAt = worker.now
     if (!sender.send(upstream, end)) {
-      this.#badBody()
+      this.badBody()
       return
     }
     this.#shareDeadline()
@@ -207,11 +217,12 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   /** More of the request body has come from the client. */
   bodyAvailable(): void {
-    if (this.#upstream === undefined) {
+    if (this.#suspect?.gathering === true) this.#suspect.bodyAvailable()
+    else if (this.#upstream === undefined) {
       this.#client.pauseInput()
       this.#client.holdBodyDeadline()
     } else if (this.#sender.sendMore(this.#upstream)) this.#shareDeadline()
-    else this.#badBody()
+    else this.badBody()
   }
 
   #shareDeadline(): void {
@@ -224,7 +235,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     else if (client.onDrain === undefined) this.#deadline = client.worker.now + answerIdleMs
   }
 
-  #badBody(): void {
+  badBody(): void {
     const bytes = this.#sender.bodyExceeds
     if (bytes !== undefined) {
       this.#client.worker.countRefused('rule')
@@ -294,14 +305,20 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker, facts } = this.#client
     const verdict = this.#attempts.failed(broken, facts.idempotent, this.#sender.replayable, worker)
     this.#attempts.watch?.failed(broken, verdict, worker.now)
+    this.#goesAgain = verdict === 'again'
+    if (this.#service!.view.quarantine === true && this.#attempts.mayHaveKilled) {
+      if (broken.endpoint.gone === undefined) this.#awaitNews(broken.endpoint)
+      else this.#knowingTheEnd()
+      return
+    }
+    this.#suspect?.end()
     switch (verdict) {
       case 'again':
         this.#searchOn()
         return
       case 'awaitNews':
         // The supervisor will say within milliseconds how the process ended: the client gets the reason, not just the fact.
-        this.#phase = 'awaitingNews'
-        worker.whenGone(broken.endpoint, deathNewsMs, this.#afterNews)
+        this.#awaitNews(broken.endpoint)
         return
       case 'giveUp':
         this.#answerFailure()
@@ -309,9 +326,49 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   #newsCame(): void {
-    if (this.#phase !== 'awaitingNews') return
-    if (this.#attempts.newsAllowsResend(this.#sender.replayable)) this.#searchOn()
+    if (this.#phase === 'awaitingNews') this.#knowingTheEnd()
+  }
+
+  #awaitNews(endpoint: EndpointPool): void {
+    this.#phase = 'awaitingNews'
+    this.#client.worker.whenGone(endpoint, this.#service!.view.quarantine === true ? crashNewsMs : deathNewsMs, this.#afterNews)
+  }
+
+  /** How the process ended is known now, or will not be. */
+  #knowingTheEnd(): void {
+    const { endpoint } = this.#attempts.last!
+    const service = this.#service!
+    const again = this.#goesAgain || this.#attempts.newsAllowsResend(this.#sender.replayable)
+    this.#phase = 'awaitingVerdict'
+    const crashed = service.view.quarantine === true && this.#attempts.mayHaveKilled && endpoint.gone !== undefined && isCrash(endpoint.gone)
+    if (crashed && this.#asSuspect(service).caught(endpoint, this.#attempts.sentAt, again)) return
+    this.#suspect?.end()
+    if (again) this.#searchOn()
     else this.#answerFailure()
+  }
+
+  // --- suspected of killing instances ------------------------------------------------------------------------------
+
+  #asSuspect(service: ServiceRuntime): Suspect {
+    if (this.#suspect === undefined) {
+      this.#suspect = new Suspect(this.#client, this.#sender, this)
+      this.#suspect.begin(service, this.route)
+    }
+    return this.#suspect
+  }
+
+  proceed(endpoint: EndpointPool | undefined): void {
+    this.#phase = 'searching'
+    if (this.#attempts.last === undefined) this.#search.begin(this.#service!, endpoint)
+    else this.#search.search(endpoint)
+  }
+
+  giveUp(): void {
+    this.#answerFailure()
+  }
+
+  poisoned(fingerprint: string): void {
+    this.answer(quarantined(fingerprint))
   }
 
   #searchOn(): void {
@@ -412,6 +469,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#relay.extra = joined(this.#attempts.watch?.answered(status, worker.now), this.#admission?.lines)
     this.#letNextGo()
     this.#deadline = worker.now + answerIdleMs
+    if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
+    else this.#suspect?.end()
     this.#sender.release()
     if (this.#client.bodyDone && this.#upstream?.socket.writableLength === 0) this.#client.bodyFree()
   }
@@ -532,6 +591,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#phase = 'closed'
     this.#deadline = Infinity
     this.#admission?.end()
+    this.#suspect?.end()
     this.#search.end()
     this.#sender.spareHead()
     this.#sender.release()

@@ -37,6 +37,14 @@ export const onlyErrors = (status: number, retryAfterSeconds: number): Answer =>
   retryAfterSeconds,
 })
 
+/** No `Retry-After`: it must not come back. */
+export const quarantined = (id: string): Answer => ({
+  status: 500,
+  error: 'http_request_denied',
+  message: 'instances of this service crashed with this request, so it is not sent to another one',
+  details: `quarantined id=${id}`,
+})
+
 export const connectTimeSpent = (timeoutMs: number): Answer => ({
   status: 504,
   error: 'connection_timeout',

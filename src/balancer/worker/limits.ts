@@ -41,6 +41,11 @@ export const interimAnswersMax = 32
 /** How long a failed non-idempotent request waits to learn how its instance ended, so that the answer can say so. */
 export const deathNewsMs = 25
 
+/** The same where requests that kill are looked for: sent on without the news, one of them would go unrecognised. */
+export const crashNewsMs = 150
+/** How long a request that was caught in a crash waits at most for its verdict; longer than all trials of a burst take (`core/quarantine.ts`). */
+export const verdictMsMax = 12_000
+
 // --- a connection to an endpoint
 
 /** Idle connections kept per endpoint and worker. */

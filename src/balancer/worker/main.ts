@@ -64,6 +64,15 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'breakerOrder':
       worker?.breakerOrder(message.service, message.action)
       return
+    case 'mark':
+      worker?.suspicion.mark(message)
+      return
+    case 'reserve':
+      worker?.suspicion.reserve(message.endpoint, message.on)
+      return
+    case 'verdict':
+      worker?.verdict(message)
+      return
     case 'lag':
       worker?.reportedLag(message.endpoint, message.lagMs)
       return

@@ -12,9 +12,12 @@ import { findField, type Head, parseRequestHead } from '../http1/head.ts'
 import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
 import type { ClientSide } from './client-side.ts'
 import { joinBytesMax } from './outgoing.ts'
-import { Replay } from './replay.ts'
+import { Replay, replayBytesMax } from './replay.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Upstream } from './upstream.ts'
+
+/** More than one read brings: so much must be free before a body of unknown length is read on. */
+const gatherStepMax = 128 * 1024
 
 export class RequestSender {
   readonly #client: ClientSide
@@ -43,6 +46,13 @@ export class RequestSender {
     this.passedBytes += end - start
     if (this.#source !== undefined) this.#replay.add(buffer, start, end)
     this.#client.worker.outgoing.add(buffer, start, end)
+  }
+
+  readonly #keep = (buffer: Buffer, start: number, end: number): void => {
+    this.continued = true
+    this.#service!.counters.requestBytes += end - start
+    this.passedBytes += end - start
+    this.#replay.add(buffer, start, end)
   }
 
   constructor(client: ClientSide) {
@@ -76,6 +86,44 @@ export class RequestSender {
   /** Every body byte that was sent is still at hand. */
   get replayable(): boolean {
     return this.#replay.whole
+  }
+
+  /** What was sent of the body, or gathered. */
+  body(): readonly Buffer[] {
+    return this.#replay.pieces()
+  }
+
+  /** Method and target as the endpoint gets them, at most 1,024 characters. */
+  label(): string {
+    const { facts } = this.#client
+    const head = this.#head ?? this.#reparse()
+    return `${facts.method} ${this.#target ?? facts.target ?? text(this.#source!, head.targetStart, head.targetEnd)}`.slice(0, 1_024)
+  }
+
+  /**
+   * Takes in what has come of the body before there is anybody to send it to, as far as it can be kept. `whole`: all of it is here;
+   * `more`: the rest is awaited; `tooLong`: the rest is left with the client until it can be sent.
+   */
+  gather(): 'whole' | 'more' | 'tooLong' | 'malformed' {
+    const client = this.#client
+    const { facts } = client
+    if (client.bodyDone) return 'whole'
+    const isSmall = facts.bodyLength >= 0 ? facts.bodyLength <= replayBytesMax : this.#replay.bytes <= replayBytesMax - gatherStepMax
+    if (!isSmall || (facts.expectsContinue && !this.continued)) {
+      client.pauseInput()
+      client.holdBodyDeadline()
+      return 'tooLong'
+    }
+    if (!client.takeBody(this.#keep) || facts.bodyBytes > this.#bodyMax) return 'malformed'
+    return this.#gathered()
+  }
+
+  #gathered(): 'whole' | 'more' {
+    const client = this.#client
+    if (client.bodyDone) return 'whole'
+    client.resumeInput()
+    client.runBodyDeadline()
+    return 'more'
   }
 
   /** Whoever needs the head from here on reads it again. */

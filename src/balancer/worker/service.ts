@@ -9,6 +9,7 @@ import { budgetFree } from '../core/resend.ts'
 import type { ServiceView } from '../core/routing-view.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
+import type { Marks } from './suspicion.ts'
 import { Parking, type Parked } from './parking.ts'
 import { ServiceRate } from './rate-limits.ts'
 import { TlsDialer } from '../tls/dialer.ts'
@@ -58,6 +59,8 @@ export class ServiceRuntime {
   readonly #workers: number
   /** Opens connections to its endpoints; undefined: they are plain. */
   #dialer: TlsDialer | undefined
+  /** Requests that may have killed instances; undefined: there are none. */
+  marks: Marks | undefined
   readonly #random: Random
   readonly #tell: (message: WorkerToPrimary) => void
   #picker: Picker

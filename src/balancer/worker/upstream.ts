@@ -203,6 +203,8 @@ export class EndpointPool extends Endpoint {
   lastSentAt = 0
   /** When its process exited, as the control process saw it, on this worker's clock; Infinity: it has not. */
   exitedAt = Infinity
+  /** For a suspect alone, for the moment. */
+  reserved = false
   #idleClosedAt = -Infinity
   #dialer: TlsDialer | undefined
   /** The last TLS session with it. */
@@ -219,6 +221,10 @@ export class EndpointPool extends Endpoint {
     this.#dialer = dialer
     this.session = undefined
     this.closeIdle()
+  }
+
+  override available(now: number): boolean {
+    return !this.reserved && super.available(now)
   }
 
   get connections(): number {

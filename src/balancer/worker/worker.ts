@@ -17,7 +17,7 @@ import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerAddress, listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import { ClientSessions } from '../http2/client-sessions.ts'
 import { Terminator } from '../tls/terminator.ts'
-import type { BreakerAction, EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
+import type { BreakerAction, EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary, PrimaryToWorker } from '../messages.ts'
 import { BodyBuffers } from './body-buffers.ts'
 import { Client } from './client.ts'
 import { InputBlocks } from './client-input.ts'
@@ -32,6 +32,7 @@ import { ServiceRuntime } from './service.ts'
 import { Slab } from './slab.ts'
 import { newTcpCounts } from '../core/tcp-counts.ts'
 import { TcpFront } from '../tcp/front.ts'
+import { Suspicion } from './suspicion.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { EndpointPool } from './upstream.ts'
 import { WaitingRoom } from './waiting-room.ts'
@@ -98,6 +99,7 @@ export class Worker {
   readonly #tell: (message: WorkerToPrimary) => void
   readonly #workers: number
   readonly #leases: Leases
+  readonly suspicion: Suspicion
   readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
   readonly #services = new Map<string, ServiceRuntime>()
   #endpoints = new Map<string, EndpointPool>()
@@ -135,6 +137,11 @@ export class Worker {
     this.#workers = options.workers ?? 1
     this.#leases = new Leases(options.tell)
     this.tcp = new TcpFront(this, this.#leases)
+    this.suspicion = new Suspicion({
+      tell: options.tell,
+      service: (name) => this.#services.get(name),
+      endpoint: (id) => this.#endpoints.get(id),
+    })
   }
 
   start(): void {
@@ -362,6 +369,7 @@ export class Worker {
       let service = this.#services.get(serviceView.name)
       if (!service) {
         service = new ServiceRuntime(serviceView, systemRandom, this.#leases, this.#tell, this.#workers)
+        service.marks = this.suspicion.marksOf(serviceView.name)
         this.#services.set(serviceView.name, service)
       }
       service.swap(serviceView, this.now)
@@ -479,6 +487,11 @@ export class Worker {
     this.#endpoints.get(id)?.breaker?.trip(this.now)
   }
 
+  verdict(message: Extract<PrimaryToWorker, { type: 'verdict' }>): void {
+    this.tick()
+    this.suspicion.verdict(message)
+  }
+
   breakerOrder(name: string, action: BreakerAction): void {
     this.tick()
     const service = this.#services.get(name)
@@ -557,6 +570,7 @@ export class Worker {
   /** Something at a draining endpoint has ended. */
   maybeDrained(endpoint: EndpointPool): void {
     if (endpoint.active + endpoint.tunnels > 0) return
+    if (endpoint.reserved) this.suspicion.quiet(endpoint)
     if (this.#leaving.get(endpoint.id) === endpoint) this.#leaving.delete(endpoint.id)
     for (const drain of this.#drains.filter((each) => each.endpoint === endpoint)) this.#tell({ type: 'drained', id: drain.id, remaining: 0 })
     this.#drains = this.#drains.filter((drain) => drain.endpoint !== endpoint)
@@ -617,6 +631,7 @@ export class Worker {
     this.#http2.sweep(this.now)
     for (const service of this.#services.values()) service.sweep(this.now)
     this.#leases.sweep(this.now)
+    this.suspicion.sweep(this.now)
     for (const tunnel of [...this.#tunnels]) tunnel.sweep(this.now)
     if (this.tcp.size > 0) this.tcp.sweep(this.now)
     this.#sweepDrains()

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts'
 import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
 import { breaker } from './breaker.ts'
+import { quarantine, quarantineForget } from './quarantine.ts'
 import { configCheck, configDiff, configExplain, configShow } from './config.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
@@ -26,6 +27,8 @@ export const commands: readonly Command[] = [
   restart,
   maintenance,
   breaker,
+  quarantine,
+  quarantineForget,
   configCheck,
   configShow,
   configExplain,
