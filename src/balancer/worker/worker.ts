@@ -251,7 +251,7 @@ export class Worker {
 
   /** The short way of a connection that begins with plain HTTP at once. */
   #takeHandle(listener: WorkerListener, handle: AcceptedHandle): boolean {
-    if (!listener.routed || listener.terminator !== undefined || listener.http2 || this.#full) return false
+    if (!listener.routed || listener.terminator !== undefined || listener.http2 || listener.protocol === 'tcp' || this.#full) return false
     this.tick()
     this.#accepted++
     handle.setNoDelay(true)
