@@ -1,4 +1,5 @@
-/** `npm run bench -- proxy [--seconds N] [--rounds N] [--cases a,b] [--proxies a,b] [--profile]` */
+/** `npm run bench -- proxy [--seconds N] [--rounds N] [--cases a,b] [--proxies a,b] [--profile]`; for a quick look: `--seconds 2 --rounds 1` */
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { choose, positive, stamp } from '../lib/arguments.ts'
 import { interruptSignal } from '../lib/interrupt.ts'
 import { firstLine, isInstalled, machineFacts } from '../lib/machine.ts'
-import { freePort } from '../lib/process.ts'
+import { Child, freePorts } from '../lib/process.ts'
 import { startOrigin } from '../origin.ts'
 import { targets } from '../targets/index.ts'
 import { cases, idleCase } from './cases.ts'
@@ -44,8 +45,10 @@ export async function benchProxy(args: readonly string[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
   const profiles = join(results, 'profiles', stamp(machine.date))
   try {
-    const originPort = await freePort()
+    const [originPort = 0, echoPort = 0] = await freePorts(2)
+    const certificate = makeCertificate(directory)
     const origin = await startOrigin(join(directory, 'origin'), originPort, loadCore)
+    const echo = Child.start('echo origin', [process.execPath, join(here, 'echo-origin.mjs'), String(echoPort)], { core: loadCore })
     try {
       const result = await runInterleaved({
         ...settings,
@@ -54,6 +57,8 @@ export async function benchProxy(args: readonly string[]): Promise<void> {
         idle: caseNames.includes(idleCase.name),
         directory,
         originPort,
+        echoPort,
+        certificate,
         env: values.profile ? profileEnvironment(profiles) : {},
         onProgress: console.error,
         signal: interruptSignal(),
@@ -61,6 +66,7 @@ export async function benchProxy(args: readonly string[]): Promise<void> {
       publish(makeReport(result, chosenCases, { machine, versions: { ...versions }, settings }), !values.profile)
     } finally {
       await origin.stop()
+      await echo.stop()
     }
   } finally {
     rmSync(directory, { recursive: true, force: true })
@@ -68,8 +74,16 @@ export async function benchProxy(args: readonly string[]): Promise<void> {
   if (values.profile) console.error(`profiles: ${profiles} (open them in Chrome's DevTools)`)
 }
 
+/** The same one for every proxy: P-256, as most sites have. */
+function makeCertificate(directory: string): { readonly certFile: string; readonly keyFile: string } {
+  const [keyFile, certFile] = [join(directory, 'bench.key'), join(directory, 'bench.crt')]
+  const options = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench'.split(' ')
+  execFileSync('openssl', ['req', '-x509', ...options, '-keyout', keyFile, '-out', certFile], { stdio: 'pipe' })
+  return { certFile, keyFile }
+}
+
 function requireTools(): void {
-  const missing = ['wrk', 'nginx', 'taskset'].filter((tool) => !isInstalled(tool))
+  const missing = ['wrk', 'nginx', 'taskset', 'openssl', 'h2load'].filter((tool) => !isInstalled(tool))
   if (missing.length > 0) throw new Error(`the benchmark needs ${missing.join(', ')}; run scripts/test-servers.sh`)
 }
 

@@ -2,7 +2,7 @@
 import type { MachineFacts } from '../lib/machine.ts'
 import { table } from '../lib/markdown.ts'
 import { median, spread } from '../lib/statistics.ts'
-import { idleCase, type BenchCase } from './cases.ts'
+import { idleCase, type BenchCase, type CaseTarget } from './cases.ts'
 import type { IdleSample, RunResult, Sample } from './run.ts'
 
 export interface Report {
@@ -17,6 +17,7 @@ export interface Report {
 interface CaseReport {
   readonly case: string
   readonly title: string
+  readonly target?: CaseTarget | undefined
   readonly rows: readonly Row[]
 }
 
@@ -42,6 +43,7 @@ interface IdleReport {
 }
 
 const yardstick = 'haproxy'
+const subject = 'holdfast'
 /** Above this one-minute load average the run was not alone. */
 const quietLoadMax = 0.5
 
@@ -49,15 +51,18 @@ export function makeReport(result: RunResult, cases: readonly BenchCase[], facts
   const proxies = Object.keys(facts.versions)
   return {
     ...facts,
-    cases: cases.map(({ name, title }) => ({
+    cases: cases.map(({ name, title, target }) => ({
       case: name,
       title,
-      rows: proxies.map((proxy) =>
-        summarize(
-          proxy,
-          result.samples.filter((sample) => sample.proxy === proxy && sample.case === name),
+      target,
+      rows: proxies
+        .filter((proxy) => result.samples.some((sample) => sample.proxy === proxy && sample.case === name))
+        .map((proxy) =>
+          summarize(
+            proxy,
+            result.samples.filter((sample) => sample.proxy === proxy && sample.case === name),
+          ),
         ),
-      ),
     })),
     idle: result.idle.length === 0 ? [] : proxies.map((proxy) => summarizeIdle(proxy, result.idle)),
     raw: result,
@@ -104,9 +109,10 @@ export function toMarkdown({ machine, versions, settings, cases, idle }: Report)
       .join(', ')}.`,
     '',
     `Method: every proxy has one worker or thread on core 0; origin (nginx) and load (wrk, ${settings.connections} connections) share core 1. ${settings.rounds} rounds of`,
-    `${settings.seconds} s in turn, medians; × is the ratio to HAProxy in this run. Access logs off everywhere; active health checks on in Holdfast, HAProxy and Caddy (the`,
+    `${settings.seconds} s in turn, medians; × is the ratio to HAProxy in this run. Access logs off but in features-on; active health checks on in Holdfast, HAProxy and Caddy (the`,
     'others have none); Holdfast also keeps metrics and adds request ids. CPU is user and system time of all the processes of the proxy; memory is PSS.',
     'Where "core" is below about 95 %, the load or the origin was the limit: compare CPU per request there, not throughput.',
+    ...targetSection(cases),
     ...cases.flatMap(caseSection),
     ...idleSection(idle),
     '',
@@ -120,8 +126,8 @@ function caseSection({ title, rows }: CaseReport): string[] {
     row.requestsPerSecond.toFixed(0),
     ratio(row.requestsPerSecond, base?.requestsPerSecond),
     `${(row.spread * 100).toFixed(0)} %`,
-    row.p50Ms.toFixed(2),
-    row.p99Ms.toFixed(2),
+    told(row.p50Ms),
+    told(row.p99Ms),
     row.cpuMicrosPerRequest.toFixed(1),
     ratio(row.cpuMicrosPerRequest, base?.cpuMicrosPerRequest),
     `${(row.coreBusy * 100).toFixed(0)} %`,
@@ -137,5 +143,44 @@ function idleSection(rows: readonly IdleReport[]): string[] {
   const cells = rows.map((row) => [row.proxy, row.beforeMib.toFixed(0), row.kibPerConnection.toFixed(1), String(row.opened)])
   return ['', `## ${idleCase.connections} idle connections`, '', ...table(['proxy', 'memory before MiB', 'KiB per connection', 'opened'], cells)]
 }
+
+/** Our figure as a share of the peer's; for CPU less is better, for rates more. */
+function figureRatio({ target, rows }: CaseReport): number | undefined {
+  const ours = rows.find(({ proxy }) => proxy === subject)
+  const peer = rows.find(({ proxy }) => proxy === target?.peer)
+  if (target === undefined || ours === undefined || peer === undefined) return undefined
+  const cpu = ours.cpuMicrosPerRequest / peer.cpuMicrosPerRequest
+  switch (target.figure) {
+    case 'cpu':
+    case 'cpuPerByte':
+      return cpu
+    case 'perCpuSecond':
+      return 1 / cpu
+    case 'rate':
+      return ours.requestsPerSecond / peer.requestsPerSecond
+  }
+}
+
+const figureNames: Readonly<Record<CaseTarget['figure'], string>> = {
+  cpu: 'CPU per request',
+  cpuPerByte: 'CPU per byte',
+  perCpuSecond: 'connections per second of CPU',
+  rate: 'messages per second',
+}
+
+function targetSection(cases: readonly CaseReport[]): string[] {
+  const rows = cases.flatMap((each) => {
+    const value = figureRatio(each)
+    if (each.target === undefined || value === undefined) return []
+    const { figure, peer, limit } = each.target
+    const atMost = figure.startsWith('cpu')
+    const met = atMost ? value <= limit : value >= limit
+    return [[each.title, `${figureNames[figure]} ÷ ${peer}`, `${atMost ? '≤' : '≥'} ${limit.toFixed(2)}`, value.toFixed(2), met ? 'met' : 'missed']]
+  })
+  return rows.length === 0 ? [] : ['', '## Targets', '', ...table(['case', 'figure', 'target', 'here', 'verdict'], rows)]
+}
+
+/** Not every generator tells. */
+const told = (ms: number): string => (Number.isNaN(ms) ? '–' : ms.toFixed(2))
 
 const ratio = (value: number, base: number | undefined): string => (base === undefined ? '–' : (value / base).toFixed(2))

@@ -7,10 +7,11 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuMicros, freePort, memoryKib } from '../lib/process.ts'
-import type { RunningTarget, Target } from '../targets/target.ts'
+import type { Feature, RunningTarget, Target, TargetContext } from '../targets/target.ts'
 import { idleCase, type BenchCase } from './cases.ts'
 import { openIdleConnections } from './idle.ts'
-import { runWrk, type LoadResult } from './wrk.ts'
+import { generators } from './generators.ts'
+import type { LoadResult } from './wrk.ts'
 
 const proxyCore = 0
 export const loadCore = 1
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly seconds: number
   readonly directory: string
   readonly originPort: number
+  readonly echoPort: number
+  readonly certificate: TargetContext['certificate']
   readonly env: Record<string, string>
   readonly onProgress: (text: string) => void
   /** Ends the run before its next turn. */
@@ -51,8 +54,10 @@ export interface RunResult {
   readonly idle: readonly IdleSample[]
 }
 
+/** A proxy that is up, as the cases of one feature need it. */
 interface Lane {
   readonly target: Target
+  readonly feature: Feature | undefined
   readonly running: RunningTarget
   readonly port: number
 }
@@ -65,7 +70,12 @@ const idleSettleMs = 1_000
 export async function runInterleaved(options: RunOptions): Promise<RunResult> {
   const lanes: Lane[] = []
   try {
-    for (const target of options.targets) lanes.push(await startLane(target, options))
+    const needed = new Set([...options.cases.map(({ feature }) => feature), ...(options.idle ? [undefined] : [])])
+    for (const target of options.targets) {
+      for (const feature of needed) {
+        if (feature === undefined || target.features.includes(feature)) lanes.push(await startLane(target, feature, options))
+      }
+    }
     await warmUp(lanes, options)
     return await measure(lanes, options)
   } finally {
@@ -73,20 +83,22 @@ export async function runInterleaved(options: RunOptions): Promise<RunResult> {
   }
 }
 
-async function startLane(target: Target, { directory, originPort, env }: RunOptions): Promise<Lane> {
-  const own = join(directory, target.name)
+async function startLane(target: Target, feature: Feature | undefined, options: RunOptions): Promise<Lane> {
+  const { originPort, echoPort, certificate, env } = options
+  const own = join(options.directory, `${target.name}-${feature ?? 'plain'}`)
   mkdirSync(own, { recursive: true })
   const port = await freePort()
-  return { target, port, running: await target.start({ directory: own, port, originPort, core: proxyCore, env }) }
+  const context: TargetContext = { directory: own, port, originPort, core: proxyCore, env, feature, certificate, echoPort }
+  return { target, feature, port, running: await target.start(context) }
 }
 
 /** Compilers, pools and caches are filled before anything counts. */
 async function warmUp(lanes: readonly Lane[], { cases, onProgress, signal }: RunOptions): Promise<void> {
-  for (const { target, port } of lanes) {
-    onProgress(`warm up ${target.name}`)
-    for (const benchCase of cases) {
+  for (const { target, feature, port } of lanes) {
+    onProgress(`warm up ${target.name}${feature === undefined ? '' : `, ${feature}`}`)
+    for (const benchCase of cases.filter((each) => each.feature === feature)) {
       signal.throwIfAborted()
-      await runWrk(port, benchCase, warmUpSeconds, loadCore)
+      await generators[benchCase.generator](port, benchCase, warmUpSeconds, loadCore)
     }
   }
 }
@@ -97,15 +109,15 @@ async function measure(lanes: readonly Lane[], { cases, idle, rounds, seconds, o
   for (let round = 0; round < rounds; round++) {
     const turns = rotate(lanes, round)
     for (const benchCase of cases) {
-      for (const lane of turns) {
+      for (const lane of turns.filter(({ feature }) => feature === benchCase.feature)) {
         signal.throwIfAborted()
         const sample = await takeTurn(lane, benchCase, round, seconds)
         samples.push(sample)
-        onProgress(`round ${round + 1}/${rounds} ${benchCase.name.padEnd(9)} ${lane.target.name.padEnd(13)} ${outcome(sample)}`)
+        onProgress(`round ${round + 1}/${rounds} ${benchCase.name.padEnd(11)} ${lane.target.name.padEnd(13)} ${outcome(sample)}`)
       }
     }
     if (!idle) continue
-    for (const lane of turns) idleSamples.push(await weighIdle(lane, round))
+    for (const lane of turns.filter(({ feature }) => feature === undefined)) idleSamples.push(await weighIdle(lane, round))
   }
   return { samples, idle: idleSamples }
 }
@@ -114,7 +126,7 @@ async function takeTurn({ target, running, port }: Lane, benchCase: BenchCase, r
   await sleep(pauseMs)
   const pids = running.pids()
   const before = cpuMicros(pids)
-  const load = await runWrk(port, benchCase, seconds, loadCore)
+  const load = await generators[benchCase.generator](port, benchCase, seconds, loadCore)
   const used = cpuMicros(pids) - before
   return { ...load, proxy: target.name, case: benchCase.name, round, cpuMicros: used, memoryKib: memoryKib(running.pids()) }
 }

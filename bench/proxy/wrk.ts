@@ -28,8 +28,13 @@ export const connections = 64
 
 const script = join(dirname(fileURLToPath(import.meta.url)), 'load.lua')
 
-export async function runWrk(port: number, { path, method, bodyBytes, close }: BenchCase, seconds: number, core: number): Promise<LoadResult> {
-  const url = `http://127.0.0.1:${port}${path}`
+export async function runWrk(
+  port: number,
+  { path, method, bodyBytes, close, feature }: BenchCase,
+  seconds: number,
+  core: number,
+): Promise<LoadResult> {
+  const url = `${feature === 'tls' ? 'https' : 'http'}://127.0.0.1:${port}${path}`
   const options = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--timeout', '5s', '-s', script]
   const wrk = Child.start('wrk', ['wrk', ...options, url, '--', method, String(bodyBytes), close ? 'close' : 'keep-alive'], { core })
   await wrk.exited

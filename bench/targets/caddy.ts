@@ -34,6 +34,7 @@ http://127.0.0.1:${port} {
 
 export const caddy: Target = {
   name: 'caddy',
+  features: [],
   version: () => firstLine('caddy', ['version'])?.split(' ')[0],
   async start(context) {
     const { directory, core, port } = context

@@ -1,6 +1,6 @@
 /**
  * Holdfast's own data plane as the product runs it (dist/): metrics, request ids, passive health, probes
- * every 2 s, retries and parking are on. Counted are the data plane's processes, supervisor and worker; the small
+ * every 2 s, retries and parking are on; with features, also breaker, ejection, rate limit and access log. Counted are the data plane's processes, supervisor and worker; the small
  * driver that stands in for the control process is not on the path of a request and is not counted.
  */
 import { existsSync, readFileSync } from 'node:fs'
@@ -15,12 +15,14 @@ const driver = join(root, 'bench', 'targets', 'servers', 'holdfast.mjs')
 
 export const holdfast: Target = {
   name: 'holdfast',
+  features: ['tls', 'http2', 'websocket', 'features'],
   version() {
     if (!existsSync(join(root, 'dist', 'balancer', 'index.js'))) return undefined
     return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
   },
-  async start({ directory, core, port, originPort, env }) {
-    const command = [process.execPath, driver, directory, String(port), String(originPort)]
+  async start({ env, core, ...context }) {
+    const { port } = context
+    const command = [process.execPath, driver, JSON.stringify(context)]
     const child = Child.start('holdfast', command, { core, env: { ...env, NODE_ENV: 'production' } })
     await waitForPort(port, child)
     const pid = await proxyPid(child)

@@ -5,7 +5,12 @@ import { firstLine } from '../lib/machine.ts'
 import { Child, processTree, waitForPort } from '../lib/process.ts'
 import type { Target, TargetContext } from './target.ts'
 
-const configuration = ({ directory, port, originPort }: TargetContext): string => `
+const listenOptions: Readonly<Record<string, string>> = { tls: ' ssl', http2: ' ssl http2' }
+
+const secure = ({ certFile, keyFile }: TargetContext['certificate']): string =>
+  `    ssl_certificate ${certFile};\n    ssl_certificate_key ${keyFile};\n    ssl_protocols TLSv1.3;\n`
+
+const configuration = ({ directory, port, originPort, feature, certificate }: TargetContext): string => `
 daemon off;
 worker_processes 1;
 user root;
@@ -29,8 +34,8 @@ http {
     keepalive_requests 1000000000;
   }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
-    location / {
+    listen 127.0.0.1:${port} backlog=4096${listenOptions[feature ?? 'plain'] ?? ''};
+${feature === undefined ? '' : secure(certificate)}    location / {
       proxy_pass http://origin;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -48,6 +53,7 @@ http {
 
 export const nginx: Target = {
   name: 'nginx',
+  features: ['tls', 'http2'],
   version: () => firstLine('nginx', ['-v'])?.replace('nginx version: nginx/', ''),
   async start(context) {
     writeFileSync(join(context.directory, 'nginx.conf'), configuration(context))

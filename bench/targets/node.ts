@@ -25,6 +25,7 @@ function versionOf(packageName: string): string | undefined {
 function nodeTarget(name: string, packageName: string, script: string): Target {
   return {
     name,
+    features: [],
     version: () => versionOf(packageName),
     async start({ core, port, originPort, env }) {
       const command = [process.execPath, join(servers, script), String(port), String(originPort)]
