@@ -15,6 +15,7 @@ import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
 import { observeView } from './observe-view.ts'
+import { sessionView } from './session-view.ts'
 import { tcpViews } from './tcp-view.ts'
 import { noCertificates, type LoadedCertificates } from './certificates.ts'
 import { readPages, type Pages } from './pages.ts'
@@ -31,6 +32,8 @@ export interface AddedEndpoint {
   readonly host: string
   readonly port: number
   readonly weight: number
+  /** undefined: as the service. */
+  readonly version?: string | undefined
 }
 
 /** What was switched by hand, and outlives the control process. */
@@ -40,6 +43,8 @@ export interface Switches {
   readonly removed: readonly string[]
   readonly maintenanceServices: readonly string[]
   readonly maintenanceEndpoints: readonly string[]
+  /** Shares set by hand, by service and version; they go before those of the configuration. */
+  readonly splits?: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined
 }
 
 export const noSwitches: Switches = { added: [], removed: [], maintenanceServices: [], maintenanceEndpoints: [] }
@@ -216,6 +221,7 @@ export class Routing implements Router {
       algorithm: service.tcp && balance.algorithm === 'p2c-ewma' ? 'least-connections' : balance.algorithm,
       hashHeader: balance.hashHeader,
       slowStartMs: balance.slowStart,
+      ...sessionView(service, this.#switches),
       timeoutMs: resilience.timeout,
       connectTimeoutMs: resilience.connectTimeout,
       ...resilienceView(resilience),
@@ -255,20 +261,27 @@ export class Routing implements Router {
   }
 
   /** The endpoints of a service, by the ids that users know: its instances, or its configured addresses, and what was added by hand. */
-  endpointViews({ name, source }: ServiceConfig): readonly EndpointView[] {
+  endpointViews({ name, source, version }: ServiceConfig): readonly EndpointView[] {
     const views: EndpointView[] = []
     if (source.kind === 'static') {
-      for (const { host, port, weight } of source.endpoints) {
+      for (const { host, port, weight, version: revision = version } of source.endpoints) {
         const id = staticEndpointId(host, port)
-        if (!this.#switches.removed.includes(id)) views.push({ id, host, port, weight, state: 'active' })
+        if (!this.#switches.removed.includes(id)) views.push({ id, host, port, weight, revision, state: 'active' })
       }
     }
     for (const { instance, draining } of this.#admitted.values()) {
       if (instance.service === name)
-        views.push({ id: instance.id, host: instance.host, port: instance.port, weight: 1, state: draining ? 'draining' : 'active' })
+        views.push({
+          id: instance.id,
+          host: instance.host,
+          port: instance.port,
+          weight: 1,
+          revision: instance.version,
+          state: draining ? 'draining' : 'active',
+        })
     }
-    for (const { id, service, host, port, weight } of this.#switches.added) {
-      if (service === name) views.push({ id, host, port, weight, state: 'active' })
+    for (const { id, service, host, port, weight, version: revision = version } of this.#switches.added) {
+      if (service === name) views.push({ id, host, port, weight, revision, state: 'active' })
     }
     return views.map((view) =>
       view.state === 'active' && this.#switches.maintenanceEndpoints.includes(view.id) ? { ...view, state: 'maintenance' } : view,

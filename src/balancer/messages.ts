@@ -77,6 +77,8 @@ export type PrimaryToWorker =
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   /** Base64; every worker has the same (`tls/ticket-keys.ts`). */
   | { readonly type: 'ticketKeys'; readonly keys: string }
+  /** Base64; every worker has the same (`primary/session-keys.ts`). */
+  | { readonly type: 'sessionKeys'; readonly keys: string }
   /** It is out as an outlier; 0: it is in again. */
   | { readonly type: 'ejected'; readonly endpoint: string; readonly forMs: number }
   /** Another worker has opened its breaker. */

@@ -129,6 +129,7 @@ describe('explaining', () => {
       'services.a.balance.algorithm',
       'services.a.balance.hashHeader',
       'services.a.balance.slowStart',
+      'services.a.balance.sticky',
       'services.a.resilience.timeout',
       'services.a.resilience.connectTimeout',
       'services.a.resilience.retries.attempts',

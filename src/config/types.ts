@@ -167,7 +167,17 @@ export interface ServiceConfig {
   /** undefined: none. A route may have its own. */
   readonly http?: HttpRules | undefined
   readonly pages?: PagesConfig | undefined
-  readonly balance: { readonly algorithm: BalanceAlgorithm; readonly hashHeader: string | undefined; readonly slowStart: Duration }
+  readonly balance: {
+    readonly algorithm: BalanceAlgorithm
+    readonly hashHeader: string | undefined
+    readonly slowStart: Duration
+    /** undefined: every request is free. */
+    readonly sticky?: StickyConfig | undefined
+  }
+  /** Share of the clients by version, 1 in all; undefined: weights decide. */
+  readonly split?: Readonly<Record<string, number>> | undefined
+  /** undefined: the address. */
+  readonly splitBy?: SplitKey | undefined
   readonly resilience: ResilienceConfig
 }
 
@@ -207,6 +217,17 @@ export interface OriginTlsConfig {
   readonly verify: boolean
 }
 
+export interface StickyConfig {
+  readonly cookie: string
+  /** undefined: as long as the browser is open. */
+  readonly ttl: Duration | undefined
+  /** Clients of a draining endpoint stay until its deadline. */
+  readonly drain: boolean
+}
+
+/** What tells clients apart. */
+export type SplitKey = Exclude<RateLimitKey, { readonly by: 'service' }>
+
 export type ServiceSource = ProcessSource | StaticSource
 
 /** Child processes of this node. */
@@ -239,6 +260,8 @@ export interface StaticEndpoint {
   readonly host: string
   readonly port: number
   readonly weight: number
+  /** undefined: that of the service. */
+  readonly version?: string | undefined
 }
 
 export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2' | 'SIGKILL'

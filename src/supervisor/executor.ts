@@ -44,8 +44,8 @@ export class Executor {
   spawn(instance: Instance): void {
     const { services, instances, runtime, logs } = this.#deps
     const { id, service, revision } = instance
-    const { source } = services.revision(service, revision) ?? services.get(service).revision
-    instances.intend(instance)
+    const { source, version } = services.revision(service, revision) ?? services.get(service).revision
+    instances.intend(instance, version)
     runtime.launch({ id, service, source })
     logs.track(service, id)
   }

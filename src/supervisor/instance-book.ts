@@ -26,8 +26,8 @@ export class InstanceBook {
     return this.#records.get(id)
   }
 
-  intend({ id, service, slot, revision }: Instance): void {
-    this.#put({ id, service, slot, revision })
+  intend({ id, service, slot, revision }: Instance, version: string | undefined): void {
+    this.#put({ id, service, slot, revision, ...(version !== undefined && { version }) })
   }
 
   /** One that was found running. */
@@ -53,7 +53,13 @@ export class InstanceBook {
   routed(id: string): RoutedInstance {
     const record = this.#records.get(id)
     assert(record?.running, `instance ${id} has no address yet`)
-    return { id, service: record.service, host: record.host ?? loopback, port: record.running.port }
+    return {
+      id,
+      service: record.service,
+      host: record.host ?? loopback,
+      port: record.running.port,
+      ...(record.version !== undefined && { version: record.version }),
+    }
   }
 
   cause(id: string): string | undefined {

@@ -6,6 +6,8 @@ export interface RoutedInstance {
   readonly service: string
   readonly host: string
   readonly port: number
+  /** The user's own label on its revision. */
+  readonly version?: string | undefined
 }
 
 /** The supervisor tells the router before it signals a process and in the tick of its exit. */

@@ -13,6 +13,7 @@ export interface InstanceRecord {
   readonly service: string
   readonly slot: number
   readonly revision: number
+  readonly version?: string
   readonly running?: RunningInstance
   readonly host?: string
   readonly readyAt?: WallTime

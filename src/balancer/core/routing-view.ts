@@ -7,6 +7,7 @@ import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { OriginView } from './origin-view.ts'
 import type { RulesView } from './rules/view.ts'
+import type { SplitView, StickyView } from './sessions/view.ts'
 import type { TcpView } from './tcp-view.ts'
 import type { TlsView } from './tls-view.ts'
 
@@ -57,6 +58,10 @@ export interface ServiceView {
   /** For consistent-hash: the request header whose value is the key; undefined: the path. */
   readonly hashHeader?: string | undefined
   readonly slowStartMs: number
+  /** undefined: a client may get another endpoint with each request. */
+  readonly sticky?: StickyView | undefined
+  /** undefined: revisions get what the weights of their endpoints say. */
+  readonly split?: SplitView | undefined
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
   readonly retries: RetryView
@@ -139,5 +144,7 @@ export interface EndpointView {
   readonly host: string
   readonly port: number
   readonly weight: number
+  /** The user's own label on what runs there; undefined: none. */
+  readonly revision?: string | undefined
   readonly state: 'active' | 'draining' | 'maintenance'
 }

@@ -30,6 +30,7 @@ import { Prober } from './prober.ts'
 import { Quarantines, type SavedQuarantine } from './quarantines.ts'
 import { Quotas } from './quotas.ts'
 import { Rates } from './rates.ts'
+import { SessionKeys } from './session-keys.ts'
 import { TicketKeys } from '../tls/ticket-keys.ts'
 import { loadState, removeState, saveState } from './saved-state.ts'
 import { TelemetrySums } from './telemetry.ts'
@@ -59,6 +60,7 @@ interface Parts {
   readonly breakers: Breakers
   readonly ticketKeys: TicketKeys
   readonly quarantines: Quarantines
+  readonly sessionKeys: SessionKeys
 }
 
 export class Primary {
@@ -136,7 +138,7 @@ export class Primary {
     if (saved?.view) await this.#running.views.apply(saved.view)
     this.#timer = setInterval(() => {
       this.#publish()
-      this.#rotateTicketKeys()
+      this.#rotateKeys()
       this.#endIfLonely()
       this.#outliers.sweep()
       this.#running.quarantines.sweep()
@@ -144,9 +146,11 @@ export class Primary {
     return true
   }
 
-  #rotateTicketKeys(): void {
-    const { crew, ticketKeys } = this.#running
-    if (ticketKeys.rotate(systemClock.wallTime())) crew.tell({ type: 'ticketKeys', keys: ticketKeys.keys })
+  #rotateKeys(): void {
+    const { crew, ticketKeys, sessionKeys } = this.#running
+    const now = systemClock.wallTime()
+    if (ticketKeys.rotate(now)) crew.tell({ type: 'ticketKeys', keys: ticketKeys.keys })
+    if (sessionKeys.rotate(now)) crew.tell({ type: 'sessionKeys', keys: sessionKeys.keys })
   }
 
   #endIfLonely(): void {
@@ -157,12 +161,14 @@ export class Primary {
 
   #compose(size: number, pseudonym: string, logDescriptor: number, isolated?: readonly string[], quarantined?: readonly SavedQuarantine[]): Parts {
     const ticketKeys = new TicketKeys(this.#options.directory, systemClock.wallTime())
+    const sessionKeys = new SessionKeys(this.#options.directory, systemClock.wallTime())
     const crew: Crew = new Crew(size, {
       logDescriptor,
       welcome: (index) => ({ type: 'start', index, workers: size, directory: this.#options.directory, pseudonym }),
       inherited: () => listeners.inheritedDescriptors,
       onReady: (worker) => {
         worker.send({ type: 'ticketKeys', keys: ticketKeys.keys })
+        worker.send({ type: 'sessionKeys', keys: sessionKeys.keys })
         views.sendTo(worker)
         for (const [endpoint, lagMs] of this.#reports.lags) worker.send({ type: 'lag', endpoint, lagMs })
         listeners.handTo(worker)
@@ -225,7 +231,7 @@ export class Primary {
       unhealthy: () => this.#unhealthy,
       onApplied: (view) => this.#onApplied(view, { crew, pseudonym, breakers, quarantines }),
     })
-    return { pseudonym, crew, listeners, views, breakers, ticketKeys, quarantines }
+    return { pseudonym, crew, listeners, views, breakers, sessionKeys, ticketKeys, quarantines }
   }
 
   /** The socket answers only after the parts are there. */

@@ -163,9 +163,10 @@ export class AnswerRelay implements EncoderUser {
   writeInterim(head: Head, buffer: Buffer, upgrade: string | undefined): void {
     const { socket, requestId } = this.#client
     const { slab, via } = this.#client.worker
+    const extra = upgrade === undefined ? undefined : this.extra
     slab.reserve(head.end - head.begin + responseHeadGrowthMax)
     const end = writeResponseHead(slab.buffer, slab.at, head, buffer, {
-      via,
+      via: extra === undefined ? via : Buffer.concat([via, extra]),
       requestId,
       connection: 'none',
       chunked: false,

@@ -6,6 +6,7 @@ import { outcome } from '../../resilience/core/breaker.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
 import { killedReason, mayResend, neverRead, rescuesMax, type Failure } from '../core/resend.ts'
 import type { RequestWatch } from './observe/watch.ts'
+import type { RequestSession } from './sessions/session.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { EndpointPool } from './upstream.ts'
 import type { Worker } from './worker.ts'
@@ -45,6 +46,8 @@ export class Attempts {
   sentAt = 0
   /** Notes what happens to the request; undefined: nobody watches. */
   watch: RequestWatch | undefined
+  /** Where its client belongs; undefined: anywhere. */
+  session: RequestSession | undefined
   /** What the breaker of the endpoint gave for this attempt; 0: there is none, or it has been told how it went. */
   generation = 0
   /** What an endpoint answered that was asked in vain, to be passed on when no other one answers; undefined: none has. */
@@ -75,7 +78,7 @@ export class Attempts {
     const { statuses, attempts } = service.view.retries
     if (statuses === undefined || !statuses.includes(status) || !idempotent || !replayable) return false
     if (this.#resent >= attempts || !service.retryBudgetFree) return false
-    if (!service.endpoints.some((other) => other !== endpoint && !this.tried.includes(other) && other.available(this.sentAt))) return false
+    if (!service.eligible.some((other) => other !== endpoint && !this.tried.includes(other) && other.available(this.sentAt))) return false
     this.tried.push(endpoint)
     this.#countResent(service)
     return true

@@ -130,7 +130,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
       else this.#nothing(undefined)
       return
     }
-    this.#attempts.watch?.picked(endpoint, service, this.#attempts.tried, worker.now)
+    this.#attempts.watch?.picked(endpoint, service, this.#attempts.tried, worker.now, this.#attempts.session?.note)
     endpoint.active++
     endpoint.requests++
     const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
@@ -150,7 +150,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
       this.#attempts.endpoint = only
       return only
     }
-    const endpoint = service.pick(this.#pickRequest) ?? (service.mayPark ? undefined : service.leastBad(this.#attempts.tried))
+    const { session } = this.#attempts
+    const picked = session === undefined ? service.pick(this.#pickRequest) : session.pick(this.#pickRequest)
+    const endpoint = picked ?? (service.mayPark ? undefined : service.leastBad(this.#attempts.tried))
     this.#attempts.endpoint = endpoint
     if (endpoint?.breaker === undefined) return endpoint
     const generation = endpoint.breaker.allow(this.#pickRequest.now)

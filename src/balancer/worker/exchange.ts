@@ -44,6 +44,8 @@ import type { Observer } from './observe/observer.ts'
 import { RequestWatch } from './observe/watch.ts'
 import { dressed } from './rules/answer-plan.ts'
 import { requestReading } from './rules/reading.ts'
+import type { Affinity } from './sessions/affinity.ts'
+import { RequestSession } from './sessions/session.ts'
 
 type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'awaitingNews' | 'awaitingVerdict'
 
@@ -75,6 +77,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #suspect: Suspect | undefined
   /** Whether it goes again, crash or not, once it is known how the process ended. */
   #goesAgain = false
+  #ownSession: RequestSession | undefined
   /** Label of the route by which it came; undefined: by none. */
   route: string | undefined
   #status = 0
@@ -143,7 +146,9 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { rate } = service
     const key = rate?.keyOf(requestReading(this.#client, this.#client.worker.requestHead, source), rules?.trusted)
     this.#attempts.begin(service)
-    this.#sender.begin(service, source, start, target, rules)
+    const session = service.affinity && this.#sessionOf(service.affinity, service, source, rules)
+    this.#attempts.session = session
+    this.#sender.begin(service, source, start, target, rules, session)
     this.#relay.begin(service.counters, this.#answerRules)
     this.#suspect?.begin(service, this.route)
     if (rate === undefined) this.admitted()
@@ -160,6 +165,11 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#service!.counters.limited++
     this.#attempts.watch?.refused(answer.details, this.#client.worker.now)
     this.answer(answer)
+  }
+
+  #sessionOf(affinity: Affinity, service: ServiceRuntime, source: Buffer, rules: RouteRules | undefined): RequestSession {
+    this.#ownSession ??= new RequestSession(this.#client)
+    return this.#ownSession.begin(service, affinity, this.#client.worker.requestHead, source, rules?.trusted)
   }
 
   /** The worker's head holds the request. */
@@ -466,13 +476,17 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#status = status
     this.#answered(status)
     this.#phase = 'relaying'
-    this.#relay.extra = joined(this.#attempts.watch?.answered(status, worker.now), this.#admission?.lines)
+    this.#relay.extra = joined(joined(this.#attempts.watch?.answered(status, worker.now), this.#admission?.lines), this.#sessionLines)
     this.#letNextGo()
     this.#deadline = worker.now + answerIdleMs
     if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
     else this.#suspect?.end()
     this.#sender.release()
     if (this.#client.bodyDone && this.#upstream?.socket.writableLength === 0) this.#client.bodyFree()
+  }
+
+  get #sessionLines(): Buffer | undefined {
+    return this.#endpoint && this.#attempts.session?.answerFields(this.#endpoint)
   }
 
   /** One that was set aside comes from no endpoint any more. */
@@ -542,6 +556,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       return
     }
     this.#answered(101)
+    this.#relay.extra = this.#sessionLines
     this.#relay.writeInterim(head, buffer, facts.upgrade)
     this.#noteEnd(101)
     const tunnel = new Tunnel(client, upstream, endpoint, this.#service!, facts.upgrade?.toLowerCase() === 'websocket')

@@ -88,6 +88,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'ticketKeys':
       worker?.setTicketKeys(Buffer.from(message.keys, 'base64'))
       return
+    case 'sessionKeys':
+      worker?.setSessionKeys(Buffer.from(message.keys, 'base64'))
+      return
     case 'explain':
       tell({ type: 'explained', id: message.id, trails: worker?.trailsOf(message.request) ?? [] })
       return

@@ -13,6 +13,7 @@ import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
 import type { ClientSide } from './client-side.ts'
 import { joinBytesMax } from './outgoing.ts'
 import { Replay, replayBytesMax } from './replay.ts'
+import type { RequestSession } from './sessions/session.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -60,9 +61,16 @@ export class RequestSender {
   }
 
   /** The worker's head holds the request that `source` has from `start`. */
-  begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined, rules: RouteRules | undefined): void {
+  begin(
+    service: ServiceRuntime,
+    source: Buffer,
+    start: number,
+    target: string | undefined,
+    rules: RouteRules | undefined,
+    session: RequestSession | undefined,
+  ): void {
     this.#service = service
-    this.#edit = rules?.requestEdit
+    this.#edit = session === undefined ? rules?.requestEdit : session.edit(rules?.requestEdit)
     this.#bodyMax = rules?.bodyMax ?? Infinity
     this.#source = source
     this.#start = start

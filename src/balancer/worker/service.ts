@@ -9,6 +9,8 @@ import { budgetFree } from '../core/resend.ts'
 import type { ServiceView } from '../core/routing-view.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
+import { affinityOf, type Affinity } from './sessions/affinity.ts'
+import type { SessionSigner } from './sessions/signer.ts'
 import type { Marks } from './suspicion.ts'
 import { Parking, type Parked } from './parking.ts'
 import { ServiceRate } from './rate-limits.ts'
@@ -40,6 +42,8 @@ export class ServiceRuntime {
   view: ServiceView
   readonly name: string
   endpoints: readonly EndpointPool[] = []
+  /** undefined: its clients are all the same to it. */
+  affinity: Affinity | undefined
   /** Takes requests in, within limits that hold over all workers. */
   readonly parking: Parking
   /** Those that wait. */
@@ -121,13 +125,23 @@ export class ServiceRuntime {
     before?.close()
   }
 
-  pick(request: PickRequest, among = this.endpoints): EndpointPool | undefined {
+  /** Sessions and shares of revisions, by the view as it is now. */
+  keepSessions(signer: SessionSigner): void {
+    this.affinity = affinityOf(this.view, this.endpoints, signer)
+  }
+
+  /** Those that clients may get at all: all of them, but for revisions whose share is 0. */
+  get eligible(): readonly EndpointPool[] {
+    return this.affinity?.eligible ?? this.endpoints
+  }
+
+  pick(request: PickRequest, among: readonly EndpointPool[] = this.endpoints): EndpointPool | undefined {
     return this.#picker.pick(among, request) as EndpointPool | undefined
   }
 
   /** Another one whose breaker lets this request through, when that of the picked one does not. Its breaker has counted it. */
   pickOther({ now, tried }: PickRequest): { readonly endpoint: EndpointPool; readonly generation: number } | undefined {
-    for (const endpoint of this.endpoints) {
+    for (const endpoint of this.eligible) {
       if (!endpoint.available(now) || tried.includes(endpoint)) continue
       const generation = endpoint.breaker?.allow(now) ?? 0
       if (generation !== 0) return { endpoint, generation }
@@ -136,7 +150,7 @@ export class ServiceRuntime {
   }
 
   /** When everything is avoided and nobody restarts it: the one whose pause is over first. */
-  leastBad(tried: readonly Endpoint[], among = this.endpoints): EndpointPool | undefined {
+  leastBad(tried: readonly Endpoint[], among: readonly EndpointPool[] = this.eligible): EndpointPool | undefined {
     let best: EndpointPool | undefined
     for (const endpoint of among) {
       if (endpoint.view.state !== 'active' || endpoint.gone !== undefined || endpoint.view.weight <= 0 || tried.includes(endpoint)) continue
@@ -151,7 +165,7 @@ export class ServiceRuntime {
   }
 
   hasAvailable(now: number): boolean {
-    return this.endpoints.some((endpoint) => endpoint.available(now))
+    return this.eligible.some((endpoint) => endpoint.available(now))
   }
 
   get retryBudgetFree(): boolean {

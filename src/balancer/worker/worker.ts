@@ -29,6 +29,7 @@ import type { RequestTrail } from '../core/trail.ts'
 import { Observer } from './observe/observer.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServiceRuntime } from './service.ts'
+import { SessionSigner } from './sessions/signer.ts'
 import { Slab } from './slab.ts'
 import { newTcpCounts } from '../core/tcp-counts.ts'
 import { TcpFront } from '../tcp/front.ts'
@@ -122,6 +123,7 @@ export class Worker {
   /** Connections whose TLS handshake is under way. */
   #handshaking = 0
   #ticketKeys: Buffer | undefined
+  #signer = new SessionSigner()
   #drains: Drain[] = []
   #accepted = 0
   #refused: Record<string, number> = {}
@@ -336,6 +338,11 @@ export class Worker {
     for (const { listener } of this.#listeners.values()) listener.terminator?.setTicketKeys(keys)
   }
 
+  setSessionKeys(keys: Buffer): void {
+    this.#signer = new SessionSigner(keys)
+    for (const service of this.#services.values()) service.keepSessions(this.#signer)
+  }
+
   forget(client: Client): void {
     this.#clients.delete(client)
     this.#maybeEmpty()
@@ -373,6 +380,7 @@ export class Worker {
         this.#services.set(serviceView.name, service)
       }
       service.swap(serviceView, this.now)
+      service.keepSessions(this.#signer)
       for (const endpoint of service.endpoints) {
         endpoint.healthy = !unhealthy.has(endpoint.id)
         endpoints.set(endpoint.id, endpoint)
@@ -571,9 +579,15 @@ export class Worker {
   maybeDrained(endpoint: EndpointPool): void {
     if (endpoint.active + endpoint.tunnels > 0) return
     if (endpoint.reserved) this.suspicion.quiet(endpoint)
+    if (this.#mayComeBack(endpoint)) return
     if (this.#leaving.get(endpoint.id) === endpoint) this.#leaving.delete(endpoint.id)
     for (const drain of this.#drains.filter((each) => each.endpoint === endpoint)) this.#tell({ type: 'drained', id: drain.id, remaining: 0 })
     this.#drains = this.#drains.filter((drain) => drain.endpoint !== endpoint)
+  }
+
+  /** Clients that belong to it stay until the deadline: that none of them asks just now means nothing. */
+  #mayComeBack(endpoint: EndpointPool): boolean {
+    return this.#drains.length > 0 && endpoint.gone === undefined && this.#services.get(endpoint.service)?.view.sticky?.drain === true
   }
 
   #sweepDrains(): void {

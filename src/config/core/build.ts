@@ -69,7 +69,14 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     routes: settings.routes.map((route) => toRoute(route, firstListener)),
     http: givenRules(settings),
     pages: toPages(settings, around),
-    balance: { algorithm: balance.algorithm, hashHeader: balance.hashHeader, slowStart: balance.slowStart },
+    balance: {
+      algorithm: balance.algorithm,
+      hashHeader: balance.hashHeader,
+      slowStart: balance.slowStart,
+      ...(balance.sticky && { sticky: balance.sticky }),
+    },
+    ...(settings.split && { split: settings.split }),
+    ...(settings.splitBy && { splitBy: settings.splitBy }),
     resilience: toResilience(settings, source.kind === 'process' || settings.tcp !== undefined),
   }
 }
@@ -92,7 +99,7 @@ function toSource({ command, endpoints, cwd, env, port, user }: ServiceSettings,
     const own = { kind: 'process', command, cwd: resolve(directory, cwd), env: record(env, (value) => value), port } as const
     return user === undefined ? own : { ...own, user }
   }
-  return { kind: 'static', endpoints: (endpoints ?? []).map(({ address, weight }) => ({ host: address.host, port: address.port, weight })) }
+  return { kind: 'static', endpoints: (endpoints ?? []).map(({ address, weight, version }) => ({ host: address.host, port: address.port, weight, ...(version !== undefined && { version }) })) }
 }
 
 function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
@@ -152,6 +159,8 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
     errorPages: config.pages?.errors,
     maintenancePage: config.pages?.maintenance,
     balance,
+    split: config.split,
+    splitBy: config.splitBy,
     resilience: { ...resilience, parking: resilience.parking ?? 'off' },
   }
 }
@@ -161,7 +170,7 @@ function fromSource({ source, instances, resources, start, stop, restart }: Serv
     case 'process':
       return { command: source.command, cwd: source.cwd, env: source.env, port: source.port, user: source.user, instances, resources, start, stop, restart }
     case 'static':
-      return { endpoints: source.endpoints.map(({ host, port, weight }) => ({ address: { host, port }, weight })) }
+      return { endpoints: source.endpoints.map(({ host, port, weight, version }) => ({ address: { host, port }, weight, version })) }
   }
 }
 

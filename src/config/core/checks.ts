@@ -9,6 +9,7 @@ import { checkOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
 import { checkTcp, entrances } from './tcp-keys.ts'
 import { firstHttp } from './listeners.ts'
+import { checkSplit } from './session-keys.ts'
 import { checkTls } from './tls-keys.ts'
 import { writeDuration } from './units.ts'
 import { either, nearest, quote } from './words.ts'
@@ -61,6 +62,10 @@ function checkStatic(path: string, service: Service, report: Report): void {
   for (const key of processKeys) {
     if (report.given(`${path}.${key}`)) report.keyProblem(`${path}.${key}`, { message: 'means nothing for endpoints, which somebody else runs', hint: 'leave it out' })
   }
+  if (service.endpoints && !service.endpoints.includes(undefined)) {
+    const versions = service.endpoints.flatMap((endpoint) => endpoint?.version ?? service.version ?? [])
+    checkSplit(`${path}.split`, service.split, versions, report)
+  }
   const seen = new Set<string>()
   service.endpoints?.forEach((endpoint, index) => {
     const address = whole(endpoint?.address)
@@ -71,7 +76,8 @@ function checkStatic(path: string, service: Service, report: Report): void {
   })
 }
 
-function checkProcess(path: string, { instances, port, env }: Service, report: Report): void {
+function checkProcess(path: string, { instances, port, env, split }: Service, report: Report): void {
+  checkSplit(`${path}.split`, split, undefined, report)
   const { min, max } = instances ?? {}
   if (min !== undefined && max !== undefined && max < min) {
     report.problem(`${path}.instances.max`, { expected: `at least min, which is ${min}`, found: String(max) })

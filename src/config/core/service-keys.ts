@@ -4,6 +4,7 @@ import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
 import { originKeys } from './origin-keys.ts'
+import { splitKeys, sticky, versionName } from './session-keys.ts'
 import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, rate, rateLimitKey, size, text, timeout, variableName } from './scalars.ts'
 import { tcp } from './tcp-keys.ts'
 import { key, list, map, object, optional, planned, switchable, type Value } from './schema.ts'
@@ -51,6 +52,7 @@ const endpoint = object(
   {
     address: key(address, { doc: 'Where it listens.' }),
     weight: key(integer(1, 256), { doc: 'Its share of the traffic beside the others.', default: 1 }),
+    version: optional(versionName, { doc: 'Your own label on what runs there, for `split`.', without: 'as the service' }),
   },
   { short: ['address'], compact: true },
 )
@@ -114,7 +116,7 @@ const balance = object({
   algorithm: key(oneOf(balanceAlgorithms), { doc: 'How an endpoint is chosen.', default: 'p2c-ewma' }),
   hashHeader: optional(headerName, { doc: 'For `consistent-hash`: the request header whose value is the key.', without: 'the path is the key' }),
   slowStart: key(patience, { doc: 'A new endpoint gets its full share only after this long.', default: ms(0) }),
-  sticky: planned('Keeps a client on its endpoint.', 'sticky sessions come with a later release'),
+  sticky: optional(sticky, { doc: 'Keeps a client at its endpoint, by a signed cookie.', without: 'every request is free' }),
 })
 
 const parking = switchable({
@@ -182,7 +184,7 @@ export const service = object({
     change: 'replaceInstances',
   }),
   endpoints: optional(list(endpoint), {
-    doc: 'Addresses run by somebody else, as `host:port` or `{ address, weight }`.',
+    doc: 'Addresses run by somebody else, as `host:port` or `{ address, weight, version }`.',
     without: 'one of `command` and `endpoints` is required',
     change: 'routing',
   }),
@@ -249,6 +251,7 @@ export const service = object({
   origin: optional(originKeys, { doc: 'How its endpoints are spoken to.', without: 'plain HTTP/1.1', change: 'routing' }),
   routes: key(list(route), { doc: 'Which requests it gets; a text is the path alone.', default: [], change: 'routing' }),
   balance: key(balance, { doc: 'Choosing an endpoint.', change: 'routing' }),
+  ...splitKeys,
   resilience: key(resilience, { doc: 'What is done when an endpoint is slow, broken or gone.', change: 'routing' }),
   ...httpKeys,
   ...pageKeys,

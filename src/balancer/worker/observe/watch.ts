@@ -107,14 +107,14 @@ export class RequestWatch {
 
   // --- steps --------------------------------------------------------------------------------------------------------
 
-  picked(endpoint: EndpointPool, service: ServiceRuntime, tried: readonly EndpointPool[], now: number): void {
+  picked(endpoint: EndpointPool, service: ServiceRuntime, tried: readonly EndpointPool[], now: number, note?: string): void {
     this.endpoint = endpoint
     this.tries++
     this.#pickedAt = now
     if (this.trace?.sampled) this.#attempt = this.observer.newSpan(`attempt ${this.tries}`, now)
     if (this.#steps !== undefined) {
       const candidates = describeCandidates(service.endpoints, tried, now, service.view.slowStartMs)
-      this.#add({ at: this.#since(now), step: 'picked', endpoint: endpoint.id, note: service.view.algorithm, candidates })
+      this.#add({ at: this.#since(now), step: 'picked', endpoint: endpoint.id, note: note ?? service.view.algorithm, candidates })
     }
   }
 
