@@ -90,7 +90,7 @@ export default defineConfig(
   {
     // The processes of the data plane: they stamp every request, where a call through an interface is measurable; they own
     // the process they run in; and no simulation drives them (their cores are pure).
-    files: ['src/balancer/worker/**', 'src/balancer/primary/**'],
+    files: ['src/balancer/worker/**', 'src/balancer/http2/**', 'src/balancer/primary/**'],
     rules: { 'no-restricted-globals': 'off', 'no-restricted-properties': 'off', 'n/no-process-exit': 'off' },
   },
   {

@@ -213,6 +213,7 @@ export class Routing implements Router {
     const { name, balance, resilience, health, source } = service
     const expected = this.#expected.get(name)
     const supervised = source.kind === 'process'
+    const http2 = service.origin?.protocol === 'h2' ? { http2: true } : undefined
     return {
       name,
       routes: service.routes.map(({ http, ...route }) => (http ? { ...route, rules: http } : route)),
@@ -248,7 +249,7 @@ export class Routing implements Router {
       },
       ...(service.tcp && tcpViews(service.tcp, supervised)),
       origin: this.#originView(service),
-      endpoints: this.endpointViews(service).map((view) => ({ ...view, id: proxyEndpointId(name, view.id) })),
+      endpoints: this.endpointViews(service).map((view) => ({ ...view, id: proxyEndpointId(name, view.id), ...http2 })),
     }
   }
 

@@ -202,7 +202,11 @@ export interface TcpConfig {
   readonly idleTimeout: Duration
 }
 
+export const originProtocols = ['http1', 'h2'] as const
+
 export interface OriginConfig {
+  /** undefined: HTTP/1.1. */
+  readonly protocol?: 'h2' | undefined
   /** undefined: plain. */
   readonly tls?: OriginTlsConfig | undefined
 }

@@ -147,4 +147,6 @@ export interface EndpointView {
   /** The user's own label on what runs there; undefined: none. */
   readonly revision?: string | undefined
   readonly state: 'active' | 'draining' | 'maintenance'
+  /** It speaks HTTP/2. */
+  readonly http2?: boolean | undefined
 }

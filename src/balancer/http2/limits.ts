@@ -17,3 +17,14 @@ export const controlFramesPerSecond = 20
 export const goawayNoticeMs = 1_000
 /** For frames that wait to be sent and the like, in megabytes, per connection. */
 export const sessionMemoryMegabytes = 10
+
+// --- to endpoints
+
+/** Requests at once on one connection to an endpoint, if it does not ask for fewer. */
+export const originStreamsMax = 100
+/** Connections to one endpoint and worker; beyond, requests wait in them. */
+export const originSessionsMax = 32
+/** A connection that carries nothing is closed after this. */
+export const originIdleMs = 55_000
+/** A connection on which nothing was answered for this long while a request waited takes no further ones. No PING is sent: gRPC servers count them. */
+export const originSilenceMs = 5_000

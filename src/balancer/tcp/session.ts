@@ -14,6 +14,7 @@ import { TLSSocket } from 'node:tls'
 import type { Dispatched } from '../worker/dispatcher.ts'
 import { readerStallMs } from '../worker/limits.ts'
 import type { Parked } from '../worker/parking.ts'
+import type { ByteSocket } from '../worker/client-side.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from '../worker/upstream.ts'
 import type { Worker } from '../worker/worker.ts'
 import { newTcpCounts } from '../core/tcp-counts.ts'
@@ -395,7 +396,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
 }
 
 /** A reset says that it was no orderly end; over TLS the missing `close_notify` says it. */
-function reset(socket: Socket): void {
+function reset(socket: ByteSocket & { readonly connecting?: boolean }): void {
   if (socket instanceof TLSSocket || socket.connecting) socket.destroy()
   else socket.resetAndDestroy()
 }

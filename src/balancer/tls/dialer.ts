@@ -24,19 +24,19 @@ export class TlsDialer {
   }
 
   /** A connection whose handshake has begun: `secureConnect` is when it is done. */
-  dial(endpoint: Dialed, onread: OnReadOpts): TLSSocket {
+  dial(endpoint: Dialed, onread: OnReadOpts | undefined, protocol: 'http/1.1' | 'h2' = 'http/1.1'): TLSSocket {
     const { host, port } = endpoint.view
     // The types of Node do not know what it takes when it makes the socket itself.
-    const options: ConnectionOptions & { readonly onread: OnReadOpts; readonly allowHalfOpen: boolean } = {
+    const options: ConnectionOptions & { readonly onread?: OnReadOpts; readonly allowHalfOpen: boolean } = {
       host,
       port,
       ...serverNameOf(this.#view, host),
       secureContext: this.#context,
       rejectUnauthorized: this.#view.verify,
-      ALPNProtocols: ['http/1.1'],
-      allowHalfOpen: true,
+      ALPNProtocols: [protocol],
+      allowHalfOpen: protocol !== 'h2',
       ...(endpoint.session && { session: endpoint.session }),
-      onread,
+      ...(onread && { onread }),
     }
     const socket = connect(options)
     socket.setNoDelay(true)

@@ -222,7 +222,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     }
     this.#shareDeadline()
     // Of several writes the first may have left.
-    if (upstream.writeFailed) this.#lost(facts.bodyLength === 0 || sender.oneRead ? notReceived : died, 'EPIPE')
+    if (upstream.writeFailed) this.#lost(upstream.failure ?? (facts.bodyLength === 0 || sender.oneRead ? notReceived : died), 'EPIPE')
   }
 
   /** More of the request body has come from the client. */
@@ -287,7 +287,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   upstreamClosed(upstream: Upstream, code: string | undefined): void {
     if (upstream !== this.#upstream) return
     this.#client.worker.tick()
-    if (this.#phase === 'sent') this.#lost(this.#howItBroke(code), code)
+    if (this.#phase === 'sent') this.#lost(upstream.failure ?? this.#howItBroke(code), code)
     else if (this.#phase === 'relaying') this.#cut()
   }
 
@@ -300,7 +300,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   /** The connection, or the patience with it, is over without an answer. */
   #lost(failure: Failure, code: string | undefined): void {
     const endpoint = this.#endpoint!
-    const broken = { failure, code, endpoint, answerBegun: this.#relay.begun, oneRead: this.#sender.oneRead }
+    const broken = { failure, code, endpoint, answerBegun: this.#relay.begun, oneRead: this.#sender.oneRead && this.#upstream?.shared !== true }
     this.#relay.end()
     this.#leaveEndpoint()
     this.#dropUpstream()

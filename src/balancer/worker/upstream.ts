@@ -11,6 +11,10 @@ import { Socket, type OnReadOpts } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
 import type { TlsDialer } from '../tls/dialer.ts'
+import type { Failure } from '../core/resend.ts'
+import { OriginSessions } from '../http2/origin-sessions.ts'
+import { OriginStream } from '../http2/origin-stream.ts'
+import type { ByteSocket } from './client-side.ts'
 import { LargeBuffers } from './large-buffers.ts'
 import { siblingsMs, upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
 
@@ -51,11 +55,39 @@ export interface UpstreamUser {
   upstreamClosed(upstream: Upstream, code: string | undefined): void
 }
 
-export class Upstream {
+/** A connection to an endpoint, or what stands in for one: a stream of a connection that others share. */
+export interface Upstream {
+  readonly pool: EndpointPool
+  readonly socket: ByteSocket
+  user: UpstreamUser | undefined
+  /** It has carried a request before. */
+  readonly used: boolean
+  readonly closed: boolean
+  /** Requests of others are on the same connection: what happens to it says nothing of this one alone. */
+  readonly shared: boolean
+  /** What its end says of the request, when it says more than a lost connection does. */
+  readonly failure: Failure | undefined
+  /** The peer has closed its side. */
+  readonly ended: boolean
+  /** The last write failed at once: not a byte of it has left. */
+  readonly writeFailed: boolean
+  /** Writes; returns false when the socket wants a pause. */
+  write(bytes: Buffer): boolean
+  wasReset(): boolean
+  keepBuffer(): void
+  pinBuffer(): void
+  returnBuffer(): void
+  resume(): void
+  destroy(): void
+}
+
+class SocketUpstream implements Upstream {
   readonly pool: EndpointPool
   readonly socket: Socket
   /** What it was opened with. */
   readonly dialer: TlsDialer | undefined
+  readonly shared = false
+  readonly failure = undefined
   user: UpstreamUser | undefined
   /** It has carried a request before. */
   used = false
@@ -197,8 +229,10 @@ export class Upstream {
 
 /** An endpoint with its connections. */
 export class EndpointPool extends Endpoint {
-  readonly #idle: Upstream[] = []
-  readonly #all = new Set<Upstream>()
+  readonly #idle: SocketUpstream[] = []
+  readonly #all = new Set<SocketUpstream>()
+  /** undefined: HTTP/2 was never spoken to it. */
+  #http2: OriginSessions | undefined
   /** When a request was last sent to it, on this worker's clock. */
   lastSentAt = 0
   /** When its process exited, as the control process saw it, on this worker's clock; Infinity: it has not. */
@@ -228,7 +262,7 @@ export class EndpointPool extends Endpoint {
   }
 
   get connections(): number {
-    return this.#all.size
+    return this.#all.size + (this.#http2?.size ?? 0)
   }
 
   /** The origin has closed a connection that carried nothing. */
@@ -241,6 +275,7 @@ export class EndpointPool extends Endpoint {
    * request that cannot be sent twice; a new connection is refused by a process that has died, and then it may go elsewhere.
    */
   takeIdle(now: number, careful: boolean): Upstream | undefined {
+    if (this.view.http2 === true) return this.#http2?.take()
     if (careful && now - this.#idleClosedAt < siblingsMs) return undefined
     for (let upstream = this.#idle.pop(); upstream; upstream = this.#idle.pop()) {
       if (now - upstream.idleSince < upstream.idleMs && !upstream.ended) return upstream
@@ -250,13 +285,19 @@ export class EndpointPool extends Endpoint {
   }
 
   open(user: UpstreamUser): Upstream {
-    const upstream = new Upstream(this, user)
+    if (this.view.http2 === true) return (this.#http2 ??= new OriginSessions(this)).open(user)
+    const upstream = new SocketUpstream(this, user)
     this.#all.add(upstream)
     return upstream
   }
 
   /** Takes a connection back whose exchange is complete. */
   release(upstream: Upstream, now: number, hintSeconds: number | undefined): void {
+    if (upstream instanceof OriginStream) upstream.release()
+    else this.#release(upstream as SocketUpstream, now, hintSeconds)
+  }
+
+  #release(upstream: SocketUpstream, now: number, hintSeconds: number | undefined): void {
     upstream.user = undefined
     upstream.returnBuffer()
     const usable = !upstream.closed && !upstream.ended && upstream.dialer === this.#dialer
@@ -270,7 +311,7 @@ export class EndpointPool extends Endpoint {
     this.#idle.push(upstream)
   }
 
-  forget(upstream: Upstream): void {
+  forget(upstream: SocketUpstream): void {
     this.#all.delete(upstream)
     const index = this.#idle.lastIndexOf(upstream)
     if (index >= 0) this.#idle.splice(index, 1)
@@ -278,6 +319,7 @@ export class EndpointPool extends Endpoint {
 
   /** Closes idle connections: those that are too old, or all of them. */
   closeIdle(now = Infinity): void {
+    this.#http2?.sweep(now, now === Infinity || this.gone !== undefined || this.view.state !== 'active' || this.view.http2 !== true)
     for (const upstream of [...this.#idle]) {
       if (now - upstream.idleSince >= upstream.idleMs) upstream.destroy()
     }

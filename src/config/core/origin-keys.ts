@@ -1,7 +1,7 @@
 /** The declaration of how endpoints are spoken to, what no single key of it can know, and the way to the configuration and back. */
-import type { OriginConfig, OriginTlsConfig } from '../types.ts'
+import { originProtocols, type OriginConfig, type OriginTlsConfig } from '../types.ts'
 import type { Report } from './checks.ts'
-import { boolean, filled, text } from './scalars.ts'
+import { boolean, filled, oneOf, text } from './scalars.ts'
 import { key, object, optional, type Draft, type Value } from './schema.ts'
 
 const file = filled('path', 'a path')
@@ -20,6 +20,7 @@ const originTls = object(
 )
 
 export const originKeys = object({
+  protocol: key(oneOf(originProtocols), { doc: 'What they speak. `h2` is HTTP/2, which gRPC needs: with `tls` by ALPN, without from the first byte on.', default: 'http1' }),
   tls: optional(originTls, { doc: 'TLS to endpoints: `tls: true`. Files that change are read again.', without: 'plain' }),
 })
 
@@ -36,8 +37,10 @@ export function checkOrigin(path: string, origin: NonNullable<Draft<OriginSettin
   }
 }
 
-export function toOrigin({ tls }: OriginSettings, resolve: (path: string) => string): OriginConfig | undefined {
-  return tls?.enabled === true ? { tls: toOriginTls(tls, resolve) } : undefined
+export function toOrigin({ protocol, tls }: OriginSettings, resolve: (path: string) => string): OriginConfig | undefined {
+  const secured = tls?.enabled === true && { tls: toOriginTls(tls, resolve) }
+  if (protocol === 'http1') return secured || undefined
+  return { protocol, ...secured }
 }
 
 function toOriginTls({ ca, cert, key, serverName, verify }: NonNullable<OriginSettings['tls']>, resolve: (path: string) => string): OriginTlsConfig {
@@ -46,5 +49,5 @@ function toOriginTls({ ca, cert, key, serverName, verify }: NonNullable<OriginSe
 }
 
 export function fromOrigin(origin: OriginConfig | undefined): Draft<OriginSettings> {
-  return origin && { ...origin, ...(origin.tls && { tls: { enabled: true, ...origin.tls } }) }
+  return origin && { protocol: origin.protocol ?? 'http1', ...(origin.tls && { tls: { enabled: true, ...origin.tls } }) }
 }
