@@ -125,7 +125,6 @@ describe('explaining', () => {
       'services.a.version',
       'services.a.dependsOn',
       'services.a.health',
-      'services.a.origin',
       'services.a.routes',
       'services.a.balance.algorithm',
       'services.a.balance.hashHeader',
