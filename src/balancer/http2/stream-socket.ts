@@ -256,7 +256,8 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
 
   #onStreamClose(stream: ServerHttp2Stream): void {
     if (this.#stream !== stream) return
-    const answered = this.#reader.done && stream.writableFinished
+    // Not `writableFinished`: Node may close a stream whose end is out before it says that writing has finished.
+    const answered = this.#reader.done && stream.rstCode === constants.NGHTTP2_NO_ERROR
     const again = answered && this.#requestDone && this.#ending === undefined
     this.#stream = undefined
     this.#host.streamOver(this, !answered, again)
