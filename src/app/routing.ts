@@ -197,12 +197,13 @@ export class Routing implements Router {
     return {
       version: this.#version,
       observe: observeView(config),
-      listeners: Object.entries(config.listeners).map(([name, { host, port, http2, protocol }]) => ({
+      listeners: Object.entries(config.listeners).map(([name, { host, port, http2, protocol, proxyProtocol }]) => ({
         name,
         host,
         port,
         tls: this.#certificates.listeners.get(name)?.view,
         http2,
+        ...(proxyProtocol && { proxyFrom: proxyProtocol.from }),
         ...(protocol === 'tcp' && { protocol }),
       })),
       services: Object.values(config.services).map((service) => this.#serviceView(service, this.#pages.get(config)?.get(service.name))),

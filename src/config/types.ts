@@ -111,6 +111,8 @@ export interface ListenerConfig {
   readonly tls?: ListenerTlsConfig | undefined
   /** Speaks HTTP/2 to clients that ask for it. */
   readonly http2: boolean
+  /** Proxies in front that say whose each connection is; undefined: clients come by themselves. */
+  readonly proxyProtocol?: { readonly from: readonly string[] } | undefined
 }
 
 export const listenerProtocols = ['http', 'tcp'] as const

@@ -26,6 +26,8 @@ export interface ListenerView {
   readonly port: number
   /** undefined: plain. */
   readonly tls?: TlsView | undefined
+  /** Addresses and ranges of proxies that begin each connection with a PROXY header; nobody else may come. undefined: clients come by themselves. */
+  readonly proxyFrom?: readonly string[] | undefined
   /** HTTP/2 is spoken to who asks for it: by ALPN, or on a plain listener by beginning with it. */
   readonly http2?: boolean | undefined
   /** undefined: HTTP. */

@@ -25,6 +25,9 @@ export const connectionsMax = 20_000
 /** Connections that wait to be accepted; the kernel's own limit (`somaxconn`) is usually 4,096. */
 export const backlog = 4_096
 
+/** From the acceptance of a connection to the end of its PROXY header, on listeners that want one. */
+export const proxyHeaderMs = 3_000
+
 // --- parking
 
 /** Requests of a service that may wait beyond this worker's part of the limit while the primary is asked for more (`core/lease.ts`: 100 ms at most). */

@@ -27,6 +27,7 @@ import { Leases } from './leases.ts'
 import { watchesNothing, type ObserveView } from '../core/observe-view.ts'
 import type { RequestTrail } from '../core/trail.ts'
 import { Observer } from './observe/observer.ts'
+import { Proxied, securedFrom } from './proxied.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServiceRuntime } from './service.ts'
 import { SessionSigner } from './sessions/signer.ts'
@@ -60,6 +61,8 @@ export interface WorkerListener {
   closed: boolean
   /** undefined: plain. */
   terminator?: Terminator | undefined
+  /** Reads who the clients of a proxy in front are; undefined: clients come by themselves. */
+  proxied?: Proxied | undefined
   /** HTTP/2 is spoken to who asks for it. */
   http2: boolean
   /** undefined: HTTP. */
@@ -253,7 +256,8 @@ export class Worker {
 
   /** The short way of a connection that begins with plain HTTP at once. */
   #takeHandle(listener: WorkerListener, handle: AcceptedHandle): boolean {
-    if (!listener.routed || listener.terminator !== undefined || listener.http2 || listener.protocol === 'tcp' || this.#full) return false
+    const { terminator, proxied, http2, protocol } = listener
+    if (!listener.routed || terminator !== undefined || proxied !== undefined || http2 || protocol === 'tcp' || this.#full) return false
     this.tick()
     this.#accepted++
     handle.setNoDelay(true)
@@ -279,6 +283,27 @@ export class Worker {
   }
 
   #begin(listener: WorkerListener, socket: Socket): void {
+    if (listener.proxied === undefined) {
+      this.#beginRead(listener, socket)
+      return
+    }
+    this.#handshaking++
+    listener.proxied.accept(socket, {
+      through: () => {
+        this.#handshaking--
+        this.tick()
+        this.#beginRead(listener, socket)
+      },
+      refused: (reason) => {
+        this.#handshaking--
+        this.countRefused(reason)
+        this.#maybeEmpty()
+      },
+    })
+  }
+
+  /** Nothing of what comes now is for us: it is TLS, or what the listener speaks. */
+  #beginRead(listener: WorkerListener, socket: Socket): void {
     if (listener.terminator === undefined) {
       this.#welcome(listener, socket)
       return
@@ -290,6 +315,7 @@ export class Worker {
   #established(listener: WorkerListener, socket: TLSSocket): void {
     this.#handshaking--
     this.tick()
+    securedFrom(socket)
     if (socket.alpnProtocol === 'h2') this.openHttp2(listener, socket)
     else this.#welcome(listener, socket)
   }
@@ -314,6 +340,8 @@ export class Worker {
     if (view === undefined) return
     listener.protocol = view.protocol
     listener.http2 = view.http2 === true
+    const { proxyFrom } = view
+    if (!isDeepStrictEqual(proxyFrom, listener.proxied?.from)) listener.proxied = proxyFrom && new Proxied(proxyFrom)
     if (isDeepStrictEqual(view.tls, listener.terminator?.view) && (listener.terminator?.http2 ?? listener.http2) === listener.http2) return
     listener.terminator =
       view.tls &&

@@ -23,7 +23,8 @@ export interface Surroundings {
 export function toConfig(settings: Settings, around: Surroundings): Config {
   const { resolve } = around
   const data = resolve(around.directory, settings.data)
-  const listeners = record(settings.listeners, ({ port, host, protocol, tls, http2 }) => ({
+  const listeners = record(settings.listeners, ({ port, host, protocol, tls, proxyProtocol, http2 }) => ({
+    ...(proxyProtocol && { proxyProtocol }),
     port,
     host,
     http2: http2 ?? (tls !== undefined && protocol === 'http'),

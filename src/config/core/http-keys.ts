@@ -27,7 +27,7 @@ const ruledHeader: Scalar<string> = {
 const headerValue: Scalar<string> = text('text', { expected: 'a text in plain ASCII', matching: /^[\t\x20-\x7e]*$/ })
 const ruledValue: Scalar<string> = { ...headerValue, read: (text) => (isFieldValue(text) ? headerValue.read(text.trim()) : undefined) }
 
-const addressRange: Scalar<string> = {
+export const addressRange: Scalar<string> = {
   ...text('address or range', { max: 64, expected: 'an address or a range such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32' }),
   read: (text) => (readRange(text) === undefined ? undefined : text),
 }

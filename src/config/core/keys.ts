@@ -1,6 +1,7 @@
 /** The declaration of the whole configuration. What stands here is all that the file may hold. */
 import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
+import { addressRange } from './http-keys.ts'
 import { accessLog, explain, tracing } from './observe-keys.ts'
 import { listenerProtocols } from '../types.ts'
 import { boolean, integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
@@ -24,6 +25,12 @@ const listener = object({
   host: key(bindHost, { doc: 'The address it listens on; `0.0.0.0` is every IPv4 address, `::` every address.', default: '0.0.0.0' }),
   protocol: key(oneOf(listenerProtocols), { doc: '`tcp`: all its connections go to one service, which names it under `tcp`.', default: 'http', change: 'routing' }),
   tls: optional(listenerTls, { doc: 'Certificates: the listener speaks TLS.', without: 'plain', change: 'routing' }),
+  proxyProtocol: optional(
+    object({
+      from: key(list(addressRange, { min: 1 }), { doc: 'Addresses and ranges of those proxies. Whoever else connects is refused, and so is a connection without the header.' }),
+    }),
+    { doc: 'Proxies in front begin each connection with a PROXY header (version 1 or 2) that says whose it is.', without: 'clients come by themselves', change: 'routing' },
+  ),
   http2: optional(boolean, {
     doc: 'HTTP/2 for clients that ask for it: by ALPN with TLS, without TLS by beginning with it (prior knowledge).',
     without: '`true` with `tls`, else `false`',
@@ -63,7 +70,7 @@ export const configType = object({
   explain: key(explain, { doc: 'What `holdfast explain` remembers of requests.', change: 'immediate' }),
   listeners: key(map('listener', nameOf('listener'), listener, { min: 1 }), {
     doc: 'Where traffic comes in.',
-    default: { web: { port: 8080, host: '0.0.0.0', protocol: 'http', tls: undefined, http2: undefined } },
+    default: { web: { port: 8080, host: '0.0.0.0', protocol: 'http', tls: undefined, proxyProtocol: undefined, http2: undefined } },
     defaultDoc: '`web` on 8080',
     change: 'listening',
   }),
