@@ -3,6 +3,7 @@
  * The rest of the program sees only this; YAML, environment and positions end in this room.
  * Durations are milliseconds, sizes are bytes.
  */
+import type { RouteConditions } from '../balancer/core/route-conditions.ts'
 import type { Duration } from '../kernel/time.ts'
 
 export interface Config {
@@ -305,6 +306,8 @@ export interface RouteConfig {
   readonly methods: readonly string[] | undefined
   /** Remove the matched prefix before forwarding. */
   readonly stripPath: boolean
+  /** Headers (names in lower case), cookies and query parameters that must be there; undefined: no further conditions. */
+  readonly when?: RouteConditions | undefined
   /** Goes key by key before what the service says. */
   readonly http?: HttpRules | undefined
 }

@@ -2,6 +2,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { RouteConditions } from '../../src/balancer/core/route-conditions.ts'
+import type { RouteView } from '../../src/balancer/core/routing-view.ts'
 import type { StickyView } from '../../src/balancer/core/sessions/view.ts'
 import { ask, endpoint, eventually, fieldOf, get, plain, service, type Origin, type SeenAnswer } from '../support/balancer-harness.ts'
 import { useProxy } from '../support/proxy-fixture.ts'
@@ -153,6 +155,26 @@ describe('a split', () => {
       const elsewhere = await ask(proxy.port, get('/', cookie(`hf=${valueOf(known)}`)))
       expect(elsewhere.text).toBe(known.text)
     }
+  })
+})
+
+describe('a route with conditions', () => {
+  it('is taken by requests that meet all of them, the one with the most first', async () => {
+    const [a, b, c] = await origins('abc')
+    const route = (when?: RouteConditions): RouteView => ({ listener: 'web', path: '/', stripPath: false, when })
+    await proxy.route(
+      service([a!], { routes: [route()] }),
+      { ...service([b!], { routes: [route({ headers: { 'x-beta': '*' } })] }), name: 'beta' },
+      { ...service([c!], { routes: [route({ headers: { 'x-beta': '1' }, cookies: { team: 'red*' }, query: { debug: '1' } })] }), name: 'team' },
+    )
+    const to = async (target: string, fields: string): Promise<string> => (await ask(proxy.port, get(target, fields))).text
+    expect(await to('/', '')).toBe('a')
+    expect(await to('/', 'X-Beta: 2\r\n')).toBe('b')
+    expect(await to('/?debug=1', 'X-Beta: 1\r\n')).toBe('b')
+    expect(await to('/?debug=1', 'X-Beta: 1\r\nCookie: a=b\r\nCookie: team=red-7\r\n')).toBe('c')
+    expect(await to('/?debug=%31', 'x-beta: 0\r\nX-BETA: 1\r\nCookie: team=redder\r\n')).toBe('c')
+    expect(await to('/debug=1', 'X-Beta: 1\r\nCookie: team=red\r\n')).toBe('b')
+    expect(await to('/', 'X_Beta: 1\r\n')).toBe('a')
   })
 })
 

@@ -4,12 +4,14 @@ import { matchesPrefix, routingPath, strippedTarget } from './request-path.ts'
 import { ListenerRoutes, listenerRoutes } from './routes.ts'
 import type { RouteView, ServiceView } from './routing-view.ts'
 
+const nothing = { target: '/', values: () => [] }
+
 const table = (...routes: readonly (Partial<RouteView> & { service: string })[]): ListenerRoutes<string> =>
   new ListenerRoutes(routes.map(({ service, ...route }) => ({ service, route: { listener: 'web', path: '/', stripPath: false, ...route } })))
 
 /** The service that is found, or why none is. */
 function found(routes: ListenerRoutes<string>, host: string, path: string, method = 'GET'): string {
-  const match = routes.find(host, path, method)
+  const match = routes.find(host, path, method, nothing)
   return match === 'noRoute' ? match : 'allowed' in match ? `allowed: ${match.allowed.join()}` : match.service
 }
 
@@ -77,8 +79,8 @@ describe('a route', () => {
 
   it('belongs to its listener', () => {
     const service = { name: 's', routes: [{ listener: 'web', path: '/', stripPath: true }] } as unknown as ServiceView
-    expect(listenerRoutes('web', [service], ({ name }) => name).find('', '/', 'GET')).toMatchObject({ service: 's', stripPath: true })
-    expect(listenerRoutes('admin', [service], ({ name }) => name).find('', '/', 'GET')).toBe('noRoute')
+    expect(listenerRoutes('web', [service], ({ name }) => name).find('', '/', 'GET', nothing)).toMatchObject({ service: 's', stripPath: true })
+    expect(listenerRoutes('admin', [service], ({ name }) => name).find('', '/', 'GET', nothing)).toBe('noRoute')
   })
 })
 

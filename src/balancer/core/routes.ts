@@ -1,9 +1,10 @@
 /**
  * Finds the service of a request: the most specific host first (exact, then the longest wildcard, then any),
- * in it the longest path prefix, in it the route that names the method before the one that takes any.
+ * in it the longest path prefix, in it the route with the most conditions, in it the one that names the method before the one that takes any.
  * Compiled once per view; a look-up on a listener with a single catch-all route reads nothing of the request.
  */
 import { matchesPrefix } from './request-path.ts'
+import { compileConditions, type Conditions, type ConditionReading } from './route-conditions.ts'
 import type { RouteView, ServiceView } from './routing-view.ts'
 import { compileRules, type RouteRules } from './rules/rules.ts'
 import { mergedRules } from './rules/view.ts'
@@ -28,10 +29,12 @@ export type RouteMatch<S> = Route<S> | MethodNotAllowed | 'noRoute'
 
 interface Candidate<S> extends Route<S> {
   readonly methods: ReadonlySet<string> | undefined
+  /** undefined: none. */
+  readonly conditions: Conditions | undefined
 }
 
 interface HostTable<S> {
-  /** Longest path first; at equal length those that name methods first. */
+  /** Longest path first; at equal length those with the most conditions, then those that name methods. */
   readonly candidates: readonly Candidate<S>[]
 }
 
@@ -50,10 +53,17 @@ export class ListenerRoutes<S> {
       const list = byHost.get(route.host) ?? []
       byHost.set(route.host, list)
       const label = routeLabel(route)
-      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods: route.methods ? new Set(route.methods) : undefined, rules })
+      const methods = route.methods ? new Set(route.methods) : undefined
+      const conditions = compileConditions(route.when)
+      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods, conditions, rules })
     }
     for (const [host, candidates] of byHost) {
-      candidates.sort((a, b) => b.path.length - a.path.length || Number(b.methods !== undefined) - Number(a.methods !== undefined))
+      candidates.sort(
+        (a, b) =>
+          b.path.length - a.path.length ||
+          (b.conditions?.weight ?? 0) - (a.conditions?.weight ?? 0) ||
+          Number(b.methods !== undefined) - Number(a.methods !== undefined),
+      )
       const table: HostTable<S> = { candidates }
       if (host === undefined) this.#any = table
       else if (host.startsWith('*.')) this.#wildcards.push([host.slice(1), table])
@@ -62,7 +72,8 @@ export class ListenerRoutes<S> {
     this.#wildcards.sort((a, b) => b[0].length - a[0].length)
     this.needsHost = this.#exact.size > 0 || this.#wildcards.length > 0
     const first = this.#any?.candidates[0]
-    if (!this.needsHost && this.#any?.candidates.length === 1 && first?.path === '/' && first.methods === undefined) this.#only = first
+    if (!this.needsHost && this.#any?.candidates.length === 1 && first?.path === '/' && first.methods === undefined && first.conditions === undefined)
+      this.#only = first
   }
 
   /** The route that every request of this listener takes, when there is just one. */
@@ -70,12 +81,13 @@ export class ListenerRoutes<S> {
     return this.#only
   }
 
-  /** `host`: lower case without port; `path`: normalised, without query. */
-  find(host: string, path: string, method: string): RouteMatch<S> {
+  /** `host`: lower case without port; `path`: normalised, without query; `request`: for conditions. */
+  find(host: string, path: string, method: string, request: ConditionReading): RouteMatch<S> {
     let allowed: Set<string> | undefined
     for (const table of this.#tables(host)) {
       for (const candidate of table.candidates) {
         if (!matchesPrefix(path, candidate.path)) continue
+        if (candidate.conditions !== undefined && !candidate.conditions.hold(request)) continue
         if (candidate.methods === undefined || candidate.methods.has(method)) return candidate
         allowed ??= new Set()
         for (const each of candidate.methods) allowed.add(each)

@@ -6,6 +6,7 @@
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { OriginView } from './origin-view.ts'
+import type { RouteConditions } from './route-conditions.ts'
 import type { RulesView } from './rules/view.ts'
 import type { SplitView, StickyView } from './sessions/view.ts'
 import type { TcpView } from './tcp-view.ts'
@@ -47,6 +48,8 @@ export interface RouteView {
   readonly path: string
   readonly methods?: readonly string[] | undefined
   readonly stripPath: boolean
+  /** undefined: no further conditions. */
+  readonly when?: RouteConditions | undefined
   /** Go key by key before those of the service. */
   readonly rules?: RulesView | undefined
 }

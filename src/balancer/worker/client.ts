@@ -17,6 +17,7 @@ import type { Route } from '../core/routes.ts'
 import { renderAnswer, type Answer } from './answers.ts'
 import { clientCertificateFields } from '../tls/client-certificate.ts'
 import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner } from './client-side.ts'
+import { conditionReading } from './condition-reading.ts'
 import { BodyPace, bodyRateMin } from '../core/body-pace.ts'
 import { ClientInput } from './client-input.ts'
 import { bodyBufferBytes } from './body-buffers.ts'
@@ -305,7 +306,8 @@ export class Client implements ClientSide, ReadHost {
     const routes = this.worker.routesOf(this.listener)
     if (routes?.only) return routes.only
     const target = this.facts.target ?? text(input, head.targetStart, head.targetEnd)
-    const match = routes?.find(this.facts.host, target === '*' ? '/' : routingPath(target), head.method) ?? 'noRoute'
+    const match =
+      routes?.find(this.facts.host, target === '*' ? '/' : routingPath(target), head.method, conditionReading(target, head, input)) ?? 'noRoute'
     if (match === 'noRoute') {
       this.worker.countRefused('no_route')
       this.exchange.answer({ status: 404, error: 'destination_not_found', message: 'no service is routed here' })

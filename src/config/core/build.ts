@@ -6,6 +6,7 @@ import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
 import { firstHttp } from './listeners.ts'
 import { fromOrigin, toOrigin } from './origin-keys.ts'
+import { toWhen } from './route-keys.ts'
 import { toTls } from './tls-keys.ts'
 
 /** What the surroundings add. */
@@ -83,8 +84,8 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
 }
 
 function toRoute(route: ServiceSettings['routes'][number], firstListener: string): RouteConfig {
-  const { listener = firstListener, host, path, methods, stripPath } = route
-  return { listener, host, path, methods, stripPath, http: givenRules(route) }
+  const { listener = firstListener, host, path, methods, stripPath, when } = route
+  return { listener, host, path, methods, stripPath, ...(when && { when: toWhen(when) }), http: givenRules(route) }
 }
 
 function toPages({ errorPages, maintenancePage }: ServiceSettings, { resolve, directory }: Surroundings): ServiceConfig['pages'] {

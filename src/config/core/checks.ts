@@ -9,6 +9,7 @@ import { checkOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
 import { checkTcp, entrances } from './tcp-keys.ts'
 import { firstHttp } from './listeners.ts'
+import { checkWhen, whenKey } from './route-keys.ts'
 import { checkSplit } from './session-keys.ts'
 import { checkTls } from './tls-keys.ts'
 import { writeDuration } from './units.ts'
@@ -161,11 +162,12 @@ function checkRoutes(settings: NonNullable<Draft<Settings>>, services: Services,
         report.problem(`${path}.listener`, { message: `listener ${listener} carries connections, not requests`, hint: 'name a listener without protocol: tcp' })
         return
       }
+      checkWhen(`${path}.when`, route.when, report)
       if (!isWhole(route, path, report)) return
-      const key = JSON.stringify([listener, route.host, route.path])
+      const key = JSON.stringify([listener, route.host, route.path, whenKey(route.when)])
       const others = taken.get(key) ?? []
       const other = others.find(({ methods }) => overlap(methods, route.methods))
-      if (other !== undefined) report.problem(path, { message: `takes the same requests as ${other.path}`, hint: 'give one of them another host, path or methods' })
+      if (other !== undefined) report.problem(path, { message: `takes the same requests as ${other.path}`, hint: 'give one of them another host, path, methods or when' })
       taken.set(key, [...others, { path, methods: route.methods }])
     })
   }

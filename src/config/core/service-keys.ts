@@ -4,6 +4,7 @@ import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
 import { originKeys } from './origin-keys.ts'
+import { routeWhen } from './route-keys.ts'
 import { splitKeys, sticky, versionName } from './session-keys.ts'
 import { accountName, boolean, duration, integer, filled, nameOf, oneOf, orWord, patience, percent, port, rate, rateLimitKey, size, text, timeout, variableName } from './scalars.ts'
 import { tcp } from './tcp-keys.ts'
@@ -106,6 +107,7 @@ const route = object(
     host: optional(routeHost, { doc: 'The host asked for; `*.example.com` takes every name below it.', without: 'any' }),
     path: key(routePath, { doc: 'A prefix of whole segments: `/a` takes `/a` and `/a/b`, not `/ab`. The longest one wins.', default: '/' }),
     methods: optional(list({ ...oneOf(methods), name: 'method', expected: 'a method such as GET or POST' }, { min: 1 }), { doc: 'The methods taken. A route that names the method goes before one that takes any.', without: 'any' }),
+    when: optional(routeWhen, { doc: 'Further conditions; all must hold. `*`: any value; `beta-*`: values that begin so. Of routes with the same host and path, the one with the most conditions wins.', without: 'none' }),
     stripPath: key(boolean, { doc: 'Removes the matched prefix before the request is forwarded.', default: false }),
     ...httpKeys,
   },
