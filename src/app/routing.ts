@@ -296,7 +296,9 @@ function resilienceView({
   breaker,
   ejection,
   rateLimit,
-}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection' | 'rateLimit'> {
+  concurrency,
+  queue,
+}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection' | 'rateLimit' | 'concurrency'> {
   const { attempts, budget, on = [] } = retries
   const statuses = on.filter((each) => each !== 'timeout')
   return {
@@ -313,6 +315,10 @@ function resilienceView({
       baseMs: ejection.baseTime,
       maxMs: Math.max(ejection.baseTime, ejection.maxTime),
     },
+    concurrency:
+      concurrency === undefined || queue === undefined
+        ? undefined
+        : { limit: concurrency, queue: { requests: queue.size, timeoutMs: queue.timeout } },
     rateLimit: rateLimit && { key: rateLimit.key, rate: rateLimit.rate.count, periodMs: rateLimit.rate.per, burst: rateLimit.burst },
   }
 }

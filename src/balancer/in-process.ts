@@ -10,6 +10,7 @@ import { quotasOf } from './core/parking-quotas.ts'
 import { listenerKey, type ListenerView, type RoutingView } from './core/routing-view.ts'
 import type { BreakerAction, PrimaryToWorker, WorkerToPrimary } from './messages.ts'
 import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
+import { ConcurrencyLimits } from './primary/concurrency.ts'
 import { Drains } from './primary/drains.ts'
 import type { Peer } from './primary/peer.ts'
 import { Prober } from './primary/prober.ts'
@@ -26,6 +27,7 @@ export class InProcessProxy implements Proxy {
   readonly #peer: Peer
   readonly #prober: Prober
   readonly #quotas = new Quotas(1)
+  readonly #slots = new ConcurrencyLimits(1, () => systemClock.now())
   readonly #rates = new Rates({ workers: 1, now: () => systemClock.now() })
   readonly #drains = new Drains()
   readonly #sums = new TelemetrySums()
@@ -96,9 +98,11 @@ export class InProcessProxy implements Proxy {
     }
     this.#view = view
     this.#prober.apply(view)
+    // Before the worker knows of them: whoever asks is answered.
+    this.#rates.setView(view)
+    this.#slots.setView(view)
     this.#worker.applyView(view, new Set(this.#prober.unhealthy))
     this.#quotas.setLimits(quotasOf(view), [this.#peer])
-    this.#rates.setView(view)
     const wanted = new Set(view.listeners.map(listenerKey))
     for (const [key, listener] of this.#open) if (!wanted.has(key)) this.#close(listener)
     this.#sums.retain(
@@ -183,6 +187,9 @@ export class InProcessProxy implements Proxy {
       case 'recall':
         this.#worker.recalled(message.quota)
         return
+      case 'slotsGiven':
+        this.#worker.slotsGiven(message)
+        return
       case 'rateGiven':
         this.#worker.rateGiven(message.service, message.grants)
         return
@@ -203,11 +210,15 @@ export class InProcessProxy implements Proxy {
         return
       case 'telemetry':
         this.#sums.add(process.pid, message.delta, true)
+        this.#slots.counted(this.#peer, message.delta)
         return
       case 'ask':
       case 'giveBack':
       case 'holds':
         this.#quotas.hear(this.#peer, message)
+        return
+      case 'slots':
+        this.#slots.hear(this.#peer, message)
         return
       case 'takeRate':
       case 'returnRate':

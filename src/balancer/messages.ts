@@ -1,4 +1,5 @@
 /** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
+import type { LatencyWindow } from '../resilience/core/gradient.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { RoutingView } from './core/routing-view.ts'
@@ -90,6 +91,8 @@ export type PrimaryToWorker =
   | { readonly type: 'reserve'; readonly endpoint: string; readonly on: boolean }
   | { readonly type: 'verdict'; readonly id: number; readonly verdict: TrialVerdict; readonly endpoint?: string | undefined }
   | LeaseMessage
+  /** Slots of an endpoint, and what may be kept of them while others are in need; undefined: all (`core/slots.ts`). */
+  | { readonly type: 'slotsGiven'; readonly service: string; readonly endpoint: string; readonly amount: number; readonly keep?: number | undefined }
   /** Answers `takeRate`, key by key. */
   | { readonly type: 'rateGiven'; readonly service: string; readonly grants: readonly RateGrant[] }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
@@ -118,9 +121,11 @@ export type WorkerToPrimary =
   | { readonly type: 'giveBack'; readonly quota: string; readonly amount: number; readonly recalled: boolean }
   /** Tokens of a rate limit for what has come in this turn of the worker (`core/rate-share.ts`). */
   | { readonly type: 'takeRate'; readonly service: string; readonly asks: readonly RateAsk[] }
+  /** So many wait for a slot of the endpoint; so many go back. */
+  | { readonly type: 'slots'; readonly endpoint: string; readonly want?: number | undefined; readonly back?: number | undefined }
   | { readonly type: 'returnRate'; readonly service: string; readonly unused: readonly (readonly [key: string, count: number])[] }
   /** From an orphan to the heir: what it was lent by the primary that died. */
-  | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>> }
+  | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>>; readonly slots: Readonly<Record<string, number>> }
   /** `handshake`: why it came to no secure connection, to complete "the endpoint …". */
   | {
       readonly type: 'suspect'
@@ -180,4 +185,6 @@ export interface EndpointDelta {
   readonly ewmaMs: number
   /** undefined: no connection of a TCP service was carried. */
   readonly tcp?: TcpCounts | undefined
+  /** Only where the limit is learned. */
+  readonly latency?: LatencyWindow | undefined
 }

@@ -135,4 +135,6 @@ export interface EndpointTelemetry {
   readonly breaker?: BreakerState | undefined
   /** Of a TCP service; undefined: nothing has been carried. */
   readonly tcp?: TcpCounts | undefined
+  /** Requests that it may have at a time; undefined: any number. */
+  readonly limit?: number | undefined
 }

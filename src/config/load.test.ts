@@ -36,6 +36,7 @@ describe('a configuration', () => {
             connectTimeout: 2_000,
             retries: { attempts: 1, budget: 0.2, on: [502, 503, 504] },
             parking: { timeout: 30_000, requests: 256, bytes: 16_777_216 },
+            queue: { size: 256, timeout: 10_000 },
           },
         },
       },

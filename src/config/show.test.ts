@@ -50,6 +50,8 @@ describe('showing', () => {
             connectTimeout: '2s',
             retries: { attempts: 1, budget: '20%', on: [502, 503, 504] },
             parking: { timeout: '30s', requests: 256, bytes: '16MiB' },
+            concurrency: 'off',
+            queue: { size: 256, timeout: '10s' },
           },
         },
       },
@@ -138,6 +140,9 @@ describe('explaining', () => {
       'services.a.resilience.parking',
       'services.a.resilience.breaker',
       'services.a.resilience.ejection',
+      'services.a.resilience.concurrency',
+      'services.a.resilience.queue.size',
+      'services.a.resilience.queue.timeout',
       'services.a.resilience.rateLimit',
     ])
   })

@@ -433,6 +433,10 @@ export interface ResilienceConfig {
   /** undefined: off. */
   readonly breaker?: BreakerConfig | undefined
   readonly ejection?: EjectionConfig | undefined
+  /** Requests at a time per endpoint; undefined: any number. */
+  readonly concurrency?: number | 'adaptive' | undefined
+  /** Who waits beyond. */
+  readonly queue?: { readonly size: number; readonly timeout: Duration } | undefined
   /** undefined: none. */
   readonly rateLimit?: RateLimitConfig | undefined
   readonly parking: { readonly timeout: Duration; readonly requests: number; readonly bytes: number } | undefined

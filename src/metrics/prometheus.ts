@@ -181,6 +181,15 @@ export class PrometheusMetrics {
       ['service', 'endpoint'],
       perEndpoint(({ breaker }) => (breaker === 'open' || breaker === 'forcedOpen' ? 1 : breaker === 'halfOpen' ? 0.5 : 0)),
     )
+    this.#gauge('holdfast_endpoint_concurrency_limit', 'Requests that the endpoint may have at a time.', ['service', 'endpoint'], () =>
+      telemetry(
+        (now) =>
+          Object.entries(now.endpoints).flatMap(([id, { service, limit }]) =>
+            limit === undefined ? [] : [[{ service, endpoint: publicEndpointId(service, id) }, limit] as const],
+          ),
+        [],
+      ),
+    )
     this.#gauge(
       'holdfast_endpoint_loop_lag_seconds',
       'How long its event loop keeps others waiting, as it reports itself.',

@@ -16,7 +16,7 @@ const candidateSchema = z.object({
 
 const stepSchema = z.object({
   at: z.number().describe('Milliseconds since the head of the request.'),
-  step: z.enum(['picked', 'parked', 'released', 'refused', 'sent', 'failed', 'answered', 'ended']),
+  step: z.enum(['picked', 'parked', 'released', 'queued', 'refused', 'sent', 'failed', 'answered', 'ended']),
   endpoint: z.string().optional(),
   note: z.string().optional(),
   candidates: z.array(candidateSchema).optional().describe('Every endpoint as the choice found it.'),

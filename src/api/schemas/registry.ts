@@ -151,6 +151,7 @@ export const proxySchema = z
           reason: z.string().optional(),
           ejected: z.string().optional(),
           breaker: breakerStateSchema.optional(),
+          limit: z.number().optional().describe('Requests that it may have at a time.'),
         }),
       )
       .describe('By the id of the instance, or `service/host:port`.'),

@@ -6,6 +6,7 @@ import type { Instant } from '../../kernel/time.ts'
 import type { Breaker } from '../../resilience/core/breaker.ts'
 import { lagShare } from './reported.ts'
 import type { TcpCounts } from './tcp-counts.ts'
+import type { SlotLease } from './slots.ts'
 import type { EndpointView } from './routing-view.ts'
 import type { EndpointRole } from './tcp-view.ts'
 
@@ -48,6 +49,8 @@ export class Endpoint {
   tcp: TcpCounts | undefined
   /** Among databases. */
   role: EndpointRole = 'unknown'
+  /** undefined: it has no limit. */
+  slots: SlotLease | undefined
   #avoidUntil = 0
   #avoidMs = 0
   /** When the present run of broken connections began; NaN: the last answer was whole. */
@@ -64,6 +67,19 @@ export class Endpoint {
 
   /** May be picked at all; health apart. */
   available(now: number): boolean {
+    return this.#able(now) && !this.full
+  }
+
+  /** It would be available, had it not as many requests as it may. */
+  isBusy(now: number): boolean {
+    return this.full && this.#able(now)
+  }
+
+  get full(): boolean {
+    return this.slots !== undefined && this.active >= this.slots.granted
+  }
+
+  #able(now: number): boolean {
     return this.view.state === 'active' && this.gone === undefined && this.view.weight > 0 && now >= this.#avoidUntil && !this.#refused(now)
   }
 

@@ -76,6 +76,8 @@ export interface ServiceView {
   readonly breaker?: BreakerView | undefined
   /** undefined: none. */
   readonly rateLimit?: RateLimitView | undefined
+  /** undefined: endpoints have no limits. */
+  readonly concurrency?: ConcurrencyView | undefined
   /** undefined: never park. */
   readonly parking?: { readonly timeoutMs: number; readonly requests: number; readonly bytes: number } | undefined
   /** Somebody restarts what dies: an endpoint that refuses is worth waiting for. */
@@ -120,6 +122,13 @@ export interface BreakerView {
   readonly windowMs: number
   readonly minimumRequests: number
   readonly openMs: number
+}
+
+export interface ConcurrencyView {
+  /** Requests at a time per endpoint, over all workers; learned from their latency, or a number. */
+  readonly limit: number | 'adaptive'
+  /** Who may wait while all are at their limits, and how long. */
+  readonly queue: { readonly requests: number; readonly timeoutMs: number }
 }
 
 export interface RateLimitView {

@@ -4,7 +4,7 @@ import type { Endpoint } from './endpoint.ts'
 export interface TrailStep {
   /** Milliseconds since the head of the request. */
   readonly at: number
-  readonly step: 'picked' | 'parked' | 'released' | 'refused' | 'sent' | 'failed' | 'answered' | 'ended'
+  readonly step: 'picked' | 'parked' | 'released' | 'queued' | 'refused' | 'sent' | 'failed' | 'answered' | 'ended'
   readonly endpoint?: string | undefined
   readonly note?: string | undefined
   readonly candidates?: readonly Candidate[] | undefined
@@ -77,6 +77,7 @@ function whySkipped(endpoint: Endpoint, tried: readonly Endpoint[], now: number)
   if (endpoint.view.state !== 'active') return endpoint.view.state
   if (endpoint.view.weight <= 0) return 'weight 0'
   if (tried.includes(endpoint)) return 'tried before by this request'
+  if (endpoint.full) return `full: ${endpoint.active} requests are under way, as many as this worker may have there`
   if (!endpoint.available(now)) return `avoided for ${Math.ceil(endpoint.avoidedUntil - now)} ms after failed connections`
   return endpoint.healthy ? undefined : 'unhealthy'
 }

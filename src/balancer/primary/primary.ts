@@ -18,6 +18,7 @@ import { proxyLogFile, socketPath } from '../paths.ts'
 import type { ProxyTelemetry } from '../port.ts'
 import { ControlSocket, type ControlChannel } from './control-socket.ts'
 import { Breakers } from './breakers.ts'
+import { ConcurrencyLimits } from './concurrency.ts'
 import { Crew } from './crew.ts'
 import { Drains } from './drains.ts'
 import { Explaining } from './explaining.ts'
@@ -58,6 +59,7 @@ interface Parts {
   readonly listeners: Listeners
   readonly views: Views
   readonly breakers: Breakers
+  readonly slots: ConcurrencyLimits
   readonly ticketKeys: TicketKeys
   readonly quarantines: Quarantines
   readonly sessionKeys: SessionKeys
@@ -178,18 +180,20 @@ export class Primary {
         quotas.join(worker)
       },
       onMessage: (peer, message) => {
-        if (message.type === 'takeRate' || message.type === 'returnRate') rates.hear(peer, message)
+        if (message.type === 'slots') slots.hear(peer, message)
+        else if (message.type === 'takeRate' || message.type === 'returnRate') rates.hear(peer, message)
         else if (message.type === 'breaker') breakers.hear(peer, message)
         else if (isAboutSuspects(message)) {
           // What the dead still say is heard late: nobody waits for the answer.
           if (crew.has(peer)) quarantines.hear(peer, message)
-        } else this.#onReport(crew, quotas, peer, message)
+        } else this.#onReport(crew, { quotas, slots }, peer, message)
       },
       onLeft: (peer) => {
         this.#sums.workerExited(peer.pid)
         this.#drains.left(peer)
         this.#explaining.left(peer)
         quotas.left(peer)
+        slots.left(peer)
         breakers.left(peer)
         quarantines.left(peer)
       },
@@ -199,6 +203,7 @@ export class Primary {
     })
     const listeners = new Listeners(crew, this.#options.inherited)
     const quotas = new Quotas(size)
+    const slots = new ConcurrencyLimits(size, () => systemClock.now())
     const rates = new Rates({ workers: size, now: () => systemClock.now() })
     const breakers = new Breakers(
       {
@@ -227,11 +232,12 @@ export class Primary {
       listeners,
       quotas,
       rates,
+      slots,
       prober: this.#prober,
       unhealthy: () => this.#unhealthy,
       onApplied: (view) => this.#onApplied(view, { crew, pseudonym, breakers, quarantines }),
     })
-    return { pseudonym, crew, listeners, views, breakers, sessionKeys, ticketKeys, quarantines }
+    return { pseudonym, crew, listeners, views, breakers, slots, sessionKeys, ticketKeys, quarantines }
   }
 
   /** The socket answers only after the parts are there. */
@@ -366,7 +372,12 @@ export class Primary {
 
   // --- reports --------------------------------------------------------------------------------------------------
 
-  #onReport(crew: Crew, quotas: Quotas, peer: Peer, message: WorkerToPrimary): void {
+  #onReport(
+    crew: Crew,
+    { quotas, slots }: { readonly quotas: Quotas; readonly slots: ConcurrencyLimits },
+    peer: Peer,
+    message: WorkerToPrimary,
+  ): void {
     switch (message.type) {
       case 'drained':
         this.#drains.answered(peer, message.id, message.remaining)
@@ -384,12 +395,15 @@ export class Primary {
       case 'telemetry':
         this.#sums.add(peer.pid, message.delta, crew.has(peer))
         this.#outliers.counted(message.delta)
+        if (crew.has(peer)) slots.counted(peer, message.delta)
         return
       case 'ask':
       case 'giveBack':
       case 'holds':
         // What the dead still say is heard late: their lease is free already.
-        if (crew.has(peer)) quotas.hear(peer, message)
+        if (!crew.has(peer)) return
+        quotas.hear(peer, message)
+        if (message.type === 'holds') slots.claimed(peer, message.slots)
         return
       case 'ready':
       case 'caught':
@@ -398,6 +412,7 @@ export class Primary {
       case 'cleared':
       case 'quiet':
       case 'breaker':
+      case 'slots':
       case 'takeRate':
       case 'returnRate':
       case 'opened':
@@ -453,6 +468,7 @@ export class Primary {
             reported: this.#reports.latestOf(id),
             ejected: this.#outliers.ejectionOf(id)?.reason,
             breaker: breaker && this.#running.breakers.stateOf(id),
+            limit: this.#running.slots.limitOf(id),
           },
         ]),
       ),

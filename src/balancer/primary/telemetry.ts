@@ -70,6 +70,7 @@ export interface SnapshotContext {
       readonly reported?: InstanceReport | undefined
       readonly ejected?: string | undefined
       readonly breaker?: BreakerState | undefined
+      readonly limit?: number | undefined
     }
   >
 }
@@ -139,7 +140,7 @@ export class TelemetrySums {
       }
     }
     const endpoints: Record<string, EndpointTelemetry> = {}
-    for (const [id, { service, address, healthy, reason, reported, ejected, breaker }] of context.endpoints) {
+    for (const [id, { service, address, healthy, reason, reported, ejected, breaker, limit }] of context.endpoints) {
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
@@ -156,6 +157,7 @@ export class TelemetrySums {
         ejected,
         breaker,
         tcp: totals?.tcp && { ...totals.tcp },
+        limit,
       }
     }
     return {

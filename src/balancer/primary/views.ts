@@ -5,6 +5,7 @@
 import { HoldfastError } from '../../kernel/errors.ts'
 import { quotasOf } from '../core/parking-quotas.ts'
 import type { RoutingView } from '../core/routing-view.ts'
+import type { ConcurrencyLimits } from './concurrency.ts'
 import type { Crew } from './crew.ts'
 import type { Listeners } from './listeners.ts'
 import type { Peer } from './peer.ts'
@@ -17,6 +18,7 @@ export interface ViewsOptions {
   readonly listeners: Listeners
   readonly quotas: Quotas
   readonly rates: Rates
+  readonly slots: ConcurrencyLimits
   readonly prober: Prober
   /** Endpoints that are not to be picked while others are. */
   readonly unhealthy: () => readonly string[]
@@ -59,12 +61,13 @@ export class Views {
 
   async #apply(view: RoutingView): Promise<void> {
     if (this.#stopped) throw new HoldfastError('proxy_unreachable', 'the proxy is stopping')
-    const { crew, listeners, quotas, rates, prober, unhealthy, onApplied } = this.#options
+    const { crew, listeners, quotas, rates, slots, prober, unhealthy, onApplied } = this.#options
     await crew.ensure()
     await listeners.open(view.listeners)
     this.#current = view
     // Before the workers know of them: whoever asks is answered.
     rates.setView(view)
+    slots.setView(view)
     prober.apply(view)
     await crew.route(view, unhealthy())
     const ready = crew.workers.filter((worker) => worker.ready)

@@ -4,6 +4,7 @@
  *   choosing ──▶ (idle connection) ─────────▶ found
  *     ▲  │  └──▶ connecting ────────────────▶ found │ not connected
  *     │  └─────▶ parked ──too long, too many──▶ nothing
+ *     ├──▶ queued (all are at their limits) ──too long, too many──▶ nothing
  *     └────────────┘
  *
  * Both choosing and the first use of a new connection go through the dispatcher, which sees to it that all deaths the kernel knows of
@@ -15,9 +16,11 @@ import type { Dispatched } from './dispatcher.ts'
 import type { RequestSender } from './request-sender.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+import { queuedTooLong, queueFull } from './failure-answers.ts'
+import type { Concurrency, Queued } from './concurrency.ts'
 import { breakersOpenFor } from './verdicts.ts'
 
-type Phase = 'idle' | 'choosing' | 'parked' | 'connecting'
+type Phase = 'idle' | 'choosing' | 'parked' | 'queued' | 'connecting'
 
 /** Who hears how the search ends. */
 export interface SearchHost {
@@ -35,7 +38,7 @@ export interface SearchHost {
   clientGone(): void
 }
 
-export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
+export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched {
   readonly #client: ClientSide
   readonly #attempts: Attempts
   readonly #sender: RequestSender
@@ -54,6 +57,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   #parkDeadline: number | undefined
   /** It is on trial there. */
   #only: EndpointPool | undefined
+  #queueDeadline: number | undefined
+  /** It has its turn, and has not looked yet. */
+  #letGo = false
   readonly #pickRequest
 
   constructor(client: ClientSide, attempts: Attempts, sender: RequestSender, host: SearchHost) {
@@ -65,12 +71,13 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   }
 
   get parked(): boolean {
-    return this.#phase === 'parked'
+    return this.#phase === 'parked' || this.#phase === 'queued'
   }
 
   begin(service: ServiceRuntime, only?: EndpointPool): void {
     this.#service = service
     this.#parkDeadline = undefined
+    this.#queueDeadline = undefined
     this.#connectSpentMs = 0
     this.search(only)
   }
@@ -90,7 +97,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
   end(): void {
     const phase = this.#phase
     this.#phase = 'idle'
+    if (this.#letGo) this.#looked()
     if (phase === 'parked') this.#service!.lot.leave(this)
+    else if (phase === 'queued') this.#service!.concurrency?.leave(this)
     else if (phase === 'connecting') this.#leaveEndpoint()
   }
 
@@ -112,7 +121,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     // Whoever waits was here first.
     const isNew = this.#parkDeadline === undefined && this.#attempts.last === undefined
     if (isNew && service.lot.size > 0 && service.mayPark && this.#only === undefined) this.#park()
+    else if (isNew && !this.#letGo && service.concurrency?.crowded === true && this.#only === undefined) this.#queue(service.concurrency)
     else this.#pick()
+    if (this.#letGo) this.#looked()
     this.#sender.spareHead()
   }
 
@@ -123,6 +134,10 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     this.#pickRequest.now = worker.now
     const endpoint = this.#admitted(service)
     if (endpoint === undefined) {
+      if (service.concurrency !== undefined && service.isBusy(this.#pickRequest)) {
+        this.#queue(service.concurrency)
+        return
+      }
       if (service.verdicts !== undefined && this.#breakersOpen(service, worker.now)) return
       // An answer is there already: it is better than waiting for one.
       if (this.#attempts.setAside !== undefined) this.#nothing(undefined)
@@ -151,8 +166,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
       return only
     }
     const { session } = this.#attempts
-    const picked = session === undefined ? service.pick(this.#pickRequest) : session.pick(this.#pickRequest)
-    const endpoint = picked ?? (service.mayPark ? undefined : service.leastBad(this.#attempts.tried))
+    const endpoint = service.choose(this.#pickRequest, session === undefined ? service.pick(this.#pickRequest) : session.pick(this.#pickRequest))
     this.#attempts.endpoint = endpoint
     if (endpoint?.breaker === undefined) return endpoint
     const generation = endpoint.breaker.allow(this.#pickRequest.now)
@@ -292,6 +306,55 @@ export class EndpointSearch implements UpstreamUser, Parked, Dispatched {
     this.#phase = 'parked'
     this.#holdBody()
     worker.watchLot(service)
+  }
+
+  #queue(concurrency: Concurrency): void {
+    const service = this.#service!
+    const { worker } = this.#client
+    if (this.#client.ended) {
+      this.#host.clientGone()
+      return
+    }
+    const again = this.#queueDeadline !== undefined
+    const place = concurrency.wait(this, worker.now, this.#queueDeadline)
+    if (place === undefined) {
+      this.#shed(queueFull)
+      return
+    }
+    this.#queueDeadline = place.deadline
+    this.#attempts.tried.length = 0
+    if (!again) {
+      service.counters.queued++
+      this.#attempts.watch?.queued(service, worker.now)
+    }
+    this.#phase = 'queued'
+    this.#holdBody()
+    worker.watchLot(service)
+  }
+
+  letGo(): void {
+    if (this.#phase !== 'queued') return
+    this.#letGo = true
+    this.#attempts.watch?.released(this.#client.worker.now)
+    this.search()
+  }
+
+  #looked(): void {
+    this.#letGo = false
+    this.#service!.concurrency?.gone()
+  }
+
+  queueExpired(): void {
+    if (this.#phase === 'queued') this.#shed(queuedTooLong)
+  }
+
+  queueRefused(): void {
+    if (this.#phase === 'queued') this.#shed(queueFull)
+  }
+
+  #shed(why: string): void {
+    this.#service!.counters.shed++
+    this.#nothing(why)
   }
 
   unpark(): void {

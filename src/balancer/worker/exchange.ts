@@ -301,6 +301,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #lost(failure: Failure, code: string | undefined): void {
     const endpoint = this.#endpoint!
     const broken = { failure, code, endpoint, answerBegun: this.#relay.begun, oneRead: this.#sender.oneRead && this.#upstream?.shared !== true }
+    if (failure === timedOut) endpoint.adaptive?.timedOut()
     this.#relay.end()
     this.#leaveEndpoint()
     this.#dropUpstream()
@@ -495,6 +496,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const endpoint = this.#endpoint
     if (endpoint === undefined) return
     endpoint.answered(worker.now - this.#attempts.sentAt, worker.instant)
+    endpoint.adaptive?.answered(status, this.#relay.backPressure, worker.now - this.#attempts.sentAt, endpoint.active)
     if (this.#service!.verdicts !== undefined) this.#attempts.answered(endpoint, status, this.#relay.backPressure, worker.now)
   }
 

@@ -4,6 +4,10 @@ import { tlsFailure } from '../core/tls-failure.ts'
 import type { Answer } from './answers.ts'
 import type { Broken } from './attempts.ts'
 
+/** All endpoints are at their limits, and so is the line of those who wait. */
+export const queueFull = 'queue full'
+export const queuedTooLong = 'queued too long'
+
 export const underMaintenance: Answer = {
   status: 503,
   error: 'destination_unavailable',
@@ -15,7 +19,8 @@ export const underMaintenance: Answer = {
 export const unavailable = (details: string, retryAfterSeconds: number): Answer => ({
   status: 503,
   error: 'destination_unavailable',
-  message: 'no instance of this service is ready',
+  message:
+    details === queueFull || details === queuedTooLong ? 'this service has as much to do as it can bear' : 'no instance of this service is ready',
   details,
   retryAfterSeconds,
 })

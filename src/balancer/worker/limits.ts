@@ -35,6 +35,9 @@ export const parkingOverdraftRequests = 256
 /** The same in bytes. */
 export const parkingOverdraftBytes = 2 * 1024 * 1024
 
+/** Requests of a service that may wait for a slot beyond this worker's part of the queue while the primary is asked for more. */
+export const queueOverdraft = 128
+
 // --- an exchange
 
 /** Between two pieces of an answer. */

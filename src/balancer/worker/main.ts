@@ -82,6 +82,9 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'recall':
       worker?.recalled(message.quota)
       return
+    case 'slotsGiven':
+      worker?.slotsGiven(message)
+      return
     case 'rateGiven':
       worker?.rateGiven(message.service, message.grants)
       return

@@ -12,6 +12,7 @@ import type { Leases } from './leases.ts'
 import { affinityOf, type Affinity } from './sessions/affinity.ts'
 import type { SessionSigner } from './sessions/signer.ts'
 import type { Marks } from './suspicion.ts'
+import { Concurrency } from './concurrency.ts'
 import { Parking, type Parked } from './parking.ts'
 import { ServiceRate } from './rate-limits.ts'
 import { TlsDialer } from '../tls/dialer.ts'
@@ -51,15 +52,16 @@ export class ServiceRuntime {
   readonly counters = new ServiceCounters()
   readonly #counts = new Float64Array(classes.length)
   active = 0
-  /** Requests that wait because all endpoints are at their limits. */
-  queued = 0
   tunnels = 0
   /** Requests under way that have been sent more than once. */
   retrying = 0
   /** undefined: it has no breakers and ejects nothing. */
   verdicts: Verdicts | undefined
+  /** undefined: its endpoints have no limits. */
+  concurrency: Concurrency | undefined
   /** undefined: no rate limit. */
   rate: ServiceRate | undefined
+  readonly #leases: Leases
   readonly #workers: number
   /** Opens connections to its endpoints; undefined: they are plain. */
   #dialer: TlsDialer | undefined
@@ -73,6 +75,7 @@ export class ServiceRuntime {
   constructor(view: ServiceView, random: Random, leases: Leases, tell: (message: WorkerToPrimary) => void = () => undefined, workers = 1) {
     this.#tell = tell
     this.#workers = workers
+    this.#leases = leases
     this.view = view
     this.name = view.name
     this.parking = new Parking(view.name, leases)
@@ -116,6 +119,29 @@ export class ServiceRuntime {
     this.verdicts?.setView(view, this.endpoints, now)
     if (!judges) this.verdicts = undefined
     this.#limitRate(view)
+    this.#limitConcurrency(view, now)
+  }
+
+  #limitConcurrency({ concurrency, name }: ServiceView, now: number): void {
+    if (concurrency === undefined) {
+      this.concurrency?.close()
+      this.concurrency = undefined
+      return
+    }
+    this.concurrency ??= new Concurrency(name, concurrency, this.#leases, this.#tell)
+    this.concurrency.setView(concurrency, this.endpoints, now)
+  }
+
+  /** The limits end, with the service. */
+  close(): void {
+    this.parking.close()
+    this.rate?.close()
+    this.concurrency?.close()
+  }
+
+  /** Requests that wait because all endpoints are at their limits. */
+  get queued(): number {
+    return this.concurrency?.queued ?? 0
   }
 
   #limitRate({ rateLimit, name }: ServiceView): void {
@@ -139,6 +165,19 @@ export class ServiceRuntime {
     return this.#picker.pick(among, request) as EndpointPool | undefined
   }
 
+  /** The one to send to; undefined: none can, or all that should are at their limits (`isBusy`). */
+  choose(request: PickRequest, picked: EndpointPool | undefined): EndpointPool | undefined {
+    // Rather wait for a good one that is busy than go to one that is not good.
+    if (picked !== undefined) return this.concurrency !== undefined && !picked.isGood(request.now) && this.isBusy(request, true) ? undefined : picked
+    if (this.mayPark || (this.concurrency !== undefined && this.isBusy(request))) return undefined
+    return this.leastBad(request.tried)
+  }
+
+  /** Somebody could take it, if there were not as many already as may be. */
+  isBusy({ now, tried }: PickRequest, good = false): boolean {
+    return this.endpoints.some((endpoint) => endpoint.isBusy(now) && (!good || endpoint.isGood(now)) && !tried.includes(endpoint))
+  }
+
   /** Another one whose breaker lets this request through, when that of the picked one does not. Its breaker has counted it. */
   pickOther({ now, tried }: PickRequest): { readonly endpoint: EndpointPool; readonly generation: number } | undefined {
     for (const endpoint of this.eligible) {
@@ -153,7 +192,8 @@ export class ServiceRuntime {
   leastBad(tried: readonly Endpoint[], among: readonly EndpointPool[] = this.eligible): EndpointPool | undefined {
     let best: EndpointPool | undefined
     for (const endpoint of among) {
-      if (endpoint.view.state !== 'active' || endpoint.gone !== undefined || endpoint.view.weight <= 0 || tried.includes(endpoint)) continue
+      if (endpoint.view.state !== 'active' || endpoint.gone !== undefined || endpoint.view.weight <= 0 || endpoint.full || tried.includes(endpoint))
+        continue
       if (best === undefined || endpoint.avoidedUntil < best.avoidedUntil) best = endpoint
     }
     return best
@@ -195,6 +235,7 @@ export class ServiceRuntime {
 
   sweep(now: number): void {
     for (const endpoint of this.endpoints) endpoint.closeIdle(now)
+    this.concurrency?.sweep(now)
     if (this.lot.size === 0) return
     for (const parked of this.lot.expired(now)) {
       this.counters.shed++

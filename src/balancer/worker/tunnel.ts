@@ -39,6 +39,7 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
     this.#service.tunnels++
     this.endpoint.tunnels++
     this.endpoint.active--
+    this.#client.worker.freed(this.endpoint)
     this.#client.socket.setKeepAlive(true, 60_000)
     this.#upstream.socket.setKeepAlive(true, 60_000)
     this.#upstream.user = this

@@ -7,6 +7,7 @@
  * Reads go into a buffer of the connection's own (no allocation per read), and into a large one that is lent to it while a large body
  * passes. The buffer is replaced only when bytes of it are still needed by a slow client while the connection reads on.
  */
+import type { AdaptiveSlots } from './adaptive-slots.ts'
 import { Socket, type OnReadOpts } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
@@ -239,6 +240,8 @@ export class EndpointPool extends Endpoint {
   exitedAt = Infinity
   /** For a suspect alone, for the moment. */
   reserved = false
+  /** undefined: it has no limit, or one that is given. */
+  adaptive: AdaptiveSlots | undefined
   #idleClosedAt = -Infinity
   #dialer: TlsDialer | undefined
   /** The last TLS session with it. */

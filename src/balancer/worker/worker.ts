@@ -17,7 +17,7 @@ import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
 import { listenerAddress, listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import { ClientSessions } from '../http2/client-sessions.ts'
 import { Terminator } from '../tls/terminator.ts'
-import type { BreakerAction, EndpointDelta, LeaseMessage, ServiceDelta, WorkerDelta, WorkerToPrimary, PrimaryToWorker } from '../messages.ts'
+import type { BreakerAction, EndpointDelta, LeaseMessage, PrimaryToWorker, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { BodyBuffers } from './body-buffers.ts'
 import { Client } from './client.ts'
 import { InputBlocks } from './client-input.ts'
@@ -71,6 +71,8 @@ export interface WorkerListener {
 
 /** Somewhere where requests or connections wait. */
 interface WaitingLot {
+  /** Others who wait, besides those in the lot. */
+  readonly queued?: number
   readonly lot: { readonly size: number }
   sweep(now: number): void
   wake(now: number): void
@@ -464,8 +466,7 @@ export class Worker {
     if (!service) return
     service.swap({ ...service.view, endpoints: [], managed: false, coming: false }, this.now)
     service.wake(this.now)
-    service.parking.close()
-    service.rate?.close()
+    service.close()
     this.#services.delete(name)
   }
 
@@ -581,6 +582,17 @@ export class Worker {
     this.#services.get(service)?.rate?.given(grants)
   }
 
+  slotsGiven({ service, endpoint, amount, keep }: Extract<PrimaryToWorker, { readonly type: 'slotsGiven' }>): void {
+    this.tick()
+    const { concurrency } = this.#services.get(service) ?? {}
+    if (concurrency) concurrency.given(endpoint, amount, keep, this.now)
+    else if (amount > 0) this.#tell({ type: 'slots', endpoint, back: amount })
+  }
+
+  heldSlots(): Record<string, number> {
+    return Object.assign({}, ...[...this.#services.values()].map(({ concurrency }) => concurrency?.held())) as Record<string, number>
+  }
+
   heldLeases(): Record<string, number> {
     return this.#leases.held()
   }
@@ -603,8 +615,14 @@ export class Worker {
     this.maybeDrained(endpoint)
   }
 
-  /** Something at a draining endpoint has ended. */
+  /** A request at the endpoint has ended. */
+  freed(endpoint: EndpointPool): void {
+    if (endpoint.slots !== undefined) this.#services.get(endpoint.service)?.concurrency?.freed(endpoint, this.now)
+  }
+
+  /** Something at an endpoint has ended. */
   maybeDrained(endpoint: EndpointPool): void {
+    this.freed(endpoint)
     if (endpoint.active + endpoint.tunnels > 0) return
     if (endpoint.reserved) this.suspicion.quiet(endpoint)
     if (this.#mayComeBack(endpoint)) return
@@ -656,7 +674,7 @@ export class Worker {
     for (const lot of this.#lots) {
       lot.sweep(this.now)
       lot.wake(this.now)
-      if (lot.lot.size === 0) this.#lots.delete(lot)
+      if (lot.lot.size === 0 && (lot.queued ?? 0) === 0) this.#lots.delete(lot)
     }
     this.#leases.sweep(this.now)
     if (this.#lots.size > 0) return
@@ -740,6 +758,7 @@ export class Worker {
         errors: endpoint.errors,
         ewmaMs: endpoint.ewmaMs,
         tcp: endpoint.tcp,
+        latency: endpoint.adaptive?.take(),
       }
       endpoint.tcp &&= newTcpCounts()
       endpoint.requests = 0

@@ -114,10 +114,10 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
 function toResilience({ resilience }: ServiceSettings, parks: boolean): ServiceConfig['resilience'] {
-  const { timeout, connectTimeout, retries, parking, breaker, ejection, rateLimit } = resilience
+  const { timeout, connectTimeout, retries, parking, breaker, ejection, rateLimit, concurrency, queue } = resilience
   const unset = parks ? usualParking : undefined
   const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
-  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), rateLimit: toRateLimit(on(rateLimit)) }
+  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), concurrency: concurrency === 'off' ? undefined : concurrency, queue, rateLimit: toRateLimit(on(rateLimit)) }
 }
 
 function toRateLimit(limit: Exclude<ServiceSettings['resilience']['rateLimit'], 'off'>): ServiceConfig['resilience']['rateLimit'] {
@@ -163,7 +163,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
     balance,
     split: config.split,
     splitBy: config.splitBy,
-    resilience: { ...resilience, parking: resilience.parking ?? 'off' },
+    resilience: { ...resilience, parking: resilience.parking ?? 'off', concurrency: resilience.concurrency ?? 'off' },
   }
 }
 

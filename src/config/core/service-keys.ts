@@ -173,8 +173,17 @@ const resilience = object({
   }),
   breaker: optional(breaker, { doc: 'Stops sending to what fails, and tries it again with care.', without: 'off' }),
   ejection: optional(ejection, { doc: 'Takes an endpoint that fails more than the others out for a while. A single one stays.', without: 'off' }),
-  concurrency: planned('Limits what is in flight per endpoint.', 'concurrency limits come with a later release'),
-  queue: planned('Holds what exceeds the concurrency limit.', 'queues come with a later release'),
+  concurrency: key(orWord('off', orWord('adaptive', integer(1, 100_000))), {
+    doc: 'Requests that an endpoint has at a time, over all workers; `adaptive`: learned from its latency.',
+    default: 'off',
+  }),
+  queue: key(
+    object({
+      size: key(integer(1, 100_000), { doc: 'How many wait at most; one more is answered 503.', default: 256 }),
+      timeout: key(timeout, { doc: 'How long one waits.', default: seconds(10) }),
+    }),
+    { doc: 'Waiting while all endpoints are at their `concurrency`.' },
+  ),
   rateLimit: optional(rateLimit, { doc: 'How many requests a client may send; more are answered 429. It holds over all workers.', without: 'off' }),
   fallback: planned('What is answered when nothing can serve.', 'fallbacks come with a later release'),
 })

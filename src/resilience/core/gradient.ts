@@ -16,6 +16,15 @@ export interface GradientOptions {
   readonly windowMs?: number
 }
 
+/** Calls of some time, put together. */
+export interface LatencyWindow {
+  readonly sumMs: number
+  readonly samples: number
+  readonly inFlightMax: number
+  /** One timed out, or was refused for overload. */
+  readonly dropped: boolean
+}
+
 const samplesMin = 10
 /** Below this a sample says more about the clock than about the callee. */
 const rttMsMin = 0.1
@@ -65,6 +74,16 @@ export class Gradient {
   drop(now: number, inFlight: number): void {
     this.#dropped = true
     this.#seen(now, inFlight)
+  }
+
+  /** Calls that others have counted. */
+  observe({ sumMs, samples, inFlightMax, dropped }: LatencyWindow, now: number): void {
+    if (samples > 0 && sumMs / samples >= rttMsMin) {
+      this.#sum += sumMs
+      this.#samples += samples
+    }
+    if (dropped) this.#dropped = true
+    this.#seen(now, inFlightMax)
   }
 
   #seen(now: number, inFlight: number): void {

@@ -151,6 +151,14 @@ export class RequestWatch {
     this.#add({ at: this.#since(now), step: 'parked', note, candidates })
   }
 
+  /** All endpoints are at their limits. */
+  queued(service: ServiceRuntime, now: number): void {
+    this.wasParked = true
+    this.#parkedAt = now
+    this.#trail()
+    this.#add({ at: this.#since(now), step: 'queued', candidates: describeCandidates(service.endpoints, [], now, service.view.slowStartMs) })
+  }
+
   released(now: number): void {
     if (this.#parkedAt < 0) return
     this.parkedMs += now - this.#parkedAt
