@@ -279,6 +279,7 @@ export class Routing implements Router {
           port: instance.port,
           weight: 1,
           revision: instance.version,
+          restarts: instance.restarts,
           state: draining ? 'draining' : 'active',
         })
     }

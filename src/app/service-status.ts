@@ -97,6 +97,8 @@ export function endpointStatus(
     host: view.host,
     port: view.port,
     weight: view.weight,
+    effectiveWeight: telemetry?.weight,
+    weightReasons: telemetry?.reasons,
     state: view.state,
     health: telemetry?.health ?? 'pending',
     reason: telemetry?.reason,

@@ -16,6 +16,7 @@ import type { Peer } from './primary/peer.ts'
 import { Prober } from './primary/prober.ts'
 import { Quotas } from './primary/quotas.ts'
 import { Rates } from './primary/rates.ts'
+import { Standings } from './primary/standings.ts'
 import { TelemetrySums } from './primary/telemetry.ts'
 import { Worker } from './worker/worker.ts'
 
@@ -30,6 +31,11 @@ export class InProcessProxy implements Proxy {
   readonly #slots = new ConcurrencyLimits(1, () => systemClock.now())
   readonly #rates = new Rates({ workers: 1, now: () => systemClock.now() })
   readonly #drains = new Drains()
+  readonly #standings = new Standings({
+    now: () => systemClock.now(),
+    tellAll: (message) => this.#order(message),
+    circumstances: (endpoint) => ({ lagMs: 0, heapShare: 0, ...this.#prober.failing(endpoint) }),
+  })
   readonly #sums = new TelemetrySums()
   readonly #open = new Map<string, ListenerView>()
   readonly #telemetryListeners = new Set<(telemetry: ProxyTelemetry) => void>()
@@ -55,11 +61,15 @@ export class InProcessProxy implements Proxy {
       random: systemRandom,
       onVerdict: (endpoint, service, healthy, reason) => {
         this.#worker.health(endpoint, healthy)
+        if (healthy) this.#standings.revived(endpoint)
         this.#signal(
           healthy
             ? { type: 'endpointRecovered', endpoint, service }
             : { type: 'endpointUnhealthy', endpoint, service, reason: reason ?? 'probe failed' },
         )
+      },
+      onWavering: (endpoint) => {
+        this.#standings.look(endpoint)
       },
     })
   }
@@ -102,6 +112,7 @@ export class InProcessProxy implements Proxy {
     this.#rates.setView(view)
     this.#slots.setView(view)
     this.#worker.applyView(view, new Set(this.#prober.unhealthy))
+    this.#standings.setView(view)
     this.#quotas.setLimits(quotasOf(view), [this.#peer])
     const wanted = new Set(view.listeners.map(listenerKey))
     for (const [key, listener] of this.#open) if (!wanted.has(key)) this.#close(listener)
@@ -143,12 +154,21 @@ export class InProcessProxy implements Proxy {
   /** As of now, but for what is counted once a second. */
   telemetry(): ProxyTelemetry {
     const { services = [], version = -1 } = this.#view ?? {}
-    const endpoints = services.flatMap(({ name, endpoints: views }) =>
-      views.map(({ id, host, port }) => {
-        const facts = { service: name, address: `${host}:${port}`, healthy: this.#prober.isHealthy(id), reason: this.#prober.reasonOf(id) }
+    const endpoints = services.flatMap((service) => {
+      const warmth = this.#standings.warmth(service)
+      return service.endpoints.map((view) => {
+        const { id } = view
+        const facts = {
+          service: service.name,
+          view,
+          healthy: this.#prober.isHealthy(id),
+          reason: this.#prober.reasonOf(id),
+          standing: this.#standings.standingOf(id),
+          warm: warmth.get(id),
+        }
         return [id, facts] as const
-      }),
-    )
+      })
+    })
     const at = systemClock.wallTime()
     return this.#sums.snapshot({ at, pid: process.pid, startedAt: this.#startedAt, viewVersion: version, endpoints: new Map(endpoints) })
   }
@@ -193,6 +213,12 @@ export class InProcessProxy implements Proxy {
       case 'rateGiven':
         this.#worker.rateGiven(message.service, message.grants)
         return
+      case 'standing':
+        this.#worker.setStanding(message.endpoint, message.standing)
+        return
+      case 'warm':
+        this.#worker.warm(message.endpoint, message.windowMs, message.ageMs)
+        return
       // The rest is said to the worker directly, or between processes only.
       default:
         return
@@ -211,6 +237,7 @@ export class InProcessProxy implements Proxy {
       case 'telemetry':
         this.#sums.add(process.pid, message.delta, true)
         this.#slots.counted(this.#peer, message.delta)
+        this.#standings.counted(message.delta)
         return
       case 'ask':
       case 'giveBack':
@@ -236,6 +263,7 @@ export class InProcessProxy implements Proxy {
   #publishLater(): void {
     this.#timer = systemClock.schedule(after(systemClock.now(), ms(telemetryMs)), () => {
       this.#publishLater()
+      this.#standings.sweep()
       for (const listener of this.#telemetryListeners) listener(this.telemetry())
     })
   }

@@ -1,5 +1,6 @@
 /** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
 import type { LatencyWindow } from '../resilience/core/gradient.ts'
+import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { RoutingView } from './core/routing-view.ts'
@@ -7,6 +8,7 @@ import type { Caught, Mark, Named, TrialVerdict } from './core/quarantine.ts'
 import type { RequestTrail } from './core/trail.ts'
 import type { EndpointRole } from './core/tcp-view.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
+import type { Standing } from './core/weight.ts'
 import type { ProxySignal, ProxyTelemetry, ServiceTelemetry } from './port.ts'
 
 /** Rises when a control process and a proxy of different releases would misunderstand each other. */
@@ -72,8 +74,10 @@ export type PrimaryToWorker =
   | { readonly type: 'roles'; readonly roles: Readonly<Record<string, EndpointRole>> }
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
   | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean }
-  /** What an instance told of its event loop (`core/reported.ts`). */
-  | { readonly type: 'lag'; readonly endpoint: string; readonly lagMs: number }
+  /** What is known of an endpoint over all workers. */
+  | { readonly type: 'standing'; readonly endpoint: string; readonly standing: Standing }
+  /** It is in its slow start, of which so much is over; a window of 0: no more. */
+  | { readonly type: 'warm'; readonly endpoint: string; readonly ageMs: number; readonly windowMs: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   /** Base64; every worker has the same (`tls/ticket-keys.ts`). */
@@ -187,4 +191,6 @@ export interface EndpointDelta {
   readonly tcp?: TcpCounts | undefined
   /** Only where the limit is learned. */
   readonly latency?: LatencyWindow | undefined
+  /** Of its answers: to the first byte, in microseconds. */
+  readonly firstByte: HistogramData
 }

@@ -7,6 +7,7 @@ import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { QuarantinedRequest } from './core/quarantine.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
+import type { WeightReason } from './core/weight.ts'
 
 export interface Proxy {
   /** Finds the running proxy of this data directory, or starts one; resolves once it can take a view. */
@@ -137,4 +138,8 @@ export interface EndpointTelemetry {
   readonly tcp?: TcpCounts | undefined
   /** Requests that it may have at a time; undefined: any number. */
   readonly limit?: number | undefined
+  /** How much of the traffic it should get beside the others: 0 to 100. */
+  readonly weight: number
+  /** Why that is not 100. */
+  readonly reasons: readonly WeightReason[]
 }

@@ -34,7 +34,17 @@ describe('renderStatus', () => {
           kind: 'static',
           version: undefined,
           traffic: { ...emptyServiceTraffic, parked: 2 },
-          endpoints: [anEndpoint(), anEndpoint({ id: '10.0.0.6:3000', health: 'unhealthy', reason: 'connection refused' })],
+          endpoints: [
+            anEndpoint(),
+            anEndpoint({
+              ...{ id: '10.0.0.6:3000', health: 'unhealthy', reason: 'connection refused', effectiveWeight: 0 },
+              weightReasons: [{ factor: 'probes', value: 0, why: 'unhealthy: connection refused' }],
+            }),
+            anEndpoint({
+              ...{ id: '10.0.0.7:3000', effectiveWeight: 25 },
+              weightReasons: [{ factor: 'errors', value: 0.25, why: '50 % of its requests failed of late' }],
+            }),
+          ],
         }),
       ],
       { status: 'degraded' },
@@ -56,9 +66,11 @@ shop-77aa01  backoff      -      -    -       -       -         4
   └ exited with code 1 after 320 ms; next start in 4s
 
 ENDPOINT       SERVICE  HEALTH     STATE   WEIGHT  ACTIVE  REQUESTS  ERRORS
-10.0.0.5:3000  legacy   healthy    active       1       2     12.3k       3
-10.0.0.6:3000  legacy   unhealthy  active       1       2     12.3k       3
+10.0.0.5:3000  legacy   healthy    active     100       2     12.3k       3
+10.0.0.6:3000  legacy   unhealthy  active       0       2     12.3k       3
   └ connection refused
+10.0.0.7:3000  legacy   healthy    active      25       2     12.3k       3
+  └ weight 25: 50 % of its requests failed of late
 `.trim(),
     )
   })

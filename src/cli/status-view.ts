@@ -22,7 +22,7 @@ export function renderStatus(overview: Overview, view: StatusView): string {
   const blocks = [
     headline(overview, view),
     serviceTable(overview.services, view),
-    instances.length > 0 ? instanceTable(instances, outOfTraffic, view) : '',
+    instances.length > 0 ? instanceTable(instances, outOfTraffic, whyLessOfInstances(overview.services), view) : '',
     endpoints.length > 0 ? endpointTable(endpoints, view) : '',
   ]
   return blocks.filter((block) => block !== '').join('\n\n')
@@ -118,7 +118,24 @@ function instancesInMaintenance({ endpoints }: ServiceStatus): readonly string[]
   return endpoints.flatMap(({ instance, state }) => (instance !== undefined && state === 'maintenance' ? [instance] : []))
 }
 
-function instanceTable(instances: readonly InstanceStatus[], outOfTraffic: ReadonlySet<string>, view: StatusView): string {
+function whyLessOfInstances(services: readonly ServiceStatus[]): ReadonlyMap<string, string> {
+  return new Map(
+    services.flatMap(({ endpoints }) =>
+      endpoints.flatMap((endpoint) => {
+        const { instance } = endpoint
+        const why = whyLess(endpoint)
+        return instance === undefined || why === undefined ? [] : [[instance, why] as const]
+      }),
+    ),
+  )
+}
+
+function instanceTable(
+  instances: readonly InstanceStatus[],
+  outOfTraffic: ReadonlySet<string>,
+  whyLess: ReadonlyMap<string, string>,
+  view: StatusView,
+): string {
   const { paint, now } = view
   const rows = instances.map((instance) => {
     const { resources, pid, startedAt } = instance
@@ -135,7 +152,7 @@ function instanceTable(instances: readonly InstanceStatus[], outOfTraffic: Reado
         pid !== undefined && startedAt !== undefined ? formatAge(now - startedAt) : nothing,
         String(instance.restarts),
       ],
-      notes: [instance.reason, nextStart(instance, now)],
+      notes: [instance.reason, nextStart(instance, now), whyLess.get(instance.id)],
     }
   })
   return withNotes(instanceColumns, rows, view)
@@ -159,6 +176,17 @@ const endpointColumns: readonly Column[] = [
   { title: 'ERRORS', align: 'right' },
 ]
 
+/** Of the traffic, beside the others: 100 is all that one can have. */
+const weightCell = ({ effectiveWeight }: EndpointStatus): string =>
+  typeof effectiveWeight === 'number' ? String(Math.round(effectiveWeight)) : nothing
+
+/** Why an endpoint weighs less than 100, but for what its table says anyway. */
+function whyLess({ effectiveWeight = 100, weightReasons = [], reason, state }: EndpointStatus): string | undefined {
+  if (effectiveWeight >= 100 || state !== 'active') return undefined
+  const whys = weightReasons.filter(({ why }) => reason === undefined || !why.endsWith(reason)).map(({ why }) => why)
+  return whys.length === 0 ? undefined : `weight ${Math.round(effectiveWeight)}: ${whys.join(', ')}`
+}
+
 function endpointTable(endpoints: readonly EndpointStatus[], view: StatusView): string {
   const { paint } = view
   const rows = endpoints.map((endpoint) => ({
@@ -167,12 +195,12 @@ function endpointTable(endpoints: readonly EndpointStatus[], view: StatusView): 
       endpoint.service,
       paint(toneOfHealth[endpoint.health], endpoint.health),
       endpoint.state,
-      String(endpoint.weight),
+      weightCell(endpoint),
       formatCount(endpoint.traffic.active),
       formatCount(endpoint.traffic.requests),
       formatCount(endpoint.traffic.errors),
     ],
-    notes: [endpoint.reason],
+    notes: [endpoint.reason, whyLess(endpoint)],
   }))
   return withNotes(endpointColumns, rows, view)
 }

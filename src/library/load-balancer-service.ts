@@ -70,7 +70,7 @@ export class LoadBalancerService implements AsyncDisposable {
     this.algorithm = knownAlgorithm(algorithm)
     this.#healthCheck = healthCheck
     this.#clock = clock
-    this.#picker = new Picker({ algorithm: this.algorithm, slowStartMs: 0, random })
+    this.#picker = new Picker({ algorithm: this.algorithm, random })
     this.#prober = new Prober({
       clock,
       random,
@@ -104,7 +104,7 @@ export class LoadBalancerService implements AsyncDisposable {
       throw new HoldfastError('invalid_input', `a server needs a host, a port from 1 to 65535 and a weight up to 1000, found ${id} with ${weight}`)
     }
     if (this.#endpoints.some((endpoint) => endpoint.id === id)) throw new HoldfastError('conflict', `the server ${id} is there already`)
-    const endpoint = new Endpoint({ id, host, port, weight, state: 'active' }, serviceName, -Infinity)
+    const endpoint = new Endpoint({ id, host, port, weight, state: 'active' }, serviceName)
     this.#endpoints = [...this.#endpoints, endpoint]
     this.#probe()
     return this.#describe(endpoint)

@@ -170,6 +170,12 @@ export class PrometheusMetrics {
       perEndpoint(({ health }) => (health === 'unhealthy' ? 0 : 1)),
     )
     this.#gauge(
+      'holdfast_endpoint_weight',
+      'How much of the traffic it should get beside the others: 0 to 100.',
+      ['service', 'endpoint'],
+      perEndpoint(({ weight }) => weight),
+    )
+    this.#gauge(
       'holdfast_endpoint_ejected',
       '1 while it is out as an outlier.',
       ['service', 'endpoint'],

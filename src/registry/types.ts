@@ -80,7 +80,12 @@ export interface EndpointStatus {
   readonly service: string
   readonly host: string
   readonly port: number
+  /** As configured, or given by hand. */
   readonly weight: number
+  /** How much of the traffic it should get beside the others now, 0 to 100; undefined: the balancer has not told yet. */
+  readonly effectiveWeight?: number | undefined
+  /** Why that is not 100. */
+  readonly weightReasons?: readonly WeightReasonStatus[] | undefined
   /** `active`: may be picked; the others may not. */
   readonly state: 'active' | 'draining' | 'maintenance'
   readonly health: 'healthy' | 'unhealthy' | 'pending'
@@ -94,6 +99,13 @@ export interface EndpointStatus {
   /** What the instance told of itself last; undefined: it tells nothing. */
   readonly reported?: ReportedStatus | undefined
   readonly traffic: EndpointTraffic
+}
+
+/** One of the factors that multiply to a weight. */
+export interface WeightReasonStatus {
+  readonly factor: string
+  readonly value: number
+  readonly why: string
 }
 
 /** By the reporter that a service may load. */

@@ -42,7 +42,7 @@ export class Admission {
   admit(id: string): void {
     const { clock, router, fleet, instances, problems, tell } = this.#deps
     this.#routed.add(id)
-    router.admit(instances.routed(id)).then(
+    router.admit({ ...instances.routed(id), restarts: this.#failuresOf(id) }).then(
       () => tell(id, { type: 'admitted' }),
       (cause: unknown) => {
         problems.tell('admit_failed', `the routing did not take ${id}`, cause)
@@ -52,6 +52,14 @@ export class Admission {
         })
       },
     )
+  }
+
+  /** Who failed a moment ago may fail again: the balancer gives it less at first. */
+  #failuresOf(id: string): number | undefined {
+    const { fleet } = this.#deps
+    const instance = fleet.instance(id)
+    const failures = instance && fleet.services.get(instance.service)?.slots.get(instance.slot)?.history.failures.length
+    return failures === 0 ? undefined : failures
   }
 
   drain(id: string, timeout: Duration): void {

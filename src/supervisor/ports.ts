@@ -8,6 +8,8 @@ export interface RoutedInstance {
   readonly port: number
   /** The user's own label on its revision. */
   readonly version?: string | undefined
+  /** Failures of its slot of late. */
+  readonly restarts?: number | undefined
 }
 
 /** The supervisor tells the router before it signals a process and in the tick of its exit. */

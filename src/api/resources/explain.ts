@@ -8,7 +8,8 @@ import { asApiEvent, eventSchema } from '../schemas/events.ts'
 
 const candidateSchema = z.object({
   endpoint: z.string(),
-  weight: z.number(),
+  weight: z.number().describe('0 to 100.'),
+  less: z.string().optional().describe('Why its weight is not 100, though it could be chosen.'),
   active: z.number(),
   responseMs: z.number().optional(),
   skipped: z.string().optional().describe('Why it could not be chosen.'),

@@ -7,13 +7,21 @@ const milliseconds = z.number().optional().describe('Milliseconds; absent before
 
 export const breakerStateSchema = z.enum(['closed', 'open', 'halfOpen', 'forcedOpen', 'disabled', 'hydrating'])
 
+const weightReasonSchema = z.object({
+  factor: z.string().describe('configured, eventLoop, heap, probes, errors, latency, restarts, slowStart, ejection, breaker, connect or state.'),
+  value: z.number().describe('0 to 1; 0: it gets nothing.'),
+  why: z.string(),
+})
+
 export const endpointSchema = z
   .object({
     id: z.string(),
     service: z.string(),
     host: z.string(),
     port: z.number(),
-    weight: z.number(),
+    weight: z.number().describe('As configured, or given by hand.'),
+    effectiveWeight: z.number().optional().describe('How much of the traffic it should get beside the others now: 0 to 100.'),
+    weightReasons: z.array(weightReasonSchema).optional().describe('Why that is not 100: the factors multiply.'),
     state: z.enum(['active', 'draining', 'maintenance']),
     health: z.enum(['healthy', 'unhealthy', 'pending']),
     reason: z.string().optional().describe('Why it is unhealthy.'),
@@ -152,6 +160,8 @@ export const proxySchema = z
           ejected: z.string().optional(),
           breaker: breakerStateSchema.optional(),
           limit: z.number().optional().describe('Requests that it may have at a time.'),
+          weight: z.number(),
+          reasons: z.array(weightReasonSchema),
         }),
       )
       .describe('By the id of the instance, or `service/host:port`.'),

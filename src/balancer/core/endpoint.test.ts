@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { instant } from '../../kernel/time.ts'
-import { Endpoint } from './endpoint.ts'
+import { Endpoint, warmTogether } from './endpoint.ts'
+import { wellStanding } from './weight.ts'
 
-const made = (joinedAt = -Infinity): Endpoint => new Endpoint({ id: 'e', host: 'h', port: 1, weight: 4, state: 'active' }, 's', joinedAt)
+const made = (): Endpoint => new Endpoint({ id: 'e', host: 'h', port: 1, weight: 4, state: 'active' }, 's')
 
 describe('an endpoint', () => {
   it('is avoided for 50 ms after a failed connect, then twice as long each time, at most a second', () => {
@@ -47,12 +48,40 @@ describe('an endpoint', () => {
     expect(endpoint.ewmaMs).toBeCloseTo(10 + 90 * Math.exp(-1), 5)
   })
 
-  it('gains its weight over the slow start, from a tenth', () => {
-    const endpoint = made(1_000)
-    expect(endpoint.weightAt(1_000, 10_000)).toBeCloseTo(0.4)
-    expect(endpoint.weightAt(6_000, 10_000)).toBeCloseTo(2)
-    expect(endpoint.weightAt(11_000, 10_000)).toBe(4)
-    expect(endpoint.weightAt(1_000, 0)).toBe(4)
-    expect(made().weightAt(0, 10_000)).toBe(4)
+  it('gains its weight over the slow start, from a tenth, also when part of it is over already', () => {
+    const endpoint = made()
+    endpoint.warm(1_000, 10_000)
+    expect(endpoint.weightAt(1_000)).toBeCloseTo(0.4)
+    expect(endpoint.weightAt(6_000)).toBeCloseTo(2)
+    expect(endpoint.weightAt(11_000)).toBe(4)
+    endpoint.warm(1_000, 10_000, 5_000)
+    expect(endpoint.weightAt(1_000)).toBeCloseTo(2)
+    endpoint.warm(2_000, 0)
+    expect(endpoint.weightAt(2_000)).toBe(4)
+  })
+
+  it('has all of its weight while all the others are in their slow start too', () => {
+    const [old, young, other] = [made(), made(), made()]
+    old.warm(0, 10_000)
+    young.warm(5_000, 10_000)
+    warmTogether([old, young])
+    expect(young.weightAt(6_000)).toBe(4)
+    expect(young.weightAt(10_000)).toBeCloseTo(2)
+    warmTogether([old, young, other])
+    expect(young.weightAt(6_000)).toBeCloseTo(0.4)
+  })
+
+  it('weighs nothing when it is gone, drained or in maintenance, and less by its standing', () => {
+    const endpoint = made()
+    endpoint.standing = { ...wellStanding, lagMs: 200 }
+    expect(endpoint.weightAt(0)).toBe(1)
+    endpoint.standing = wellStanding
+    expect(endpoint.weightAt(0)).toBe(4)
+    endpoint.view = { ...endpoint.view, state: 'maintenance' }
+    expect(endpoint.weightAt(0)).toBe(0)
+    endpoint.view = { ...endpoint.view, state: 'active' }
+    endpoint.gone = 'exit code=1'
+    expect(endpoint.weightAt(0)).toBe(0)
+    expect(endpoint.explainWeight(0, 4)).toEqual({ weight: 0, reasons: [{ factor: 'state', value: 0, why: 'gone: exit code=1' }] })
   })
 })

@@ -1,14 +1,16 @@
 /**
- * What a picker knows of one endpoint: its place in the view, what is in flight, how fast it answers, and
- * whether connecting to it just failed. Estimator: mutable and small, time is an argument.
+ * What a picker knows of one endpoint: its place in the view, its weight, what is in flight, how fast it answers, and whether connecting to it
+ * just failed. The weight is computed when something changes, not per request; only slow start is looked at again by each pick.
+ * Estimator: mutable and small, time is an argument.
  */
+import { emptyHistogram, Histogram, type HistogramData } from '../../kernel/histogram.ts'
 import type { Instant } from '../../kernel/time.ts'
 import type { Breaker } from '../../resilience/core/breaker.ts'
-import { lagShare } from './reported.ts'
 import type { TcpCounts } from './tcp-counts.ts'
 import type { SlotLease } from './slots.ts'
 import type { EndpointView } from './routing-view.ts'
 import type { EndpointRole } from './tcp-view.ts'
+import { standingShare, warmShare, weigh, wellStanding, type Standing, type Weight } from './weight.ts'
 
 /** Time constant of the moving average: old answers lose 63 % of their say in this time (Finagle's peak EWMA uses 10 s). */
 const ewmaDecayMs = 10_000
@@ -19,11 +21,17 @@ const avoidMaxMs = 1_000
 const tunnelShare = 0.1
 
 export class Endpoint {
-  view: EndpointView
   readonly id: string
   readonly service: string
-  /** Its process has exited; set in the tick in which the worker learns it, never taken back. */
-  gone: string | undefined
+  #view: EndpointView
+  #gone: string | undefined
+  #standing = wellStanding
+  /** Its weight when it is warm; 0: it must not be picked. */
+  #weight = 0
+  /** Slow start: from when to when, and until when all the others are in theirs as well, so that nobody needs to be spared. */
+  #warmFrom = 0
+  #warmUntil = -Infinity
+  warmTogetherUntil = -Infinity
   /** The verdict of the active probes. */
   healthy = true
   active = 0
@@ -33,11 +41,7 @@ export class Endpoint {
   /** Mean time to the first byte in milliseconds, peaks at once, decays slowly; 0 until the first answer. */
   ewmaMs = 0
   #ewmaAt = 0
-  /** The lag of its event loop as it told itself; 0: it tells nothing, or all is well. */
-  reportedLagMs = 0
-  #lagShare = 1
-  /** When it joined the pool of this worker: slow start counts from here; −Infinity: it was there from the beginning. */
-  readonly joinedAt: number
+  #firstByte: Histogram | undefined
   /** Taken out as an outlier until then. */
   ejectedUntil = 0
   /** Answers of 5xx in a row, and attempts in a row that failed; counted only where outliers are ejected. */
@@ -57,12 +61,48 @@ export class Endpoint {
   #failingSince = Number.NaN
   /** Current weight of smooth weighted round robin. */
   swrr = 0
+  /** When its next turn of weighted round robin is due. */
+  due = 0
 
-  constructor(view: EndpointView, service: string, joinedAt: number) {
-    this.view = view
+  constructor(view: EndpointView, service: string) {
+    this.#view = view
     this.id = view.id
     this.service = service
-    this.joinedAt = joinedAt
+    this.#weighAgain()
+  }
+
+  get view(): EndpointView {
+    return this.#view
+  }
+
+  set view(view: EndpointView) {
+    this.#view = view
+    this.#weighAgain()
+  }
+
+  /** Its process has exited; set in the tick in which the worker learns it, never taken back. */
+  get gone(): string | undefined {
+    return this.#gone
+  }
+
+  set gone(reason: string | undefined) {
+    this.#gone = reason
+    this.#weighAgain()
+  }
+
+  get standing(): Standing {
+    return this.#standing
+  }
+
+  /** What is known of it over all workers. */
+  set standing(standing: Standing) {
+    this.#standing = standing
+    this.#weighAgain()
+  }
+
+  #weighAgain(): void {
+    const { state, weight } = this.#view
+    this.#weight = state === 'active' && this.#gone === undefined ? weight * standingShare(this.#standing) : 0
   }
 
   /** May be picked at all; health apart. */
@@ -80,7 +120,7 @@ export class Endpoint {
   }
 
   #able(now: number): boolean {
-    return this.view.state === 'active' && this.gone === undefined && this.view.weight > 0 && now >= this.#avoidUntil && !this.#refused(now)
+    return this.#weight > 0 && now >= this.#avoidUntil && !this.#refused(now)
   }
 
   #refused(now: number): boolean {
@@ -120,12 +160,20 @@ export class Endpoint {
       this.ewmaMs = this.ewmaMs * weight + ms * (1 - weight)
     }
     this.#ewmaAt = now
+    this.#firstByte?.record(ms * 1_000)
   }
 
-  /** What the instance told of its event loop: it keeps so much less of its weight. */
-  reported(lagMs: number): void {
-    this.reportedLagMs = lagMs
-    this.#lagShare = lagShare(lagMs)
+  /** From now on times to the first byte are counted, for `takeFirstByte`. */
+  countTimes(): void {
+    this.#firstByte ??= new Histogram()
+  }
+
+  /** Times to the first byte since the last call, in microseconds. */
+  takeFirstByte(): HistogramData {
+    if (this.#firstByte === undefined || this.#firstByte.count === 0) return emptyHistogram
+    const data = this.#firstByte.data()
+    this.#firstByte.reset()
+    return data
   }
 
   /** News say that it lives: failures so far no longer count. */
@@ -139,11 +187,47 @@ export class Endpoint {
     this.#failingSince = Number.NaN
   }
 
-  /** Weight with what the instance reports, and with slow start: from a tenth to the whole, linearly over the window (Envoy's shape with aggression 1). */
-  weightAt(now: number, slowStartMs: number): number {
-    const weight = this.view.weight * this.#lagShare
-    const age = now - this.joinedAt
-    if (slowStartMs <= 0 || age >= slowStartMs) return weight
-    return weight * Math.max(0.1, age / slowStartMs)
+  /** It gains its weight slowly, over a window of which `ageMs` is over; a window of 0 ends that. */
+  warm(now: number, windowMs: number, ageMs = 0): void {
+    this.#warmFrom = now - ageMs
+    this.#warmUntil = windowMs > ageMs ? this.#warmFrom + windowMs : -Infinity
+  }
+
+  get warmUntil(): number {
+    return this.#warmUntil
+  }
+
+  /** What it weighs beside the others of its service. */
+  weightAt(now: number): number {
+    return now >= this.#warmUntil ? this.#weight : this.#weight * this.#warmShareAt(now)
+  }
+
+  #warmShareAt(now: number): number {
+    return now >= this.#warmUntil || now < this.warmTogetherUntil ? 1 : warmShare(now - this.#warmFrom, this.#warmUntil - this.#warmFrom)
+  }
+
+  /** Why it weighs what it does. `largest`: configured weight that counts as 100. */
+  explainWeight(now: number, largest: number): Weight {
+    return weigh({
+      view: this.#view,
+      largest,
+      standing: this.#standing,
+      warm: this.#warmShareAt(now),
+      gone: this.#gone,
+      healthy: this.healthy,
+      ejected: now < this.ejectedUntil ? `for ${Math.ceil((this.ejectedUntil - now) / 1_000)} s more` : undefined,
+      breaker: this.breaker?.state,
+      avoidedMs: this.#avoidUntil - now,
+    })
   }
 }
+
+/** Of endpoints that are all in their slow start none is spared: there is nobody to take what they do not. */
+export function warmTogether(endpoints: readonly Endpoint[]): void {
+  let until = Infinity
+  for (const endpoint of endpoints) if (endpoint.view.state === 'active' && endpoint.gone === undefined) until = Math.min(until, endpoint.warmUntil)
+  for (const endpoint of endpoints) endpoint.warmTogetherUntil = until
+}
+
+/** The configured weight that counts as 100. */
+export const largestWeight = (endpoints: readonly Endpoint[]): number => endpoints.reduce((most, { view }) => Math.max(most, view.weight), 0) || 1

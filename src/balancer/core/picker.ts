@@ -4,13 +4,16 @@
  * more less than half (panic), health and ejection are ignored: an answer may come, a refusal is certain, and the
  * few that are left would break under the load of all.
  *
- *   round-robin            equal turns; weights are ignored (0 still means: none)
+ *   round-robin            turns by weight: who is due earliest, and then due again after 1 / weight
  *   weighted-round-robin   smooth: turns by weight, spread out (nginx)
- *   least-connections      fewest in flight per weight; ties take turns
+ *   least-connections      fewest in flight per weight; of equal ones who is due earliest
  *   ip-hash                highest random weight over the client address (IPv6: its /64)
  *   consistent-hash        the same over a header or the path, skipping endpoints above 150 % of the mean load
  *   random                 by weight
- *   p2c-ewma               of two random ones (of all, below four) the one with less latency × load per weight
+ *   p2c-ewma               of two random ones (of all, below four) the one with less latency × load; with unequal weights a draw by
+ *                          weight / (latency × load per weight), because the best by that measure would get everything while there is little to do
+ *
+ * All weigh by `Endpoint.weightAt`. Where weights are equal, which is nearly always, nobody looks at them twice.
  */
 import { unreachable } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
@@ -27,7 +30,6 @@ export interface PickRequest {
 
 export interface PickerOptions {
   readonly algorithm: BalanceAlgorithm
-  readonly slowStartMs: number
   readonly random: Random
 }
 
@@ -41,53 +43,100 @@ const panicFrom = 4
 const unknownLatencyMs = 1
 
 export class Picker {
-  readonly #options: PickerOptions
+  readonly #algorithm: BalanceAlgorithm
+  readonly #random: Random
   #turn = 0
+  /** When who was picked last was due: nobody is due earlier. */
+  #virtual = 0
   readonly #candidates: Endpoint[] = []
+  /** Of the candidates. */
+  #unequal = false
+  /** The last pick was made without regard for health and ejection. */
+  panicked = false
 
-  constructor(options: PickerOptions) {
-    this.#options = options
+  constructor({ algorithm, random }: PickerOptions) {
+    this.#algorithm = algorithm
+    this.#random = random
   }
 
   pick(endpoints: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
     const candidates = this.#candidates
-    candidates.length = 0
-    const good = collectGood(endpoints, request, candidates)
-    if (candidates.length === 0 || (endpoints.length >= panicFrom && inPanic(endpoints, good))) {
-      candidates.length = 0
-      collectAll(endpoints, request, candidates)
-    }
+    const good = this.#collect(endpoints, request, true)
+    this.panicked = candidates.length === 0 || (endpoints.length >= panicFrom && inPanic(endpoints, good))
+    if (this.panicked) this.#collect(endpoints, request, false)
     const count = candidates.length
     if (count <= 1) return candidates[0]
-    switch (this.#options.algorithm) {
+    switch (this.#algorithm) {
       case 'round-robin':
-        return candidates[this.#turn++ % count]
+        return this.#unequal ? this.#earliest(candidates, request.now) : candidates[this.#turn++ % count]
       case 'weighted-round-robin':
         return this.#smooth(candidates, request.now)
       case 'least-connections':
-        return this.#least(candidates, request.now)
+        return this.#unequal ? this.#leastPerWeight(candidates, request.now) : this.#least(candidates)
       case 'ip-hash':
-        return highestRandomWeight(candidates, request.key())
+        return highestRandomWeight(candidates, request.key(), request.now)
       case 'consistent-hash':
-        return boundedLoad(candidates, request.key())
+        return boundedLoad(candidates, request.key(), request.now)
       case 'random':
-        return this.#weighted(candidates, request.now)
+        return this.#unequal ? this.#weighted(candidates, request.now) : candidates[Math.floor(this.#random.next() * count)]
       case 'p2c-ewma':
-        return count < compareAllBelow ? this.#cheapest(candidates, request.now) : this.#cheaperOfTwo(candidates, request.now)
+        if (this.#unequal) return this.#byMerit(candidates, request.now)
+        return count < compareAllBelow ? this.#cheapest(candidates) : this.#cheaperOfTwo(candidates)
       default:
-        return unreachable(this.#options.algorithm)
+        return unreachable(this.#algorithm)
     }
   }
 
-  #weight(endpoint: Endpoint, now: number): number {
-    return endpoint.weightAt(now, this.#options.slowStartMs)
+  /** Returns how many can be picked, those that this request has tried with them. */
+  #collect(endpoints: readonly Endpoint[], { now, tried }: PickRequest, goodOnly: boolean): number {
+    const candidates = this.#candidates
+    candidates.length = 0
+    let count = 0
+    let weight = 0
+    let unequal = false
+    for (const endpoint of endpoints) {
+      if ((goodOnly && !endpoint.isGood(now)) || !endpoint.available(now)) continue
+      count++
+      if (tried.length > 0 && tried.includes(endpoint)) continue
+      candidates.push(endpoint)
+      const own = endpoint.weightAt(now)
+      if (weight === 0) weight = own
+      else if (own !== weight) unequal = true
+    }
+    this.#unequal = unequal
+    return count
+  }
+
+  /** Earliest deadline first. Who was away, or has come, is due now and not earlier, and nobody waits longer than its own turn takes by now. */
+  #earliest(candidates: readonly Endpoint[], now: number): Endpoint {
+    let best = candidates[0]!
+    let bestDue = Infinity
+    for (const endpoint of candidates) {
+      const due = this.#dueAt(endpoint, now)
+      if (due < bestDue) {
+        best = endpoint
+        bestDue = due
+      }
+    }
+    this.#served(best, bestDue, now)
+    return best
+  }
+
+  #dueAt(endpoint: Endpoint, now: number): number {
+    endpoint.due = Math.min(Math.max(endpoint.due, this.#virtual), this.#virtual + 1 / endpoint.weightAt(now))
+    return endpoint.due
+  }
+
+  #served(endpoint: Endpoint, due: number, now: number): void {
+    this.#virtual = due
+    endpoint.due = due + 1 / endpoint.weightAt(now)
   }
 
   #smooth(candidates: readonly Endpoint[], now: number): Endpoint {
     let total = 0
     let best = candidates[0]!
     for (const endpoint of candidates) {
-      const weight = this.#weight(endpoint, now)
+      const weight = endpoint.weightAt(now)
       endpoint.swrr += weight
       total += weight
       if (endpoint.swrr > best.swrr) best = endpoint
@@ -96,80 +145,101 @@ export class Picker {
     return best
   }
 
-  #least(candidates: readonly Endpoint[], now: number): Endpoint {
-    const offset = this.#turn++ % candidates.length
+  #least(candidates: readonly Endpoint[]): Endpoint {
+    const count = candidates.length
+    const offset = this.#turn++ % count
     let best = candidates[offset]!
-    let bestCost = (best.load + 1) / this.#weight(best, now)
-    for (let i = 1; i < candidates.length; i++) {
-      const endpoint = candidates[(offset + i) % candidates.length]!
-      const cost = (endpoint.load + 1) / this.#weight(endpoint, now)
-      if (cost < bestCost) {
+    let least = best.load
+    for (let i = 1; i < count; i++) {
+      const endpoint = candidates[(offset + i) % count]!
+      const { load } = endpoint
+      if (load < least) {
         best = endpoint
-        bestCost = cost
+        least = load
       }
     }
+    return best
+  }
+
+  #leastPerWeight(candidates: readonly Endpoint[], now: number): Endpoint {
+    let best = candidates[0]!
+    let bestCost = Infinity
+    let bestDue = Infinity
+    for (const endpoint of candidates) {
+      const cost = endpoint.load / endpoint.weightAt(now)
+      if (cost > bestCost) continue
+      const due = this.#dueAt(endpoint, now)
+      if (cost === bestCost && due >= bestDue) continue
+      best = endpoint
+      bestCost = cost
+      bestDue = due
+    }
+    this.#served(best, bestDue, now)
     return best
   }
 
   #weighted(candidates: readonly Endpoint[], now: number): Endpoint {
     let total = 0
-    for (const endpoint of candidates) total += this.#weight(endpoint, now)
-    let draw = this.#options.random.next() * total
+    for (const endpoint of candidates) total += endpoint.weightAt(now)
+    let draw = this.#random.next() * total
     for (const endpoint of candidates) {
-      draw -= this.#weight(endpoint, now)
+      draw -= endpoint.weightAt(now)
       if (draw < 0) return endpoint
     }
     return candidates[candidates.length - 1]!
   }
 
-  #cost(endpoint: Endpoint, now: number, unknownMs: number): number {
-    const latency = endpoint.ewmaMs === 0 ? unknownMs : endpoint.ewmaMs
-    return (latency * (endpoint.load + 1)) / this.#weight(endpoint, now)
+  /** Drawn by weight / (latency × load per weight): with as much in flight per weight everywhere the shares are those of the weights. */
+  #byMerit(candidates: readonly Endpoint[], now: number): Endpoint {
+    const unknownMs = typicalLatency(candidates)
+    let weights = 0
+    for (const endpoint of candidates) weights += endpoint.weightAt(now)
+    const mean = weights / candidates.length
+    let total = 0
+    for (const endpoint of candidates) total += merit(endpoint, now, unknownMs, mean)
+    let draw = this.#random.next() * total
+    for (const endpoint of candidates) {
+      draw -= merit(endpoint, now, unknownMs, mean)
+      if (draw < 0) return endpoint
+    }
+    return candidates[candidates.length - 1]!
   }
 
-  #cheapest(candidates: readonly Endpoint[], now: number): Endpoint {
+  #cheapest(candidates: readonly Endpoint[]): Endpoint {
     const unknownMs = typicalLatency(candidates)
     const offset = this.#turn++ % candidates.length
     let best = candidates[offset]!
-    let bestCost = this.#cost(best, now, unknownMs)
+    let bestCost = cost(best, unknownMs)
     for (let i = 1; i < candidates.length; i++) {
       const endpoint = candidates[(offset + i) % candidates.length]!
-      const cost = this.#cost(endpoint, now, unknownMs)
-      if (cost < bestCost) {
+      const ownCost = cost(endpoint, unknownMs)
+      if (ownCost < bestCost) {
         best = endpoint
-        bestCost = cost
+        bestCost = ownCost
       }
     }
     return best
   }
 
-  #cheaperOfTwo(candidates: readonly Endpoint[], now: number): Endpoint {
+  #cheaperOfTwo(candidates: readonly Endpoint[]): Endpoint {
     const count = candidates.length
-    const first = Math.floor(this.#options.random.next() * count)
-    const second = (first + 1 + Math.floor(this.#options.random.next() * (count - 1))) % count
+    const first = Math.floor(this.#random.next() * count)
+    const second = (first + 1 + Math.floor(this.#random.next() * (count - 1))) % count
     const a = candidates[first]!
     const b = candidates[second]!
     const unknownMs = a.ewmaMs === 0 || b.ewmaMs === 0 ? typicalLatency(candidates) : 0
-    return this.#cost(a, now, unknownMs) <= this.#cost(b, now, unknownMs) ? a : b
+    return cost(a, unknownMs) <= cost(b, unknownMs) ? a : b
   }
 }
 
-/** Returns how many are good, those that this request has tried with them. */
-function collectGood(endpoints: readonly Endpoint[], request: PickRequest, into: Endpoint[]): number {
-  let good = 0
-  for (const endpoint of endpoints) {
-    if (!endpoint.isGood(request.now) || !endpoint.available(request.now)) continue
-    good++
-    if (request.tried.length === 0 || !request.tried.includes(endpoint)) into.push(endpoint)
-  }
-  return good
+const latencyOf = (endpoint: Endpoint, unknownMs: number): number => (endpoint.ewmaMs === 0 ? unknownMs : endpoint.ewmaMs)
+
+function merit(endpoint: Endpoint, now: number, unknownMs: number, meanWeight: number): number {
+  const weight = endpoint.weightAt(now)
+  return weight / (latencyOf(endpoint, unknownMs) * ((endpoint.load * meanWeight) / weight + 1))
 }
 
-function collectAll(endpoints: readonly Endpoint[], request: PickRequest, into: Endpoint[]): void {
-  for (const endpoint of endpoints) {
-    if (endpoint.available(request.now) && (request.tried.length === 0 || !request.tried.includes(endpoint))) into.push(endpoint)
-  }
-}
+const cost = (endpoint: Endpoint, unknownMs: number): number => latencyOf(endpoint, unknownMs) * (endpoint.load + 1)
 
 /** What is drained, or in maintenance, is not missing. */
 function inPanic(endpoints: readonly Endpoint[], good: number): boolean {
@@ -203,16 +273,16 @@ export function hash32(text: string): number {
 }
 
 /** Weighted rendezvous hashing (Schindelhauer & Schomaker): −weight / ln(u); a change of the pool moves only what it must. */
-function score(endpoint: Endpoint, key: string): number {
+function score(endpoint: Endpoint, key: string, now: number): number {
   const u = (hash32(`${key}\u0000${endpoint.id}`) + 1) / 4_294_967_298
-  return -endpoint.view.weight / Math.log(u)
+  return -endpoint.weightAt(now) / Math.log(u)
 }
 
-function highestRandomWeight(candidates: readonly Endpoint[], key: string): Endpoint {
+function highestRandomWeight(candidates: readonly Endpoint[], key: string, now: number): Endpoint {
   let best = candidates[0]!
   let bestScore = -1
   for (const endpoint of candidates) {
-    const s = score(endpoint, key)
+    const s = score(endpoint, key, now)
     if (s > bestScore) {
       best = endpoint
       bestScore = s
@@ -221,15 +291,15 @@ function highestRandomWeight(candidates: readonly Endpoint[], key: string): Endp
   return best
 }
 
-function boundedLoad(candidates: readonly Endpoint[], key: string): Endpoint {
+function boundedLoad(candidates: readonly Endpoint[], key: string, now: number): Endpoint {
   let load = 1
   let weight = 0
   for (const endpoint of candidates) {
     load += endpoint.load
-    weight += endpoint.view.weight
+    weight += endpoint.weightAt(now)
   }
-  const within = candidates.filter((endpoint) => endpoint.load + 1 <= Math.ceil((boundedLoadFactor * load * endpoint.view.weight) / weight))
-  return highestRandomWeight(within.length > 0 ? within : candidates, key)
+  const within = candidates.filter((endpoint) => endpoint.load + 1 <= Math.ceil((boundedLoadFactor * load * endpoint.weightAt(now)) / weight))
+  return highestRandomWeight(within.length > 0 ? within : candidates, key, now)
 }
 
 /** The key of `ip-hash`: IPv6 clients are one per /64, since a host changes its lower half at will. */

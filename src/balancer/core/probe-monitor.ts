@@ -30,6 +30,11 @@ export class ProbeMonitor {
     return this.#healthy
   }
 
+  /** Failed probes in a row of one that is healthy still; 0: none, or it is unhealthy. */
+  get failing(): number {
+    return this.#healthy ? this.#streak : 0
+  }
+
   /** Why the last failed probe failed; undefined while healthy and quiet. */
   get reason(): string | undefined {
     return this.#reason

@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { InstanceReport } from '../../instance/types.ts'
-import { instant } from '../../kernel/time.ts'
-import { Endpoint } from './endpoint.ts'
 import { lagShare, ReportedInstance, Reporting, worthTelling } from './reported.ts'
 
 const report = (lagMs: number, more: Partial<InstanceReport> = {}): InstanceReport => ({
@@ -42,15 +40,6 @@ describe('the share that an instance with lag keeps', () => {
         expect(lagShare(more)).toBeGreaterThan(0)
       }),
     )
-  })
-
-  it('is what the picker weighs by', () => {
-    const endpoint = new Endpoint({ id: 'e', host: '127.0.0.1', port: 1, weight: 4, state: 'active' }, 's', -Infinity)
-    expect(endpoint.weightAt(instant(0), 0)).toBe(4)
-    endpoint.reported(200)
-    expect(endpoint.weightAt(instant(0), 0)).toBe(1)
-    endpoint.reported(0)
-    expect(endpoint.weightAt(instant(0), 0)).toBe(4)
   })
 })
 

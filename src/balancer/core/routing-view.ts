@@ -163,4 +163,6 @@ export interface EndpointView {
   readonly state: 'active' | 'draining' | 'maintenance'
   /** It speaks HTTP/2. */
   readonly http2?: boolean | undefined
+  /** How often it ended unordered of late; undefined: never, or nobody knows. */
+  readonly restarts?: number | undefined
 }

@@ -1,5 +1,5 @@
 /** The trail of a request: what was decided for it, on what grounds, and how each step ended. Plain data, made by a worker, shown to people. */
-import type { Endpoint } from './endpoint.ts'
+import { largestWeight, type Endpoint } from './endpoint.ts'
 
 export interface TrailStep {
   /** Milliseconds since the head of the request. */
@@ -13,8 +13,10 @@ export interface TrailStep {
 /** An endpoint as it stood when one was chosen. */
 export interface Candidate {
   readonly endpoint: string
-  /** With slow start. */
+  /** 0 to 100. */
   readonly weight: number
+  /** Why its weight is not 100, though it could be chosen. */
+  readonly less?: string | undefined
   readonly active: number
   /** Mean time to the first byte; undefined: none yet. */
   readonly responseMs?: number | undefined
@@ -57,27 +59,20 @@ export const stepsMax = 64
 export const rounded = (ms: number): number => Math.round(ms * 100) / 100
 
 /** Every endpoint of the service as the choice found it. */
-export function describeCandidates(
-  endpoints: readonly Endpoint[],
-  tried: readonly Endpoint[],
-  now: number,
-  slowStartMs: number,
-): readonly Candidate[] {
-  return endpoints.slice(0, candidatesMax).map((endpoint) => ({
-    endpoint: endpoint.id,
-    weight: rounded(endpoint.weightAt(now, slowStartMs)),
-    active: endpoint.active,
-    responseMs: endpoint.ewmaMs > 0 ? rounded(endpoint.ewmaMs) : undefined,
-    skipped: whySkipped(endpoint, tried, now),
-  }))
-}
-
-function whySkipped(endpoint: Endpoint, tried: readonly Endpoint[], now: number): string | undefined {
-  if (endpoint.gone !== undefined) return `gone: ${endpoint.gone}`
-  if (endpoint.view.state !== 'active') return endpoint.view.state
-  if (endpoint.view.weight <= 0) return 'weight 0'
-  if (tried.includes(endpoint)) return 'tried before by this request'
-  if (endpoint.full) return `full: ${endpoint.active} requests are under way, as many as this worker may have there`
-  if (!endpoint.available(now)) return `avoided for ${Math.ceil(endpoint.avoidedUntil - now)} ms after failed connections`
-  return endpoint.healthy ? undefined : 'unhealthy'
+export function describeCandidates(endpoints: readonly Endpoint[], tried: readonly Endpoint[], now: number): readonly Candidate[] {
+  const largest = largestWeight(endpoints)
+  return endpoints.slice(0, candidatesMax).map((endpoint) => {
+    const { weight, reasons } = endpoint.explainWeight(now, largest)
+    const out = reasons.filter(({ value }) => value === 0).map(({ why }) => why)
+    if (endpoint.full) out.push(`full: ${endpoint.active} requests are under way, as many as this worker may have there`)
+    const skipped = tried.includes(endpoint) ? 'tried before by this request' : out.length > 0 ? out.join('; ') : undefined
+    return {
+      endpoint: endpoint.id,
+      weight,
+      less: skipped === undefined && reasons.length > 0 ? reasons.map(({ why }) => why).join('; ') : undefined,
+      active: endpoint.active,
+      responseMs: endpoint.ewmaMs > 0 ? rounded(endpoint.ewmaMs) : undefined,
+      skipped,
+    }
+  })
 }

@@ -16,7 +16,7 @@ const lookMs = 250
 export interface InstanceReportsOptions {
   readonly path: string
   /** Its share of the requests changes. */
-  readonly onLag: (endpoint: string, lagMs: number) => void
+  readonly onLag: (endpoint: string) => void
   /** It said that it is ready, or is not. */
   readonly onReadiness: (endpoint: string) => void
 }
@@ -81,9 +81,15 @@ export class InstanceReports {
     return this.#instances.get(endpoint)?.latest
   }
 
-  /** What a worker that begins must be told: endpoints and their lag. */
-  get lags(): readonly (readonly [string, number])[] {
-    return [...this.#instances].filter(([, { toldLagMs }]) => toldLagMs > 0).map(([id, { toldLagMs }]) => [id, toldLagMs])
+  /** As it was last worth telling. */
+  lagOf(endpoint: string): number {
+    return this.#instances.get(endpoint)?.toldLagMs ?? 0
+  }
+
+  /** Part of the heap it may have that it uses. */
+  heapShareOf(endpoint: string): number {
+    const latest = this.latestOf(endpoint)
+    return latest === undefined || latest.heapLimitBytes === 0 ? 0 : latest.heapUsedBytes / latest.heapLimitBytes
   }
 
   #accept(socket: Socket): void {
@@ -148,7 +154,7 @@ export class InstanceReports {
     const lagMs = instance.lagAt(now)
     if (worthTelling(instance.toldLagMs, lagMs)) {
       instance.toldLagMs = lagMs
-      this.#options.onLag(id, lagMs)
+      this.#options.onLag(id)
     }
     if (instance.ready !== instance.toldReady) {
       instance.toldReady = instance.ready

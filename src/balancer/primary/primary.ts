@@ -12,7 +12,7 @@ import { HoldfastError, codeOf, messageOf } from '../../kernel/errors.ts'
 import { makePrivateDirectory } from '../../kernel/files.ts'
 import { systemClock, systemRandom } from '../../kernel/system.ts'
 import { after, ms } from '../../kernel/time.ts'
-import type { RoutingView } from '../core/routing-view.ts'
+import type { RoutingView, ServiceView } from '../core/routing-view.ts'
 import { protocolVersion, type ControlToPrimary, type WorkerToPrimary } from '../messages.ts'
 import { proxyLogFile, socketPath } from '../paths.ts'
 import type { ProxyTelemetry } from '../port.ts'
@@ -34,7 +34,8 @@ import { Rates } from './rates.ts'
 import { SessionKeys } from './session-keys.ts'
 import { TicketKeys } from '../tls/ticket-keys.ts'
 import { loadState, removeState, saveState } from './saved-state.ts'
-import { TelemetrySums } from './telemetry.ts'
+import { Standings } from './standings.ts'
+import { TelemetrySums, type EndpointFacts } from './telemetry.ts'
 import { Views } from './views.ts'
 
 const telemetryMs = 1_000
@@ -82,6 +83,15 @@ export class Primary {
       this.#socket.signal(ejection ? { type: 'endpointEjected', endpoint, service, ...ejection } : { type: 'endpointReinstated', endpoint, service })
     },
   })
+  readonly #standings = new Standings({
+    now: () => systemClock.now(),
+    tellAll: (message) => this.#parts?.crew.tell(message),
+    circumstances: (endpoint) => ({
+      lagMs: this.#reports.lagOf(endpoint),
+      heapShare: this.#reports.heapShareOf(endpoint),
+      ...this.#prober.failing(endpoint),
+    }),
+  })
   readonly #sums = new TelemetrySums()
   readonly #orphans = new Map<ControlChannel, OrphanLink>()
   #parts: Parts | undefined
@@ -107,11 +117,14 @@ export class Primary {
       onVerdict: (endpoint, service, healthy, reason) => {
         this.#onVerdict(endpoint, service, healthy && this.#reports.isReady(endpoint), reason)
       },
+      onWavering: (endpoint) => {
+        this.#standings.look(endpoint)
+      },
     })
     this.#reports = new InstanceReports({
       path: socketPath(options.directory, 'instances'),
-      onLag: (endpoint, lagMs) => {
-        this.#parts?.crew.tell({ type: 'lag', endpoint, lagMs })
+      onLag: (endpoint) => {
+        this.#standings.look(endpoint)
       },
       onReadiness: (endpoint) => {
         this.#onReadiness(endpoint)
@@ -144,6 +157,7 @@ export class Primary {
       this.#endIfLonely()
       this.#outliers.sweep()
       this.#running.quarantines.sweep()
+      this.#standings.sweep()
     }, telemetryMs)
     return true
   }
@@ -172,8 +186,8 @@ export class Primary {
         worker.send({ type: 'ticketKeys', keys: ticketKeys.keys })
         worker.send({ type: 'sessionKeys', keys: sessionKeys.keys })
         views.sendTo(worker)
-        for (const [endpoint, lagMs] of this.#reports.lags) worker.send({ type: 'lag', endpoint, lagMs })
         listeners.handTo(worker)
+        this.#standings.tell(worker)
         this.#outliers.tell(worker)
         breakers.tell(worker)
         quarantines.tell(worker)
@@ -343,7 +357,8 @@ export class Primary {
   }
 
   async #onApplied(view: RoutingView, parts: Pick<Parts, 'crew' | 'pseudonym' | 'breakers' | 'quarantines'>): Promise<void> {
-    const { breakers, crew, quarantines } = parts
+    const { breakers, quarantines } = parts
+    this.#standings.setView(view)
     this.#outliers.setView(view)
     breakers.setView(view)
     quarantines.setView(view)
@@ -352,8 +367,6 @@ export class Primary {
       new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))),
     )
     this.#publish()
-    // What they told before they were in a view.
-    for (const [endpoint, lagMs] of this.#reports.lags) crew.tell({ type: 'lag', endpoint, lagMs })
     await this.#save(view, parts)
   }
 
@@ -396,6 +409,7 @@ export class Primary {
         this.#sums.add(peer.pid, message.delta, crew.has(peer))
         this.#outliers.counted(message.delta)
         if (crew.has(peer)) slots.counted(peer, message.delta)
+        this.#standings.counted(message.delta)
         return
       case 'ask':
       case 'giveBack':
@@ -425,7 +439,10 @@ export class Primary {
 
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
     this.#running.crew.tell({ type: 'health', endpoint, healthy })
-    if (healthy) this.#outliers.recovered(endpoint)
+    if (healthy) {
+      this.#outliers.recovered(endpoint)
+      this.#standings.revived(endpoint)
+    }
     this.#socket.signal(
       healthy
         ? { type: 'endpointRecovered', endpoint, service }
@@ -456,23 +473,7 @@ export class Primary {
 
   #snapshot(): ProxyTelemetry {
     const view = this.#running.views.current
-    const endpoints = new Map(
-      (view?.services ?? []).flatMap(({ name, breaker, endpoints: views }) =>
-        views.map(({ id, host, port }) => [
-          id,
-          {
-            service: name,
-            address: `${host}:${port}`,
-            healthy: this.#isHealthy(id),
-            reason: this.#prober.reasonOf(id) ?? this.#reports.reasonOf(id),
-            reported: this.#reports.latestOf(id),
-            ejected: this.#outliers.ejectionOf(id)?.reason,
-            breaker: breaker && this.#running.breakers.stateOf(id),
-            limit: this.#running.slots.limitOf(id),
-          },
-        ]),
-      ),
-    )
+    const endpoints = new Map((view?.services ?? []).flatMap((service) => this.#endpointFacts(service)))
     return this.#sums.snapshot({
       at: systemClock.wallTime(),
       pid: process.pid,
@@ -480,6 +481,29 @@ export class Primary {
       viewVersion: view?.version ?? -1,
       endpoints,
       quarantined: this.#running.quarantines.quarantined,
+    })
+  }
+
+  #endpointFacts(service: ServiceView): (readonly [string, EndpointFacts])[] {
+    const { name, breaker } = service
+    const warmth = this.#standings.warmth(service)
+    return service.endpoints.map((view) => {
+      const { id } = view
+      return [
+        id,
+        {
+          service: name,
+          view,
+          healthy: this.#isHealthy(id),
+          reason: this.#prober.reasonOf(id) ?? this.#reports.reasonOf(id),
+          reported: this.#reports.latestOf(id),
+          ejected: this.#outliers.ejectionOf(id)?.reason,
+          breaker: breaker && this.#running.breakers.stateOf(id),
+          limit: this.#running.slots.limitOf(id),
+          standing: this.#standings.standingOf(id),
+          warm: warmth.get(id),
+        },
+      ]
     })
   }
 

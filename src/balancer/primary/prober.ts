@@ -31,6 +31,8 @@ export interface ProberOptions {
   readonly clock: Clock
   readonly random: Random
   readonly onVerdict: (endpoint: string, service: string, healthy: boolean, reason: string | undefined) => void
+  /** A probe has failed without changing the verdict, or passed after such a one. */
+  readonly onWavering?: ((endpoint: string) => void) | undefined
 }
 
 export class Prober {
@@ -48,6 +50,12 @@ export class Prober {
 
   reasonOf(endpoint: string): string | undefined {
     return this.#watched.get(endpoint)?.monitor.reason
+  }
+
+  /** Probes in a row that failed, of so many that change the verdict. */
+  failing(endpoint: string): { readonly failedProbes: number; readonly probesToFall: number } {
+    const watched = this.#watched.get(endpoint)
+    return { failedProbes: watched?.monitor.failing ?? 0, probesToFall: watched?.probe.fall ?? 1 }
   }
 
   isHealthy(endpoint: string): boolean {
@@ -108,7 +116,9 @@ export class Prober {
     watched.running = false
     const { id } = watched.endpoint
     if (this.#watched.get(id) !== watched) return
+    const before = watched.monitor.failing
     if (watched.monitor.observe(failure)) this.#options.onVerdict(id, watched.service, watched.monitor.healthy, failure)
+    if (watched.monitor.failing !== before) this.#options.onWavering?.(id)
     this.#schedule(watched, watched.monitor.waitMs(watched.probe.intervalMs, this.#options.random))
   }
 }

@@ -4,6 +4,8 @@ import type { BreakerState } from '../../resilience/core/breaker.ts'
 import type { InstanceReport } from '../../instance/types.ts'
 import { newTcpCounts, type TcpCounts } from '../core/tcp-counts.ts'
 import type { QuarantinedRequest } from '../core/quarantine.ts'
+import type { EndpointView } from '../core/routing-view.ts'
+import { weigh, wellStanding, type Standing } from '../core/weight.ts'
 import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
 
@@ -60,19 +62,23 @@ export interface SnapshotContext {
   readonly startedAt: number
   readonly viewVersion: number
   readonly quarantined?: readonly QuarantinedRequest[] | undefined
-  readonly endpoints: ReadonlyMap<
-    string,
-    {
-      readonly service: string
-      readonly address: string
-      readonly healthy: boolean
-      readonly reason: string | undefined
-      readonly reported?: InstanceReport | undefined
-      readonly ejected?: string | undefined
-      readonly breaker?: BreakerState | undefined
-      readonly limit?: number | undefined
-    }
-  >
+  readonly endpoints: ReadonlyMap<string, EndpointFacts>
+}
+
+/** What is known of an endpoint at this moment. */
+export interface EndpointFacts {
+  readonly service: string
+  readonly view: EndpointView
+  readonly healthy: boolean
+  readonly reason: string | undefined
+  readonly reported?: InstanceReport | undefined
+  readonly ejected?: string | undefined
+  readonly breaker?: BreakerState | undefined
+  /** Requests that it may have at a time; undefined: any number. */
+  readonly limit?: number | undefined
+  readonly standing?: Standing | undefined
+  /** Part of its slow start that is over; undefined: all. */
+  readonly warm?: number | undefined
 }
 
 export class TelemetrySums {
@@ -140,13 +146,15 @@ export class TelemetrySums {
       }
     }
     const endpoints: Record<string, EndpointTelemetry> = {}
-    for (const [id, { service, address, healthy, reason, reported, ejected, breaker, limit }] of context.endpoints) {
+    const largest = largestWeights(context.endpoints.values())
+    for (const [id, facts] of context.endpoints) {
+      const { service, view, healthy, reason, reported, ejected, breaker, limit, standing = wellStanding, warm = 1 } = facts
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
       endpoints[id] = {
         service,
-        address,
+        address: `${view.host}:${view.port}`,
         active: sum(readings, (reading) => reading.active),
         requests: totals?.requests ?? 0,
         errors: totals?.errors ?? 0,
@@ -158,6 +166,7 @@ export class TelemetrySums {
         breaker,
         tcp: totals?.tcp && { ...totals.tcp },
         limit,
+        ...weigh({ view, largest: largest.get(service)!, standing, warm, healthy, unhealthyWhy: reason, ejected, breaker }),
       }
     }
     return {
@@ -173,6 +182,13 @@ export class TelemetrySums {
       quarantined: context.quarantined,
     }
   }
+}
+
+/** The configured weight that counts as 100, by service. */
+function largestWeights(endpoints: Iterable<EndpointFacts>): ReadonlyMap<string, number> {
+  const largest = new Map<string, number>()
+  for (const { service, view } of endpoints) largest.set(service, Math.max(largest.get(service) ?? 1e-9, view.weight))
+  return largest
 }
 
 const sum = <T>(items: readonly T[], value: (item: T) => number): number => items.reduce((total, item) => total + value(item), 0)

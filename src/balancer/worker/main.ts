@@ -73,8 +73,11 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'verdict':
       worker?.verdict(message)
       return
-    case 'lag':
-      worker?.reportedLag(message.endpoint, message.lagMs)
+    case 'standing':
+      worker?.setStanding(message.endpoint, message.standing)
+      return
+    case 'warm':
+      worker?.warm(message.endpoint, message.windowMs, message.ageMs)
       return
     case 'lease':
       worker?.leased(message)

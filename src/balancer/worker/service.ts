@@ -5,6 +5,7 @@ import type { Random } from '../../kernel/random.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { ParkingLot } from '../core/parking-lot.ts'
 import { Picker, type PickRequest } from '../core/picker.ts'
+import { warmTogether } from '../core/endpoint.ts'
 import { budgetFree } from '../core/resend.ts'
 import type { ServiceView } from '../core/routing-view.ts'
 import type { WorkerToPrimary } from '../messages.ts'
@@ -86,19 +87,22 @@ export class ServiceRuntime {
   }
 
   #newPicker(view: ServiceView): Picker {
-    return new Picker({ algorithm: view.algorithm, slowStartMs: view.slowStartMs, random: this.#random })
+    return new Picker({ algorithm: view.algorithm, random: this.#random })
   }
 
   /** Takes a new view. Endpoints that stay keep their connections, counts and estimates. */
   swap(view: ServiceView, now: number): void {
     const first = this.endpoints.length === 0 && this.view === view
-    if (view.algorithm !== this.view.algorithm || view.slowStartMs !== this.view.slowStartMs) this.#picker = this.#newPicker(view)
     if (first || !isDeepStrictEqual(view.origin?.tls, this.view.origin?.tls)) this.#dialer = view.origin?.tls && new TlsDialer(view.origin.tls)
+    if (view.algorithm !== this.view.algorithm) this.#picker = this.#newPicker(view)
     const before = new Map(this.endpoints.map((endpoint) => [endpoint.id, endpoint]))
     this.endpoints = view.endpoints.map((endpointView) => {
       const known = before.get(endpointView.id)
       if (known?.view.host !== endpointView.host || known.view.port !== endpointView.port) {
-        return new EndpointPool(endpointView, view.name, first ? -Infinity : now)
+        const endpoint = new EndpointPool(endpointView, view.name)
+        endpoint.countTimes()
+        if (!first) endpoint.warm(now, view.slowStartMs)
+        return endpoint
       }
       before.delete(endpointView.id)
       const reopened = known.view.state !== 'active' && endpointView.state === 'active'
@@ -112,6 +116,7 @@ export class ServiceRuntime {
       removed.gone ??= 'removed'
       removed.closeIdle()
     }
+    warmTogether(this.endpoints)
     this.parking.setLimits(view.parking)
     this.view = view
     const judges = view.breaker !== undefined || view.ejection !== undefined

@@ -11,6 +11,7 @@ import { machineNow, systemClock, systemRandom } from '../../kernel/system.ts'
 import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { Head, requestHeadBytesMax } from '../http1/head.ts'
+import { warmTogether } from '../core/endpoint.ts'
 import { childrenLeft } from '../core/resend.ts'
 import type { RateGrant } from '../core/rate-share.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
@@ -26,6 +27,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { Leases } from './leases.ts'
 import { watchesNothing, type ObserveView } from '../core/observe-view.ts'
 import type { RequestTrail } from '../core/trail.ts'
+import type { Standing } from '../core/weight.ts'
 import { Observer } from './observe/observer.ts'
 import { Proxied, securedFrom } from './proxied.ts'
 import { Outgoing } from './outgoing.ts'
@@ -535,9 +537,19 @@ export class Worker {
     service?.verdicts?.order(action, service.endpoints, this.now)
   }
 
-  /** What an instance told of its event loop. */
-  reportedLag(id: string, lagMs: number): void {
-    this.#endpoints.get(id)?.reported(lagMs)
+  /** What is known of an endpoint over all workers. */
+  setStanding(id: string, standing: Standing): void {
+    const endpoint = this.#endpoints.get(id)
+    if (endpoint) endpoint.standing = standing
+  }
+
+  /** Its slow start begins, or is over. */
+  warm(id: string, windowMs: number, ageMs: number): void {
+    this.tick()
+    const endpoint = this.#endpoints.get(id)
+    if (!endpoint) return
+    endpoint.warm(this.now, windowMs, ageMs)
+    warmTogether(this.#services.get(endpoint.service)?.endpoints ?? [])
   }
 
   /** Calls back when the endpoint is known to be gone, or after `waitMs`. */
@@ -759,6 +771,7 @@ export class Worker {
         ewmaMs: endpoint.ewmaMs,
         tcp: endpoint.tcp,
         latency: endpoint.adaptive?.take(),
+        firstByte: endpoint.takeFirstByte(),
       }
       endpoint.tcp &&= newTcpCounts()
       endpoint.requests = 0

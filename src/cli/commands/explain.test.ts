@@ -41,7 +41,7 @@ it('a trail is told step by step, with what the others stood at', () => {
   expect(text).not.toContain('\u001b')
   expect(text.split('\n')[1]).toBe('200 in 3.3 ms, service shop, from 10.0.0.7')
   expect(text).toContain('      0.40 ms  failed    shop-1  notConnected (ECONNREFUSED): tried again')
-  expect(text).toContain('shop-1: tried before by this request')
+  expect(text).toContain('shop-1: skipped: tried before by this request')
   expect(text).toContain('shop-2: weight 1, 2 in flight, 2.9 ms')
   expect(text.split('\n').at(-1)).toBe('      3.30 ms  ended     200')
 })

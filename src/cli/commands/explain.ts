@@ -32,9 +32,10 @@ function renderTrail(trail: Explanation['requests'][number], { paint }: Pick<Out
   ]
   const lines = steps.flatMap(({ at, step, endpoint, note, candidates = [] }) => [
     [`${at.toFixed(2).padStart(10)} ms`, step.padEnd(8), endpoint, note].filter((part) => part !== undefined && part !== '').join('  '),
-    ...candidates.map(({ endpoint, weight, active, responseMs, skipped }) => {
-      const facts = `weight ${weight}, ${active} in flight${responseMs === undefined ? '' : `, ${responseMs} ms`}`
-      return paint('dim', `${' '.repeat(15)}${endpoint}: ${skipped ?? facts}`)
+    ...candidates.map(({ endpoint, weight, less, active, responseMs, skipped }) => {
+      const why = less === undefined ? '' : ` (${less})`
+      const facts = `weight ${weight}${why}, ${active} in flight${responseMs === undefined ? '' : `, ${responseMs} ms`}`
+      return paint('dim', `${' '.repeat(15)}${endpoint}: ${skipped === undefined ? facts : `skipped: ${skipped}`}`)
     }),
   ])
   return [...head, ...lines].join('\n')

@@ -33,6 +33,7 @@ export function anEndpoint(over: Partial<EndpointStatus> = {}): EndpointStatus {
     host: '10.0.0.5',
     port: 3_000,
     weight: 1,
+    effectiveWeight: 100,
     state: 'active',
     health: 'healthy',
     reason: undefined,

@@ -113,7 +113,7 @@ export class RequestWatch {
     this.#pickedAt = now
     if (this.trace?.sampled) this.#attempt = this.observer.newSpan(`attempt ${this.tries}`, now)
     if (this.#steps !== undefined) {
-      const candidates = describeCandidates(service.endpoints, tried, now, service.view.slowStartMs)
+      const candidates = describeCandidates(service.endpoints, tried, now)
       this.#add({ at: this.#since(now), step: 'picked', endpoint: endpoint.id, note: note ?? service.view.algorithm, candidates })
     }
   }
@@ -146,7 +146,7 @@ export class RequestWatch {
     this.wasParked = true
     this.#parkedAt = now
     this.#trail()
-    const candidates = describeCandidates(service.endpoints, [], now, service.view.slowStartMs)
+    const candidates = describeCandidates(service.endpoints, [], now)
     const note = candidates.some(({ skipped }) => skipped === undefined) ? 'others wait already' : 'no endpoint can take it'
     this.#add({ at: this.#since(now), step: 'parked', note, candidates })
   }
