@@ -156,7 +156,7 @@ export class RequestWatch {
     this.wasParked = true
     this.#parkedAt = now
     this.#trail()
-    this.#add({ at: this.#since(now), step: 'queued', candidates: describeCandidates(service.endpoints, [], now, service.view.slowStartMs) })
+    this.#add({ at: this.#since(now), step: 'queued', candidates: describeCandidates(service.endpoints, [], now) })
   }
 
   released(now: number): void {
