@@ -54,6 +54,9 @@ export const verdictMsMax = 12_000
 
 // --- a connection to an endpoint
 
+/** An endpoint that seems to be an outlier gets nothing for so long while the primary decides whether it is one; there must be another. */
+export const outlierHoldMs = 100
+
 /** Idle connections kept per endpoint and worker. */
 export const upstreamIdleMax = 256
 /** How long an idle connection may be used again when the origin gives no `Keep-Alive: timeout`: a second less than Node's default of 5 s. */

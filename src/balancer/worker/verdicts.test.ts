@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ServiceView } from '../core/routing-view.ts'
 import { Workbench } from '../testing/workbench.ts'
+import { outlierHoldMs } from './limits.ts'
 
 const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx'
@@ -118,6 +119,26 @@ describe('ejection', () => {
     at.pass(30_100)
     for (let i = 0; i < 2; i++) exchange(at, [answer(500)])
     expect(at.told.filter((message) => message.type === 'outlier' && message.endpoint === 'e0')).toHaveLength(2)
+  })
+
+  it('is not waited for: until it is decided, nothing goes there either', () => {
+    const at = new Workbench({ ejection }, 2)
+    for (let i = 0; i < 9; i++) exchange(at, [answer(i % 2 === 0 ? 500 : 200)])
+    for (let i = 0; i < 4; i++) {
+      exchange(at, [answer(200)])
+      expect(at.upstream.pool.id).toBe('e1')
+    }
+    // It is not taken out after all, since too many others are.
+    at.pass(outlierHoldMs + 100)
+    exchange(at, [answer(200)])
+    exchange(at, [answer(200)])
+    expect(at.upstreams.slice(-2).map(({ pool }) => pool.id)).toContain('e0')
+  })
+
+  it('holds nothing back from an endpoint that is alone', () => {
+    const at = new Workbench({ ejection })
+    for (let i = 0; i < 5; i++) exchange(at, [answer(500)])
+    expect(at.service.endpoints[0]!.ejectedUntil).toBe(0)
   })
 
   it.each([[501], [505], [404]])('is not asked for by %i', (status) => {

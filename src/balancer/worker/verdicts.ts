@@ -8,6 +8,7 @@ import type { BreakerOptions } from '../../resilience/core/breaker-options.ts'
 import { Breaker, outcome } from '../../resilience/core/breaker.ts'
 import type { BreakerAction, WorkerToPrimary } from '../messages.ts'
 import type { BreakerView, EjectionView, ServiceView } from '../core/routing-view.ts'
+import { outlierHoldMs } from './limits.ts'
 import type { EndpointPool } from './upstream.ts'
 
 /** These say that the server cannot do this at all, not that it fails now. */
@@ -21,6 +22,7 @@ export class Verdicts {
   #breaker: BreakerView | undefined
   #isolation = new Map<EndpointPool, Disposable>()
   #isolated = false
+  #endpoints: readonly EndpointPool[] = []
 
   constructor(service: string, random: Random, tell: (message: WorkerToPrimary) => void) {
     this.#service = service
@@ -33,6 +35,7 @@ export class Verdicts {
     const changed = JSON.stringify(breaker) !== JSON.stringify(this.#breaker)
     this.#ejection = ejection
     this.#breaker = breaker
+    this.#endpoints = endpoints
     for (const endpoint of endpoints) {
       if (breaker === undefined) endpoint.breaker = undefined
       else if (changed || endpoint.breaker === undefined) endpoint.breaker = this.#newBreaker(breaker, endpoint)
@@ -66,7 +69,7 @@ export class Verdicts {
     if (rules === undefined || now < endpoint.ejectedUntil) return
     endpoint.failureRun = 0
     if (!failed) endpoint.errorRun = 0
-    else if (isRun(++endpoint.errorRun, rules.consecutiveErrors)) this.#outlier(endpoint, 'errors', endpoint.errorRun)
+    else if (isRun(++endpoint.errorRun, rules.consecutiveErrors)) this.#outlier(endpoint, 'errors', endpoint.errorRun, now)
   }
 
   /** It was refused, cut or not answered in time. */
@@ -74,10 +77,14 @@ export class Verdicts {
     if (generation !== 0) endpoint.breaker?.record(now, outcome.failed, ms, generation)
     const rules = this.#ejection
     if (rules === undefined || endpoint.gone !== undefined || now < endpoint.ejectedUntil) return
-    if (isRun(++endpoint.failureRun, rules.consecutiveFailures)) this.#outlier(endpoint, 'failures', endpoint.failureRun)
+    if (isRun(++endpoint.failureRun, rules.consecutiveFailures)) this.#outlier(endpoint, 'failures', endpoint.failureRun, now)
   }
 
-  #outlier(endpoint: EndpointPool, kind: 'errors' | 'failures', count: number): void {
+  #outlier(endpoint: EndpointPool, kind: 'errors' | 'failures', count: number, now: number): void {
+    // The primary decides, and that takes a moment in which a busy service would send it dozens of requests more.
+    if (this.#endpoints.some((other) => other !== endpoint && other.available(now) && other.isGood(now))) {
+      endpoint.ejectedUntil = now + outlierHoldMs
+    }
     this.#tell({ type: 'outlier', endpoint: endpoint.id, service: this.#service, kind, count })
   }
 
