@@ -16,6 +16,7 @@ import type { ClientSide } from './client-side.ts'
 import { interimAnswersMax } from './limits.ts'
 import { joinBytesMax } from './outgoing.ts'
 import { planAnswer } from './rules/answer-plan.ts'
+import { resumableAnswer, type Resumable } from './resume.ts'
 import { BodyEncoder, type EncoderUser } from './rules/encoder.ts'
 import type { ServiceCounters } from './service.ts'
 import type { Upstream } from './upstream.ts'
@@ -70,6 +71,8 @@ export class AnswerRelay implements EncoderUser {
   keepClient = false
   /** Further fields for the client, whole lines, at most 512 bytes. */
   extra: Buffer | undefined
+  /** How the rest could be asked for, if it is cut. */
+  resumable: Resumable | undefined
   /** Bytes of all bodies so far. */
   passedBytes = 0
   readonly #onDrain = (): void => {
@@ -194,6 +197,7 @@ export class AnswerRelay implements EncoderUser {
     this.keepUpstream = framing !== 'untilClose' && originKeepsAlive(head, buffer)
     this.keepHint = keepAliveHint(head, buffer)
     this.keepClient = facts.keepAlive && client.bodyDone && !client.closing && (!open || this.#chunkedOut)
+    this.resumable = framing === 'length' && !coded ? resumableAnswer(head, buffer, length) : undefined
     this.#host.answerBegun(head.status)
     const { slab } = worker
     const ruled = plan === undefined ? 0 : plan.lines.length + plan.edits.reduce((sum, { block }) => sum + block.length, 0)
@@ -220,6 +224,26 @@ export class AnswerRelay implements EncoderUser {
     const head = this.#client.worker.responseHead
     parseResponseHead(bytes, 0, bytes.length, head)
     this.#final(undefined, bytes, bytes.length, head)
+  }
+
+  /** Bytes of the body that are still to come, when their number is known. */
+  get remaining(): number {
+    return this.#remaining
+  }
+
+  /** The origin is gone; what comes from it no longer counts. */
+  detach(): void {
+    this.#upstream = undefined
+  }
+
+  /** The rest of the body comes from elsewhere: `buffer` holds it behind a head, up to `length`. */
+  goOn(upstream: Upstream, buffer: Buffer, length: number, head: Head): boolean {
+    this.#upstream = upstream
+    this.keepUpstream = originKeepsAlive(head, buffer)
+    this.keepHint = keepAliveHint(head, buffer)
+    const { slab } = this.#client.worker
+    slab.reserve(joinBytesMax + 64)
+    return this.#pass(buffer, head.end, length, slab.at)
   }
 
   /** Bytes [0, length) of the body. Returns false to stop reading from the origin: it goes on when the client has caught up. */

@@ -152,6 +152,18 @@ export class Attempts {
     if (service.mayPark && this.tried.length > 0 && this.tried.length >= service.endpoints.length) this.tried.length = 0
   }
 
+  /** The rest of a cut answer is asked for. Returns false when the budget does not allow it: one death is one event, whatever it catches. */
+  resumes(endpoint: EndpointPool): boolean {
+    const service = this.#service!
+    if (service.view.retries.attempts === 0 || (endpoint.gone === undefined && !this.#retrying && !service.retryBudgetFree)) return false
+    this.#countResent(service)
+    this.#resent = 0
+    this.last = undefined
+    this.tried.length = 0
+    if (service.endpoints.length > 1) this.tried.push(endpoint)
+    return true
+  }
+
   #countResent(service: ServiceRuntime): void {
     this.#resent++
     service.counters.retried++

@@ -29,6 +29,7 @@ import {
   underMaintenance,
 } from './failure-answers.ts'
 import { RequestSender } from './request-sender.ts'
+import { mayAskRange, Resume, type Resumable } from './resume.ts'
 import { Suspect, type SuspectHost } from './suspect.ts'
 import type { ServiceRuntime } from './service.ts'
 import { Tunnel } from './tunnel.ts'
@@ -78,6 +79,9 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   /** Whether it goes again, crash or not, once it is known how the process ended. */
   #goesAgain = false
   #ownSession: RequestSession | undefined
+  /** The answer under way could be gone on with from elsewhere; with the head of its request. */
+  #resume: Resume | undefined
+  #resumeHead: Buffer | undefined
   /** Label of the route by which it came; undefined: by none. */
   route: string | undefined
   #status = 0
@@ -202,7 +206,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker, facts } = this.#client
     const sender = this.#sender
     const { watch } = this.#attempts
-    sender.extra = watch?.traceField()
+    sender.extra = joined(watch?.traceField(), this.#resume?.lines)
     const end = sender.writeHead(endpoint.view.host)
     if (end < 0) {
       // Nothing was written to the connection: it goes back unharmed.
@@ -288,7 +292,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     if (upstream !== this.#upstream) return
     this.#client.worker.tick()
     if (this.#phase === 'sent') this.#lost(upstream.failure ?? this.#howItBroke(code), code)
-    else if (this.#phase === 'relaying') this.#cut()
+    else if (this.#phase === 'relaying') this.#goOnOrCut()
   }
 
   #howItBroke(code: string | undefined): Failure {
@@ -302,7 +306,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const endpoint = this.#endpoint!
     const broken = { failure, code, endpoint, answerBegun: this.#relay.begun, oneRead: this.#sender.oneRead && this.#upstream?.shared !== true }
     if (failure === timedOut) endpoint.adaptive?.timedOut()
-    this.#relay.end()
+    if (this.#resume?.asking === true) this.#resume.again()
+    else this.#relay.end()
     this.#leaveEndpoint()
     this.#dropUpstream()
     this.#attemptFailed(broken)
@@ -406,6 +411,11 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   /** Answers in place of the service. */
   answer(answer: Answer, close = false): void {
+    // In the middle of an answer there is no place for another.
+    if (this.#resume?.asking === true) {
+      this.#cut()
+      return
+    }
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#status = answer.status
@@ -431,7 +441,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   /** Every endpoint has been tried, or there is none: say what the last attempt met. */
   #answerFailure(): void {
     const { last, setAside } = this.#attempts
-    if (setAside !== undefined) this.#passOn(setAside)
+    if (this.#resume?.asking === true) this.#cut()
+    else if (setAside !== undefined) this.#passOn(setAside)
     else if (last === undefined) this.#answerUnavailable('no endpoint available')
     else this.answer(failureAnswer(last, this.#service!.retryAfterSeconds))
   }
@@ -455,6 +466,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       this.#deadline = worker.now + answerIdleMs
       return this.#unlessStalled(this.#relay.body(buffer, length))
     }
+    if (this.#phase === 'sent' && this.#resume?.asking === true) return this.#unlessStalled(this.#rest(upstream, this.#resume, buffer, length))
     if (this.#phase === 'sent') return this.#unlessStalled(this.#relay.head(upstream, buffer, length))
     upstream.destroy()
     return true
@@ -482,12 +494,59 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#deadline = worker.now + answerIdleMs
     if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
     else this.#suspect?.end()
+    if (this.#relay.resumable !== undefined) this.#prepareResume(this.#relay.resumable)
     this.#sender.release()
     if (this.#client.bodyDone && this.#upstream?.socket.writableLength === 0) this.#client.bodyFree()
   }
 
   get #sessionLines(): Buffer | undefined {
     return this.#endpoint && this.#attempts.session?.answerFields(this.#endpoint)
+  }
+
+  // --- going on with a cut answer ----------------------------------------------------------------------------------
+
+  #prepareResume(answer: Resumable): void {
+    const { facts, worker } = this.#client
+    if (facts.method !== 'GET' || facts.bodyLength !== 0) return
+    const head = this.#sender.copyOfHead()
+    if (!mayAskRange(head, worker.requestHead)) return
+    this.#resume = new Resume(answer)
+    this.#resumeHead = head
+  }
+
+  /** The origin is gone in the middle of its answer. */
+  #goOnOrCut(): void {
+    const resume = this.#resume
+    const endpoint = this.#endpoint
+    const canGoOn = resume !== undefined && endpoint !== undefined && !this.#client.ended
+    if (!canGoOn || !this.#attempts.resumes(endpoint) || !resume.cut(this.#relay.remaining)) {
+      this.#cut()
+      return
+    }
+    endpoint.errors++
+    this.#relay.detach()
+    this.#leaveEndpoint()
+    this.#dropUpstream()
+    this.#sender.restore(this.#resumeHead!)
+    this.#phase = 'searching'
+    this.#deadline = Infinity
+    this.#search.begin(this.#service!)
+  }
+
+  #rest(upstream: Upstream, resume: Resume, buffer: Buffer, length: number): boolean {
+    const { worker } = this.#client
+    const head = worker.responseHead
+    const rest = resume.read(buffer, length, head)
+    if (rest === 'more') return true
+    if (rest === 'other') {
+      this.#cut()
+      return true
+    }
+    this.#answered(head.status)
+    this.#phase = 'relaying'
+    this.#deadline = worker.now + answerIdleMs
+    this.#sender.release()
+    return this.#relay.goOn(upstream, rest.buffer, rest.length, head)
   }
 
   /** One that was set aside comes from no endpoint any more. */
@@ -609,6 +668,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#deadline = Infinity
     this.#admission?.end()
     this.#suspect?.end()
+    this.#resume = undefined
+    this.#resumeHead = undefined
     this.#search.end()
     this.#sender.spareHead()
     this.#sender.release()

@@ -48,7 +48,7 @@ export const interimAnswersMax = 32
 export const deathNewsMs = 25
 
 /** The same where requests that kill are looked for: sent on without the news, one of them would go unrecognised. */
-export const crashNewsMs = 150
+export const crashNewsMs = 500
 /** How long a request that was caught in a crash waits at most for its verdict; longer than all trials of a burst take (`core/quarantine.ts`). */
 export const verdictMsMax = 12_000
 

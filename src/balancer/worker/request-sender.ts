@@ -140,6 +140,18 @@ export class RequestSender {
     this.#head = undefined
   }
 
+  /** A copy of the head as it came: what lies in the client's input is not kept for as long as an answer takes. */
+  copyOfHead(): Buffer {
+    const head = this.#head ?? this.#reparse()
+    return Buffer.from(this.#source!.subarray(this.#start, head.end))
+  }
+
+  /** It is sent once more, after its answer had begun; `head` is such a copy. */
+  restore(head: Buffer): void {
+    this.#source = head
+    this.#start = 0
+  }
+
   /** It will not be sent again. */
   release(): void {
     this.#source = undefined
