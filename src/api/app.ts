@@ -28,6 +28,7 @@ import { healthRoutes } from './resources/health.ts'
 import { loadBalancerRoutes } from './resources/loadbalancer.ts'
 import { breakerRoutes } from './resources/breakers.ts'
 import { maintenanceRoutes } from './resources/maintenance.ts'
+import { splitRoutes } from './resources/split.ts'
 import { metricsRoutes } from './resources/metrics.ts'
 import { notAvailableRoutes } from './resources/not-available.ts'
 import { quarantineRoutes } from './resources/quarantine.ts'
@@ -81,6 +82,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...scalingRoutes(deps),
       ...serviceRoutes(deps, streams, clock),
       ...maintenanceRoutes(deps),
+      ...splitRoutes(deps),
       ...breakerRoutes(deps),
       ...quarantineRoutes(deps),
       ...eventRoutes(deps, streams, clock),

@@ -21,9 +21,11 @@ import type {
   Overview,
   RestartReport,
   ScalingRecord,
+  Split,
 } from './operations.ts'
 import type { Switches } from './routing.ts'
 import { endpointStatus, serviceStatus } from './service-status.ts'
+import { checkShares, splitOf, withSplit } from './splits.ts'
 import { saveSwitches } from './switches.ts'
 
 /** Endpoints that may be added by hand, in all. */
@@ -254,6 +256,26 @@ export class LiveOperations implements Operations {
         data: { enabled, actor: actor.name },
       })
     }
+  }
+
+  split(name: string): Split {
+    const service = this.#serviceConfig(name)
+    const { routing } = this.#holdfast
+    return splitOf(service, routing.switches, routing.endpointViews(service))
+  }
+
+  async setSplit(name: string, shares: Readonly<Record<string, number>> | undefined, { actor }: { actor: Actor }): Promise<Split> {
+    const { versions } = this.split(name)
+    if (shares) checkShares(name, shares, versions)
+    await this.#switch((switches) => withSplit(switches, name, shares))
+    const said = Object.entries(shares ?? {}).map(([version, share]) => `${version} ${Number((share * 100).toFixed(4))}%`)
+    this.#holdfast.events.emit('service.splitChanged', {
+      message: `${actor.name} divided the clients of ${name}: ${shares ? said.join(', ') : 'as configured'}`,
+      service: name,
+      cause: actor.cause,
+      data: { shares: shares ?? null, actor: actor.name },
+    })
+    return this.split(name)
   }
 
   async addServer({ host, port, weight = 1, service }: NewServer, { actor }: { actor: Actor }): Promise<EndpointStatus> {

@@ -83,6 +83,15 @@ export interface NewServer {
   readonly service?: string
 }
 
+export interface Split {
+  readonly service: string
+  /** Share of the clients by version, 1 in all; undefined: weights decide. */
+  readonly shares: Readonly<Record<string, number>> | undefined
+  readonly source: 'hand' | 'configuration' | 'none'
+  /** Of the endpoints that there are, with their number. */
+  readonly versions: Readonly<Record<string, number>>
+}
+
 export interface Operations {
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */
@@ -106,6 +115,10 @@ export interface Operations {
   /** It is sent to instances again. Rejects with `unknown_id`. */
   forgetQuarantined(id: string, options: { actor: Actor }): Promise<void>
   setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, options: { actor: Actor }): Promise<void>
+  /** How clients are divided between versions. */
+  split(service: string): Split
+  /** By hand, before what is configured; undefined: as configured again. Rejects with `invalid_input`. */
+  setSplit(service: string, shares: Readonly<Record<string, number>> | undefined, options: { actor: Actor }): Promise<Split>
   addServer(server: NewServer, options: { actor: Actor }): Promise<EndpointStatus>
   removeServer(endpoint: string, options: { actor: Actor }): Promise<void>
 

@@ -18,7 +18,8 @@ export async function saveSwitches(store: StateStore, switches: Switches): Promi
 export function pruneSwitches(switches: Switches, config: Config): Switches {
   const pruned = withoutStrangers(switches, config)
   const names = ['added', 'removed', 'maintenanceServices', 'maintenanceEndpoints'] as const
-  return names.every((name) => pruned[name].length === switches[name].length) ? switches : pruned
+  const splits = (each: Switches): number => Object.keys(each.splits ?? {}).length
+  return names.every((name) => pruned[name].length === switches[name].length) && splits(pruned) === splits(switches) ? switches : pruned
 }
 
 function withoutStrangers(switches: Switches, config: Config): Switches {
@@ -33,6 +34,7 @@ function withoutStrangers(switches: Switches, config: Config): Switches {
   return {
     added,
     removed: switches.removed.filter((id) => configured.has(id)),
+    splits: Object.fromEntries(Object.entries(switches.splits ?? {}).filter(([name]) => services.has(name))),
     maintenanceServices: switches.maintenanceServices.filter((name) => services.has(name)),
     // An instance's id is not in the configuration; one that no longer exists simply never matches again.
     maintenanceEndpoints: switches.maintenanceEndpoints.filter(

@@ -26,6 +26,8 @@ export interface EventData {
   }
   'service.restarted': { readonly actor: string; readonly instances: number; readonly replaced: number; readonly error?: string }
   'service.maintenanceChanged': { readonly enabled: boolean; readonly actor: string }
+  /** Shares by version, set by hand; null: as configured again. */
+  'service.splitChanged': { readonly shares: Readonly<Record<string, number>> | null; readonly actor: string }
   'instance.started': { readonly pid: number; readonly port: number; readonly revision: number }
   'instance.adopted': { readonly pid: number; readonly port: number; readonly revision: number }
   'instance.ready': { readonly port: number; readonly bootMs: number }
@@ -118,6 +120,7 @@ const known: Readonly<Record<EventType, true>> = {
   'service.scaled': true,
   'service.restarted': true,
   'service.maintenanceChanged': true,
+  'service.splitChanged': true,
   'instance.started': true,
   'instance.adopted': true,
   'instance.ready': true,

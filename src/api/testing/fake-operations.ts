@@ -1,6 +1,6 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
 import type { QuarantinedRequest } from '../../balancer/index.ts'
-import type { Actor, ConfigChange, LogLine, Operations, Overview, ScalingRecord } from '../../app/operations.ts'
+import type { Actor, ConfigChange, LogLine, Operations, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
 import type { Config } from '../../config/types.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
@@ -231,6 +231,15 @@ export class FakeOperations implements Operations, EventSink {
 
   async forgetQuarantined(id: string, { actor }: { actor: Actor }): Promise<void> {
     await this.#asked(`forget ${id}`, actor)
+  }
+
+  split(service: string): Split {
+    return { service: this.service(service).name, shares: { v1: 0.95, v2: 0.05 }, source: 'configuration', versions: { v1: 2, v2: 1 } }
+  }
+
+  async setSplit(service: string, shares: Readonly<Record<string, number>> | undefined, { actor }: { actor: Actor }): Promise<Split> {
+    await this.#asked(`split ${service} ${JSON.stringify(shares)}`, actor)
+    return this.split(service)
   }
 
   async setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, { actor }: { actor: Actor }): Promise<void> {

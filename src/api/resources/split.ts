@@ -1,0 +1,53 @@
+/** How the clients of a service are divided between versions, by hand: before what is configured, until it is taken back. */
+import { z } from 'zod'
+import type { ApiDeps } from '../deps.ts'
+import { route, type Route } from '../route.ts'
+import { lineOfText, serviceName } from '../schemas/common.ts'
+
+const named = z.object({ name: serviceName.describe('Name of the service.') })
+const shares = z.record(lineOfText(64), z.number().min(0).max(1)).describe('Share of the clients by version, 1 in all.')
+
+const splitSchema = z.object({
+  service: z.string(),
+  shares: z.record(z.string(), z.number()).optional().describe('Absent: the weights of the endpoints decide.'),
+  source: z.enum(['hand', 'configuration', 'none']),
+  versions: z.record(z.string(), z.number()).describe('Versions of the endpoints that there are, with their number.'),
+})
+
+export function splitRoutes({ operations }: ApiDeps): readonly Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/services/:name/split',
+      tag: 'Services',
+      summary: 'How its clients are divided between versions',
+      permission: 'read:status',
+      params: named,
+      data: splitSchema,
+      handler: ({ params }) => operations.split(params.name),
+    }),
+    route({
+      method: 'PUT',
+      path: '/services/:name/split',
+      tag: 'Services',
+      summary: 'Divide its clients between versions',
+      description:
+        'Holds before what is configured, also after a restart, until it is deleted. The same client keeps its side; clients move only to a side that grows.',
+      permission: 'change:servers',
+      params: named,
+      body: z.strictObject({ shares }),
+      data: splitSchema,
+      handler: ({ params, body, actor }) => operations.setSplit(params.name, body.shares, { actor }),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/services/:name/split',
+      tag: 'Services',
+      summary: 'Divide its clients as configured',
+      permission: 'change:servers',
+      params: named,
+      data: splitSchema,
+      handler: ({ params, actor }) => operations.setSplit(params.name, undefined, { actor }),
+    }),
+  ]
+}

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest'
+import { noSwitches } from './routing.ts'
+import { checkShares, withSplit } from './splits.ts'
+
+describe('shares set by hand', () => {
+  const versions = { v1: 2, v2: 1 }
+
+  it.each([
+    [{ v1: 0.5, v2: 0.4 }, '0.9 in all'],
+    [{ v1: 2, v2: -1 }, 'not from 0 to 1'],
+    [{ v1: 0.5, v3: 0.5 }, 'no endpoint has the version v3'],
+  ])('%j are refused: %s', (shares, why) => {
+    expect(() => {
+      checkShares('shop', shares, versions)
+    }).toThrow(why)
+  })
+
+  it('may leave out versions, and name absent ones that get nothing', () => {
+    expect(() => {
+      checkShares('shop', { v1: 1, v9: 0 }, versions)
+    }).not.toThrow()
+  })
+
+  it('are kept by service, and taken back', () => {
+    const both = withSplit(withSplit(noSwitches, 'a', { v1: 1 }), 'b', { v2: 1 })
+    expect(both.splits).toEqual({ a: { v1: 1 }, b: { v2: 1 } })
+    expect(withSplit(both, 'a', undefined).splits).toEqual({ b: { v2: 1 } })
+  })
+})
