@@ -25,7 +25,7 @@ export function checkShares(service: string, shares: Shares, versions: Readonly<
   const sum = values.reduce((total, share) => total + share, 0)
   if (Math.abs(sum - 1) > 1e-6) refuse(`the shares are ${Number(sum.toFixed(6))} in all`, 'they must be 1 together')
   const known = Object.keys(versions)
-  const unknown = Object.keys(shares).find((version) => !known.includes(version) && shares[version]! > 0)
+  const [unknown] = Object.entries(shares).find(([version, share]) => !known.includes(version) && share > 0) ?? []
   if (unknown !== undefined)
     refuse(`no endpoint has the version ${unknown}`, known.length === 0 ? 'no endpoint has a version' : `there are: ${known.join(', ')}`)
 }
