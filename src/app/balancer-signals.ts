@@ -4,6 +4,7 @@ import type { EventSink } from '../kernel/events.ts'
 import { publicEndpointId } from '../registry/index.ts'
 import type { Supervisor } from '../supervisor/index.ts'
 import { after, minutes, type Clock, type Instant } from '../kernel/time.ts'
+import { tellRole } from './role-events.ts'
 import type { Routing } from './routing.ts'
 
 /** The same failure of the same endpoint is told once in this time. */
@@ -47,6 +48,11 @@ export class BalancerSignals {
         return
       case 'requestQuarantined':
         this.#onQuarantined(signal.request)
+        return
+      case 'roleChanged':
+      case 'roleRefused':
+      case 'primaryContested':
+        tellRole(this.#deps.events, signal)
         return
       case 'breakerChanged':
         this.#onBreaker(signal)

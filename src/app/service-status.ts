@@ -53,12 +53,22 @@ function healthOf({
   if (maintenance) return { health: 'maintenance', reason: 'switched off by hand' }
   if (kind === 'process' && desired === 0 && instances.length === 0) return { health: 'healthy', reason: scaledToZero }
   const complaint = instances.find(({ reason }) => reason !== undefined)?.reason ?? endpoints.find(({ reason }) => reason !== undefined)?.reason
-  if (ready >= desired) return { health: 'healthy', reason: undefined }
+  if (ready >= desired)
+    return endpoints.some(({ role }) => role !== undefined) && !endpoints.some(({ role }) => role === 'primary')
+      ? noPrimary(endpoints)
+      : { health: 'healthy', reason: undefined }
   // More of what runs well already is on its way, by its first start or because it was scaled up: nothing is wrong.
   if (ready > 0 && instances.length >= desired && instances.every(isWell)) return { health: 'starting', reason: `${ready} of ${desired} ready` }
   if (ready > 0) return { health: 'degraded', reason: complaint ?? `${ready} of ${desired} ready` }
   if (instances.some(isOnTheWay) || (kind === 'process' && instances.length === 0)) return { health: 'starting', reason: complaint }
   return { health: 'unhealthy', reason: complaint ?? whyLastEnded(instances) ?? 'nothing is ready' }
+}
+
+/** Its databases can be reached, and none is known to be the one that is written to. */
+function noPrimary(endpoints: readonly EndpointStatus[]): Pick<ServiceStatus, 'health' | 'reason'> {
+  const refusal = endpoints.find(({ role, reason }) => role === 'unknown' && reason !== undefined)
+  const why = refusal ? `no primary is known: ${refusal.id}: ${refusal.reason ?? ''}` : 'no primary is known'
+  return { health: endpoints.some(({ role }) => role === 'replica') ? 'degraded' : 'unhealthy', reason: why }
 }
 
 /** What a service says that is wanted to have no instance. */
@@ -101,9 +111,11 @@ export function endpointStatus(
     weightReasons: telemetry?.reasons,
     state: view.state,
     health: telemetry?.health ?? 'pending',
-    reason: telemetry?.reason,
+    reason: telemetry?.reason ?? telemetry?.role?.reason,
     ejected: telemetry?.ejected,
     breaker: telemetry?.breaker,
+    role: telemetry?.role?.role,
+    lagMs: telemetry?.role?.lagMs,
     instance,
     reported: telemetry?.reported,
     traffic,

@@ -58,7 +58,14 @@ export class Traffic {
   /** By the id that it has in the data plane. */
   endpoint(id: string): EndpointTraffic {
     const now = this.latest?.endpoints[id]
-    return { active: now?.active ?? 0, requests: now?.requests ?? 0, errors: now?.errors ?? 0, responseTimeMs: now?.ewmaMs }
+    return {
+      active: now?.active ?? 0,
+      requests: now?.requests ?? 0,
+      errors: now?.errors ?? 0,
+      responseTimeMs: now?.ewmaMs,
+      receivedBytes: now?.tcp?.received,
+      sentBytes: now?.tcp?.sent,
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { InstanceReport } from '../instance/types.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
+import type { EndpointRole } from './core/tcp-view.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { QuarantinedRequest } from './core/quarantine.ts'
@@ -62,6 +63,18 @@ export type ProxySignal =
   /** Two instances have crashed with it. */
   | { readonly type: 'requestQuarantined'; readonly request: QuarantinedRequest }
   | ({ readonly type: 'breakerChanged' } & Omit<BreakerMessage, 'type'>)
+  | {
+      readonly type: 'roleChanged'
+      readonly endpoint: string
+      readonly service: string
+      readonly from: EndpointRole
+      readonly to: EndpointRole
+      readonly reason: string | undefined
+    }
+  /** It lives, and does not say what it is: a wrong password, a missing right, a package that is not installed. */
+  | { readonly type: 'roleRefused'; readonly endpoint: string; readonly service: string; readonly reason: string }
+  /** More than one says that it is the primary, and none is believed. */
+  | { readonly type: 'primaryContested'; readonly service: string; readonly endpoints: readonly string[] }
   | { readonly type: 'workerExited'; readonly pid: number; readonly code: number | undefined; readonly signal: string | undefined }
   | { readonly type: 'disconnected'; readonly reason: string }
   | { readonly type: 'connected'; readonly pid: number; readonly workers: number; readonly adopted: boolean }
@@ -134,6 +147,8 @@ export interface EndpointTelemetry {
   readonly ejected?: string | undefined
   /** undefined: the service has no breakers. */
   readonly breaker?: BreakerState | undefined
+  /** undefined: its service has no roles. */
+  readonly role?: RoleStatus | undefined
   /** Of a TCP service; undefined: nothing has been carried. */
   readonly tcp?: TcpCounts | undefined
   /** Requests that it may have at a time; undefined: any number. */
@@ -142,4 +157,12 @@ export interface EndpointTelemetry {
   readonly weight: number
   /** Why that is not 100. */
   readonly reasons: readonly WeightReason[]
+}
+
+export interface RoleStatus {
+  readonly role: EndpointRole
+  /** How far a replica is behind; undefined: not known, or no replica. */
+  readonly lagMs: number | undefined
+  /** Why it has not told its role; undefined: it has. */
+  readonly reason: string | undefined
 }

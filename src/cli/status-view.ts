@@ -168,6 +168,7 @@ function nextStart({ nextStartAt }: InstanceStatus, now: number): string | undef
 const endpointColumns: readonly Column[] = [
   { title: 'ENDPOINT', shrinkTo: 15 },
   { title: 'SERVICE', shrinkTo: 10 },
+  { title: 'ROLE' },
   { title: 'HEALTH' },
   { title: 'STATE', spare: 1 },
   { title: 'WEIGHT', align: 'right', spare: 4 },
@@ -189,10 +190,12 @@ function whyLess({ effectiveWeight = 100, weightReasons = [], reason, state }: E
 
 function endpointTable(endpoints: readonly EndpointStatus[], view: StatusView): string {
   const { paint } = view
+  const haveRoles = endpoints.some(({ role }) => role !== undefined)
   const rows = endpoints.map((endpoint) => ({
     cells: [
       endpoint.id,
       endpoint.service,
+      ...(haveRoles ? [endpoint.role ?? nothing] : []),
       paint(toneOfHealth[endpoint.health], endpoint.health),
       endpoint.state,
       weightCell(endpoint),
@@ -202,7 +205,7 @@ function endpointTable(endpoints: readonly EndpointStatus[], view: StatusView): 
     ],
     notes: [endpoint.reason, whyLess(endpoint)],
   }))
-  return withNotes(endpointColumns, rows, view)
+  return withNotes(haveRoles ? endpointColumns : endpointColumns.filter(({ title }) => title !== 'ROLE'), rows, view)
 }
 
 interface Row {

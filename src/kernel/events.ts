@@ -50,6 +50,14 @@ export interface EventData {
   'endpoint.handshakeFailed': { readonly address: string; readonly reason: string }
   'endpoint.ejected': { readonly address: string; readonly reason: string; readonly forMs: number }
   'endpoint.reinstated': { readonly address: string }
+  /** A database has become the one that is written to. */
+  'endpoint.promoted': { readonly address: string; readonly from: string }
+  /** It is not written to any more. */
+  'endpoint.demoted': { readonly address: string; readonly to: string; readonly reason?: string }
+  /** It lives, and would not say whether it is a primary. */
+  'endpoint.roleRefused': { readonly address: string; readonly reason: string }
+  /** More than one says that it is the primary, and none is written to. */
+  'service.primaryContested': { readonly addresses: readonly string[] }
   'breaker.changed': {
     readonly address: string
     readonly from: string
@@ -136,6 +144,10 @@ const known: Readonly<Record<EventType, true>> = {
   'endpoint.handshakeFailed': true,
   'endpoint.ejected': true,
   'endpoint.reinstated': true,
+  'endpoint.promoted': true,
+  'endpoint.demoted': true,
+  'endpoint.roleRefused': true,
+  'service.primaryContested': true,
   'breaker.changed': true,
   'request.quarantined': true,
   'request.forgotten': true,

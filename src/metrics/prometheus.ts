@@ -216,6 +216,7 @@ export class PrometheusMetrics {
         [],
       ),
     )
+    this.#databases(telemetry)
     this.#gauge('holdfast_proxy_connections', 'Open client connections.', [], () => telemetry((now) => [[{}, now.connections.active] as const], []))
     this.#counter('holdfast_proxy_connections_accepted_total', 'Client connections accepted.', [], () =>
       telemetry((now) => [[{}, now.connections.accepted] as const], []),
@@ -230,6 +231,52 @@ export class PrometheusMetrics {
       () => source.certificates().map(({ listener, file, expiresAt }) => [{ listener, file }, expiresAt / 1_000] as const),
     )
     this.#instances(source)
+  }
+
+  /** TCP services, and the roles of databases. */
+  #databases(telemetry: <T>(read: (telemetry: ProxyTelemetry) => T, otherwise: T) => T): void {
+    const perEndpoint = (read: (endpoint: ProxyTelemetry['endpoints'][string]) => Sample | undefined): (() => Sample[]) => {
+      return () =>
+        telemetry(
+          (now) =>
+            Object.entries(now.endpoints).flatMap(([id, endpoint]) => {
+              const sample = read(endpoint)
+              const { service } = endpoint
+              return sample ? [[{ service, endpoint: publicEndpointId(service, id), ...sample[0] }, sample[1]] as const] : []
+            }),
+          [],
+        )
+    }
+    this.#gauge(
+      'holdfast_endpoint_role',
+      'Always 1; the role of a database is a label: primary, replica, lagging, stale or unknown.',
+      ['service', 'endpoint', 'role'],
+      perEndpoint(({ role }) => role && [{ role: role.role }, 1]),
+    )
+    this.#gauge(
+      'holdfast_endpoint_replication_lag_seconds',
+      'How far a replica is behind its primary.',
+      ['service', 'endpoint'],
+      perEndpoint(({ role }) => (role?.lagMs === undefined ? undefined : [{}, role.lagMs / 1_000])),
+    )
+    this.#counter(
+      'holdfast_tcp_received_bytes_total',
+      'Bytes from clients of a TCP service.',
+      ['service', 'endpoint'],
+      perEndpoint(({ tcp }) => tcp && [{}, tcp.received]),
+    )
+    this.#counter(
+      'holdfast_tcp_sent_bytes_total',
+      'Bytes to clients of a TCP service.',
+      ['service', 'endpoint'],
+      perEndpoint(({ tcp }) => tcp && [{}, tcp.sent]),
+    )
+    this.#counter(
+      'holdfast_tcp_connections_cut_total',
+      'Connections ended by the balancer: idle, drained, or to a primary that was demoted.',
+      ['service', 'endpoint'],
+      perEndpoint(({ tcp }) => tcp && [{}, tcp.cut]),
+    )
   }
 
   #instances(source: MetricsSource): void {

@@ -95,6 +95,10 @@ export interface EndpointStatus {
   readonly ejected?: string | undefined
   /** How its breaker stands; undefined: it has none. */
   readonly breaker?: 'closed' | 'open' | 'halfOpen' | 'forcedOpen' | 'disabled' | 'hydrating' | undefined
+  /** What the database is, as it was asked last; undefined: its service has no roles. */
+  readonly role?: EndpointRoleName | undefined
+  /** How far a replica is behind, in milliseconds; undefined: not known. */
+  readonly lagMs?: number | undefined
   readonly instance: string | undefined
   /** What the instance told of itself last; undefined: it tells nothing. */
   readonly reported?: ReportedStatus | undefined
@@ -107,6 +111,12 @@ export interface WeightReasonStatus {
   readonly value: number
   readonly why: string
 }
+
+/**
+ * primary: it is written to; replica: it may be read from; lagging: a replica too far behind, or not filled yet; stale: says that it is a
+ * primary, and another one has taken over; unknown: it has not told.
+ */
+export type EndpointRoleName = 'primary' | 'replica' | 'lagging' | 'stale' | 'unknown'
 
 /** By the reporter that a service may load. */
 export interface ReportedStatus {
@@ -128,6 +138,9 @@ export interface EndpointTraffic {
   readonly errors: number
   /** Mean time to the first byte over the last seconds, in milliseconds; undefined before the first answer. */
   readonly responseTimeMs: number | undefined
+  /** Bytes from and to clients, of a TCP service. */
+  readonly receivedBytes?: number | undefined
+  readonly sentBytes?: number | undefined
 }
 
 export interface ServiceStatus {

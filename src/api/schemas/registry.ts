@@ -13,6 +13,8 @@ const weightReasonSchema = z.object({
   why: z.string(),
 })
 
+const endpointRoleSchema = z.enum(['primary', 'replica', 'lagging', 'stale', 'unknown'])
+
 export const endpointSchema = z
   .object({
     id: z.string(),
@@ -27,6 +29,8 @@ export const endpointSchema = z
     reason: z.string().optional().describe('Why it is unhealthy.'),
     ejected: z.string().optional().describe('Why it is out as an outlier; absent when it is not.'),
     breaker: breakerStateSchema.optional().describe('How its circuit breaker stands; absent when the service has none.'),
+    role: endpointRoleSchema.optional().describe('Whether a database is written to or read from; absent when its service has no roles.'),
+    lagMs: z.number().optional().describe('How far a replica is behind; absent when that is not known.'),
     instance: z.string().optional(),
     reported: z
       .object({
@@ -38,7 +42,14 @@ export const endpointSchema = z
       })
       .optional()
       .describe('What the instance told of itself last; absent when it does not load the reporter.'),
-    traffic: z.object({ active: z.number(), requests: z.number(), errors: z.number(), responseTimeMs: milliseconds }),
+    traffic: z.object({
+      active: z.number(),
+      requests: z.number().describe('Of a TCP service: connections.'),
+      errors: z.number(),
+      responseTimeMs: milliseconds,
+      receivedBytes: z.number().optional().describe('From clients; TCP services only.'),
+      sentBytes: z.number().optional().describe('To clients; TCP services only.'),
+    }),
   })
   .meta({ id: 'Endpoint' })
 
@@ -162,6 +173,11 @@ export const proxySchema = z
           limit: z.number().optional().describe('Requests that it may have at a time.'),
           weight: z.number(),
           reasons: z.array(weightReasonSchema),
+          role: z.object({ role: endpointRoleSchema, lagMs: z.number().optional(), reason: z.string().optional() }).optional(),
+          tcp: z
+            .object({ received: z.number(), sent: z.number(), cut: z.number() })
+            .optional()
+            .describe('Bytes from and to clients, and connections that we ended.'),
         }),
       )
       .describe('By the id of the instance, or `service/host:port`.'),

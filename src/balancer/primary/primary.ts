@@ -29,6 +29,7 @@ import type { Peer } from './peer.ts'
 import { InstanceReports } from './instance-reports.ts'
 import { Prober } from './prober.ts'
 import { Quarantines, type SavedQuarantine } from './quarantines.ts'
+import { RoleKeeper } from './roles/role-keeper.ts'
 import { Quotas } from './quotas.ts'
 import { Rates } from './rates.ts'
 import { SessionKeys } from './session-keys.ts'
@@ -81,6 +82,15 @@ export class Primary {
     onChange: (endpoint, service, ejection) => {
       this.#parts?.crew.tell({ type: 'ejected', endpoint, forMs: ejection?.forMs ?? 0 })
       this.#socket.signal(ejection ? { type: 'endpointEjected', endpoint, service, ...ejection } : { type: 'endpointReinstated', endpoint, service })
+    },
+  })
+  readonly #roles = new RoleKeeper({
+    clock: systemClock,
+    onRoles: (roles) => {
+      this.#parts?.crew.tell({ type: 'roles', roles })
+    },
+    onSignal: (signal) => {
+      this.#socket.signal(signal)
     },
   })
   readonly #standings = new Standings({
@@ -186,6 +196,7 @@ export class Primary {
         worker.send({ type: 'ticketKeys', keys: ticketKeys.keys })
         worker.send({ type: 'sessionKeys', keys: sessionKeys.keys })
         views.sendTo(worker)
+        worker.send({ type: 'roles', roles: this.#roles.roles })
         listeners.handTo(worker)
         this.#standings.tell(worker)
         this.#outliers.tell(worker)
@@ -360,6 +371,7 @@ export class Primary {
     const { breakers, quarantines } = parts
     this.#standings.setView(view)
     this.#outliers.setView(view)
+    this.#roles.apply(view)
     breakers.setView(view)
     quarantines.setView(view)
     this.#sums.retain(
@@ -403,6 +415,7 @@ export class Primary {
         return
       case 'suspect':
         this.#prober.suspect(message.endpoint)
+        this.#roles.suspect(message.service, message.endpoint)
         this.#socket.signal({ ...message, type: 'endpointSuspect' })
         return
       case 'telemetry':
@@ -500,6 +513,7 @@ export class Primary {
           ejected: this.#outliers.ejectionOf(id)?.reason,
           breaker: breaker && this.#running.breakers.stateOf(id),
           limit: this.#running.slots.limitOf(id),
+          role: this.#roles.statusOf(name, id),
           standing: this.#standings.standingOf(id),
           warm: warmth.get(id),
         },
@@ -520,6 +534,7 @@ export class Primary {
     views.stop()
     clearInterval(this.#timer)
     this.#prober.stop()
+    this.#roles.stop()
     this.#reports.close()
     this.#running.quarantines.stop()
     listeners.end()

@@ -7,7 +7,7 @@ import type { QuarantinedRequest } from '../core/quarantine.ts'
 import type { EndpointView } from '../core/routing-view.ts'
 import { weigh, wellStanding, type Standing } from '../core/weight.ts'
 import type { WorkerDelta } from '../messages.ts'
-import type { EndpointTelemetry, ProxyTelemetry, ServiceTelemetry } from '../port.ts'
+import type { EndpointTelemetry, ProxyTelemetry, RoleStatus, ServiceTelemetry } from '../port.ts'
 
 interface ServiceTotals {
   requests: number
@@ -76,6 +76,7 @@ export interface EndpointFacts {
   readonly breaker?: BreakerState | undefined
   /** Requests that it may have at a time; undefined: any number. */
   readonly limit?: number | undefined
+  readonly role?: RoleStatus | undefined
   readonly standing?: Standing | undefined
   /** Part of its slow start that is over; undefined: all. */
   readonly warm?: number | undefined
@@ -148,7 +149,7 @@ export class TelemetrySums {
     const endpoints: Record<string, EndpointTelemetry> = {}
     const largest = largestWeights(context.endpoints.values())
     for (const [id, facts] of context.endpoints) {
-      const { service, view, healthy, reason, reported, ejected, breaker, limit, standing = wellStanding, warm = 1 } = facts
+      const { service, view, healthy, reason, reported, ejected, breaker, limit, role, standing = wellStanding, warm = 1 } = facts
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
@@ -164,6 +165,7 @@ export class TelemetrySums {
         reported,
         ejected,
         breaker,
+        role,
         tcp: totals?.tcp && { ...totals.tcp },
         limit,
         ...weigh({ view, largest: largest.get(service)!, standing, warm, healthy, unhealthyWhy: reason, ejected, breaker }),

@@ -23,6 +23,9 @@ import type { TcpFront } from './front.ts'
 import type { TcpGate } from './gate.ts'
 import { halfOpenMs, lastBytesMs, stashBytesMax } from './limits.ts'
 
+/** PostgreSQL's Terminate: the server ends the connection next. */
+const terminate = Buffer.from([0x58, 0, 0, 0, 4])
+
 export class TcpSession implements UpstreamUser, Parked, Dispatched {
   readonly gate: TcpGate
   endpoint: EndpointPool | undefined
@@ -42,6 +45,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
   #endpointClosed = false
   /** The last bytes were the client's: it may wait for an answer. */
   #asking = false
+  #saidGoodbye = false
   #lastAt: number
   /** The deadline while it is open, as a time without a byte. */
   #patienceMs: number
@@ -251,6 +255,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
   #forward(chunk: Buffer): void {
     this.#lastAt = this.#worker.now
     this.#asking = true
+    this.#saidGoodbye = this.gate.view.kind === 'postgres' && chunk.subarray(-terminate.length).equals(terminate)
     this.gate.service.counters.requestBytes += chunk.length
     this.endpoint!.tcp!.received += chunk.length
     if (!this.#endpointClosed && !this.#upstream!.write(chunk)) this.#socket.pause()
@@ -283,7 +288,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     if (this.#phase !== 'open') return
     this.#endpointEnded = true
     this.#patienceMs = Math.min(this.#patienceMs, halfOpenMs)
-    if (!this.#clientEnded) this.#worker.reportSuspect(this.endpoint!, 'it ended a connection')
+    if (!this.#clientEnded && !this.#saidGoodbye) this.#worker.reportSuspect(this.endpoint!, 'it ended a connection')
     this.#socket.end()
   }
 
