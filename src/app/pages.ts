@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { extname } from 'node:path'
 import type { PageView } from '../balancer/core/rules/view.ts'
-import type { Config, PagesConfig } from '../config/types.ts'
+import type { Config, PagesConfig, ServiceConfig } from '../config/types.ts'
 import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 
 /** Every worker holds every page. */
@@ -36,8 +36,12 @@ function pagesOf(service: string, { errors, maintenance }: PagesConfig): Pages {
   return Object.fromEntries(read)
 }
 
-function readPage(path: string, file: string): PageView {
-  const contentType = contentTypes[extname(file).toLowerCase()]
+/** The body of a service's fallback; undefined: it has none. Throws `page_unreadable`. */
+export function readFallback({ name, resilience: { fallback } }: ServiceConfig): PageView | undefined {
+  return fallback && readPage(`services.${name}.resilience.fallback.body`, fallback.body, fallback.contentType)
+}
+
+function readPage(path: string, file: string, contentType = contentTypes[extname(file).toLowerCase()]): PageView {
   if (contentType === undefined) {
     throw unreadable(path, file, `its suffix is none of ${Object.keys(contentTypes).join(', ')}`, 'the suffix says which type the page has')
   }

@@ -18,7 +18,8 @@ import { observeView } from './observe-view.ts'
 import { sessionView } from './session-view.ts'
 import { tcpViews } from './tcp-view.ts'
 import { noCertificates, type LoadedCertificates } from './certificates.ts'
-import { readPages, type Pages } from './pages.ts'
+import type { PageView } from '../balancer/core/rules/view.ts'
+import { readFallback, readPages, type Pages } from './pages.ts'
 
 export interface RoutingOptions {
   readonly clock: Clock
@@ -64,6 +65,8 @@ export class Routing implements Router {
   /** What the pages of a configuration held when it was applied first: a file that is gone since does not keep us from going back to it. */
   readonly #pages = new WeakMap<Config, ReadonlyMap<string, Pages>>()
   #certificates = noCertificates
+  /** The same with the bodies of fallbacks. */
+  readonly #fallbacks = new WeakMap<ServiceConfig, PageView>()
   readonly #admitted = new Map<string, Admitted>()
   readonly #expected = new Map<string, { readonly coming: boolean; readonly bootMs: number | undefined }>()
   #version = 0
@@ -111,6 +114,10 @@ export class Routing implements Router {
   /** Throws `page_unreadable`, and nothing has changed. */
   configure(config: Config, switches: Switches): void {
     if (!this.#pages.has(config)) this.#pages.set(config, readPages(config))
+    for (const service of Object.values(config.services)) {
+      const page = this.#fallbacks.has(service) ? undefined : readFallback(service)
+      if (page) this.#fallbacks.set(service, page)
+    }
     this.#config = config
     this.#switches = switches
   }
@@ -227,6 +234,7 @@ export class Routing implements Router {
       timeoutMs: resilience.timeout,
       connectTimeoutMs: resilience.connectTimeout,
       ...resilienceView(resilience),
+      fallback: this.#fallback(service),
       parking: resilience.parking && {
         timeoutMs: resilience.parking.timeout,
         requests: resilience.parking.requests,
@@ -256,6 +264,12 @@ export class Routing implements Router {
 
   #originView({ name, origin }: ServiceConfig): ServiceView['origin'] {
     return origin && { tls: this.#certificates.origins.get(name) }
+  }
+
+  #fallback(service: ServiceConfig): ServiceView['fallback'] {
+    const page = this.#fallbacks.get(service)
+    const { fallback } = service.resilience
+    return page && fallback && { status: fallback.status, page }
   }
 
   #hasInstance(service: string): boolean {

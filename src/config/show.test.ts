@@ -144,6 +144,7 @@ describe('explaining', () => {
       'services.a.resilience.queue.size',
       'services.a.resilience.queue.timeout',
       'services.a.resilience.rateLimit',
+      'services.a.resilience.fallback',
     ])
   })
 })

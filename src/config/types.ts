@@ -437,6 +437,8 @@ export interface ResilienceConfig {
   readonly concurrency?: number | 'adaptive' | undefined
   /** Who waits beyond. */
   readonly queue?: { readonly size: number; readonly timeout: Duration } | undefined
+  /** In place of a failure; undefined: none. `body`: absolute path. */
+  readonly fallback?: { readonly status: number; readonly body: string; readonly contentType: string | undefined } | undefined
   /** undefined: none. */
   readonly rateLimit?: RateLimitConfig | undefined
   readonly parking: { readonly timeout: Duration; readonly requests: number; readonly bytes: number } | undefined

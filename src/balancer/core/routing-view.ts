@@ -7,7 +7,7 @@ import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { OriginView } from './origin-view.ts'
 import type { RouteConditions } from './route-conditions.ts'
-import type { RulesView } from './rules/view.ts'
+import type { PageView, RulesView } from './rules/view.ts'
 import type { SplitView, StickyView } from './sessions/view.ts'
 import type { TcpView } from './tcp-view.ts'
 import type { TlsView } from './tls-view.ts'
@@ -76,6 +76,8 @@ export interface ServiceView {
   readonly breaker?: BreakerView | undefined
   /** undefined: none. */
   readonly rateLimit?: RateLimitView | undefined
+  /** Said in place of a failure; undefined: the failure itself. */
+  readonly fallback?: FallbackView | undefined
   /** undefined: endpoints have no limits. */
   readonly concurrency?: ConcurrencyView | undefined
   /** undefined: never park. */
@@ -122,6 +124,11 @@ export interface BreakerView {
   readonly windowMs: number
   readonly minimumRequests: number
   readonly openMs: number
+}
+
+export interface FallbackView {
+  readonly status: number
+  readonly page: PageView
 }
 
 export interface ConcurrencyView {

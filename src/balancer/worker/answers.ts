@@ -40,6 +40,10 @@ export interface Answer {
   readonly empty?: boolean | undefined
   /** The body is `application/problem+json` (RFC 9457), with a type of the registry for HTTP problems. */
   readonly problem?: { readonly type: string; readonly title: string; readonly more: Readonly<Record<string, unknown>> } | undefined
+  /** The body, whatever the client asks for. */
+  readonly body?: PageView | undefined
+  /** The status under which it is counted; undefined: its own. */
+  readonly counted?: number | undefined
   /** In place of our own body, for clients that do not ask for JSON. */
   readonly page?: PageView | undefined
 }
@@ -69,6 +73,7 @@ function htmlPage(answer: Answer, requestId: string): string {
 const nothing: PageView = { contentType: '', body: '' }
 
 function bodyOf(answer: Answer, accept: string, requestId: string): PageView {
+  if (answer.body !== undefined) return answer.body
   const html = prefersHtml(accept)
   if (answer.page !== undefined && (html || !accept.includes('json'))) return answer.page
   if (html) return { contentType: 'text/html; charset=utf-8', body: htmlPage(answer, requestId) }

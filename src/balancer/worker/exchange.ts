@@ -28,6 +28,7 @@ import {
   unavailable,
   underMaintenance,
 } from './failure-answers.ts'
+import { fallbackAnswer, reasonOf } from './fallbacks.ts'
 import { RequestSender } from './request-sender.ts'
 import { mayAskRange, Resume, type Resumable } from './resume.ts'
 import { Suspect, type SuspectHost } from './suspect.ts'
@@ -418,19 +419,32 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     }
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
-    this.#status = answer.status
+    this.#status = answer.counted ?? answer.status
     const said = limited(answer, this.#admission?.lines)
     client.writeAnswer(this.#rules === undefined ? said : dressed(said, this.#rules, this.#answerRules), !keep)
     this.#dropUpstream()
     this.#finish(keep)
   }
 
+  /** Nothing could answer: what the service has in place of that, if anything. */
+  #fail(failure: Answer): void {
+    const { view, counters } = this.#service!
+    if (view.fallback === undefined) {
+      this.answer(failure)
+      return
+    }
+    const reason = reasonOf(failure)
+    counters.fallbacks[reason] = (counters.fallbacks[reason] ?? 0) + 1
+    this.#attempts.watch?.refused(`fallback: ${reason}`, this.#client.worker.now)
+    this.answer(fallbackAnswer(view.fallback, failure, reason))
+  }
+
   #answerUnavailable(details: string): void {
-    this.answer(unavailable(details, this.#service!.retryAfterSeconds))
+    this.#fail(unavailable(details, this.#service!.retryAfterSeconds))
   }
 
   connectTimeSpent(): void {
-    this.answer(connectTimeSpent(this.#service!.view.timeoutMs))
+    this.#fail(connectTimeSpent(this.#service!.view.timeoutMs))
   }
 
   foundNothing(why: string | undefined): void {
@@ -444,16 +458,16 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     if (this.#resume?.asking === true) this.#cut()
     else if (setAside !== undefined) this.#passOn(setAside)
     else if (last === undefined) this.#answerUnavailable('no endpoint available')
-    else this.answer(failureAnswer(last, this.#service!.retryAfterSeconds))
+    else this.#fail(failureAnswer(last, this.#service!.retryAfterSeconds))
   }
 
   breakerOpen(retryAfterSeconds: number): void {
-    this.answer(breakerOpen(retryAfterSeconds))
+    this.#fail(breakerOpen(retryAfterSeconds))
   }
 
   /** Nobody gave a better answer than this one. */
   #passOn({ status, bytes }: SetAside): void {
-    if (bytes === undefined) this.answer(onlyErrors(status, this.#service!.retryAfterSeconds))
+    if (bytes === undefined) this.#fail(onlyErrors(status, this.#service!.retryAfterSeconds))
     else this.#relay.passOn(bytes)
   }
 
@@ -605,7 +619,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   answerInvalid(why: string): void {
     this.#dropUpstream()
     if (this.#service!.verdicts !== undefined && this.#endpoint) this.#attempts.answered(this.#endpoint, 502, false, this.#client.worker.now)
-    this.answer(invalidAnswer(why))
+    this.#fail(invalidAnswer(why))
   }
 
   protocolSwitched(upstream: Upstream, buffer: Buffer, length: number, head: Head): void {

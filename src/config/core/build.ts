@@ -79,7 +79,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     },
     ...(settings.split && { split: settings.split }),
     ...(settings.splitBy && { splitBy: settings.splitBy }),
-    resilience: toResilience(settings, source.kind === 'process' || settings.tcp !== undefined),
+    resilience: toResilience(settings, source.kind === 'process' || settings.tcp !== undefined, around),
   }
 }
 
@@ -113,11 +113,18 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
 /** What waiting requests may use, unless told otherwise: of `command` services, which are restarted by us, and of TCP services, whose next primary is on its way. */
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
-function toResilience({ resilience }: ServiceSettings, parks: boolean): ServiceConfig['resilience'] {
-  const { timeout, connectTimeout, retries, parking, breaker, ejection, rateLimit, concurrency, queue } = resilience
+function toResilience({ resilience }: ServiceSettings, parks: boolean, around: Surroundings): ServiceConfig['resilience'] {
+  const { timeout, connectTimeout, retries, parking, breaker, ejection, rateLimit, concurrency, queue, fallback } = resilience
   const unset = parks ? usualParking : undefined
   const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
-  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), concurrency: concurrency === 'off' ? undefined : concurrency, queue, rateLimit: toRateLimit(on(rateLimit)) }
+  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), concurrency: concurrency === 'off' ? undefined : concurrency, queue, fallback: toFallback(on(fallback), around), rateLimit: toRateLimit(on(rateLimit)) }
+}
+
+function toFallback(
+  fallback: Exclude<ServiceSettings['resilience']['fallback'], 'off'>,
+  { resolve, directory }: Surroundings,
+): ServiceConfig['resilience']['fallback'] {
+  return fallback && { ...fallback, body: resolve(directory, fallback.body) }
 }
 
 function toRateLimit(limit: Exclude<ServiceSettings['resilience']['rateLimit'], 'off'>): ServiceConfig['resilience']['rateLimit'] {

@@ -153,6 +153,17 @@ const rateLimit = switchable({
   burst: optional(integer(1, 1_000_000_000), { doc: 'How many may come at once.', without: 'as many as `rate` has in its time' }),
 })
 
+const fallback = switchable({
+  status: key(integer(200, 599), { doc: 'Its status.', default: 503 }),
+  body: key(filled('path', 'a path'), { doc: 'The file with its body, from the directory of the file, at most 128 KiB.' }),
+  contentType: optional(text('media type', { max: 128, expected: 'a media type such as application/json', matching: /^[\w!#$&^.+*-]+\/[\w!#$&^.+*-]+(; ?[\w-]+=[\w-]+)?$/ }), {
+    doc: 'Its `Content-Type`.',
+    without: 'by the suffix of the file',
+  }),
+  stale: planned('An older answer out of the cache.', 'stale answers come with the cache'),
+  service: planned('Another service answers.', 'fallbacks to another service come with a later release'),
+})
+
 const resilience = object({
   timeout: key(timeout, { doc: 'From the request to the head of the answer, all attempts together; parking apart.', default: seconds(30) }),
   connectTimeout: key(timeout, { doc: 'For one connection to one endpoint.', default: seconds(2) }),
@@ -185,7 +196,7 @@ const resilience = object({
     { doc: 'Waiting while all endpoints are at their `concurrency`.' },
   ),
   rateLimit: optional(rateLimit, { doc: 'How many requests a client may send; more are answered 429. It holds over all workers.', without: 'off' }),
-  fallback: planned('What is answered when nothing can serve.', 'fallbacks come with a later release'),
+  fallback: optional(fallback, { doc: 'What is answered when nothing could: no endpoint, all of them failed, a breaker open, too many waiting, too late.', without: 'the failure' }),
 })
 
 export const service = object({

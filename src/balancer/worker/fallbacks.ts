@@ -1,0 +1,23 @@
+/** What a client is told in place of a failure, where its service has something better to say. It is counted as the failure that it stands for. */
+import type { FallbackView } from '../core/routing-view.ts'
+import type { Answer } from './answers.ts'
+import { queuedTooLong, queueFull } from './failure-answers.ts'
+
+export type FallbackReason = 'no-endpoint' | 'breaker-open' | 'shed' | 'timeout' | 'failed'
+
+const shed = ['parked queue full', 'parked too long', queueFull, queuedTooLong]
+
+export function reasonOf({ status, details = '' }: Answer): FallbackReason {
+  if (details === 'breaker open') return 'breaker-open'
+  if (details === 'no endpoint available') return 'no-endpoint'
+  if (shed.includes(details)) return 'shed'
+  return status === 504 ? 'timeout' : 'failed'
+}
+
+export const fallbackAnswer = ({ status, page }: FallbackView, failure: Answer, reason: FallbackReason): Answer => ({
+  ...failure,
+  status,
+  counted: failure.status,
+  body: page,
+  fields: `${failure.fields ?? ''}Holdfast-Fallback: ${reason}\r\n`,
+})
