@@ -87,3 +87,22 @@ describe('success rates', () => {
     expect(run(endpoints, requests, errors)).toEqual([])
   })
 })
+
+it('hands over what is out, with its history, to the book of an heir', () => {
+  const quick = { ...rules, baseMs: 1_000, maxMs: 10_000 }
+  const made = (now: number): OutlierBook => {
+    const outliers = new OutlierBook(quick, new Prng(1), now)
+    outliers.setPool(quick, ['a', 'b', 'c'], now)
+    return outliers
+  }
+  const before = made(0)
+  const ejection = before.run('a', 'errors', 5, 0)!
+  const [saved] = before.saved(400)
+  expect(saved).toMatchObject({ id: 'a', kind: 'errors', inRow: 1, forMs: ejection.forMs - 400 })
+  const heir = made(50_000)
+  expect(heir.restore(saved!, 50_000)).toBe(true)
+  expect(heir.ejectionOf('a', 50_100)).toMatchObject({ reason: '5 errors in a row', forMs: ejection.forMs - 500 })
+  expect(heir.sweep(50_000 + ejection.forMs).reinstated).toEqual(['a'])
+  expect(heir.run('a', 'errors', 5, 52_000)!.forMs).toBeGreaterThan(1_500)
+  expect(heir.restore({ ...saved!, id: 'unknown' }, 52_000)).toBe(false)
+})

@@ -32,6 +32,12 @@ export interface Ejection {
   readonly forMs: number
 }
 
+export interface SavedEjection extends Ejection {
+  readonly id: string
+  /** Ejections in a row. */
+  readonly inRow: number
+}
+
 interface Entry {
   requests: number
   errors: number
@@ -71,6 +77,23 @@ export class OutlierBook {
   ejectionOf(id: string, now: number): Ejection | undefined {
     const entry = this.#entries.get(id)
     return entry?.ejection && { ...entry.ejection, forMs: Math.max(0, entry.until - now) }
+  }
+
+  /** Ejections as an heir may take them over. */
+  saved(now: number): readonly SavedEjection[] {
+    return [...this.#entries].flatMap(([id, { ejection, until, inRow }]) =>
+      ejection === undefined ? [] : [{ ...ejection, id, inRow, forMs: Math.max(0, until - now) }],
+    )
+  }
+
+  /** Takes over what another book had taken out, if it is in the pool. */
+  restore({ id, inRow, kind, reason, forMs }: SavedEjection, now: number): boolean {
+    const entry = this.#entries.get(id)
+    if (!entry || forMs <= 0) return false
+    entry.inRow = inRow
+    entry.ejection = { kind, reason, forMs }
+    entry.until = now + forMs
+    return true
   }
 
   get ejected(): readonly string[] {

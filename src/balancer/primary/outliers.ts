@@ -1,6 +1,6 @@
 /** Ejection of outliers for all workers together: joins `core/outliers.ts` to what the workers tell and are told. */
 import type { Random } from '../../kernel/random.ts'
-import { OutlierBook, type Ejection } from '../core/outliers.ts'
+import { OutlierBook, type Ejection, type SavedEjection } from '../core/outliers.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import type { WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import type { Peer } from './peer.ts'
@@ -11,15 +11,34 @@ export interface OutliersOptions {
   readonly now: () => number
   /** `undefined`: it is in again. */
   readonly onChange: (endpoint: string, service: string, ejection: Ejection | undefined) => void
+  /** It was out under the primary before, and still is. */
+  readonly onRestored: (endpoint: string, forMs: number) => void
+}
+
+/** Of one service, with the wall time by which it is over. */
+export interface OutlierRecord extends SavedEjection {
+  readonly until: number
 }
 
 export class Outliers {
   readonly #options: OutliersOptions
   readonly #books = new Map<string, OutlierBook>()
   readonly #serviceOf = new Map<string, string>()
+  /** Of the primary before, until a view has their endpoints. */
+  #inherited: readonly OutlierRecord[] = []
 
   constructor(options: OutliersOptions) {
     this.#options = options
+  }
+
+  /** What the primary before had taken out. */
+  inherit(records: readonly OutlierRecord[], wallTime: number): void {
+    this.#inherited = records.map((record) => ({ ...record, forMs: record.until - wallTime }))
+  }
+
+  saved(wallTime: number): readonly OutlierRecord[] {
+    const now = this.#options.now()
+    return [...this.#books.values()].flatMap((book) => book.saved(now).map((record) => ({ ...record, until: wallTime + record.forMs })))
   }
 
   setView({ services }: RoutingView): void {
@@ -34,7 +53,9 @@ export class Outliers {
       const ids = endpoints.filter(({ state }) => state === 'active').map(({ id }) => id)
       for (const id of ids) this.#serviceOf.set(id, name)
       book.setPool(ejection, ids, now)
+      for (const record of this.#inherited) if (book.restore(record, now)) this.#options.onRestored(record.id, record.forMs)
     }
+    this.#inherited = []
   }
 
   hear({ endpoint, service, kind, count }: Extract<WorkerToPrimary, { readonly type: 'outlier' }>): void {

@@ -82,6 +82,11 @@ export class Primary {
     onChange: (endpoint, service, ejection) => {
       this.#parts?.crew.tell({ type: 'ejected', endpoint, forMs: ejection?.forMs ?? 0 })
       this.#socket.signal(ejection ? { type: 'endpointEjected', endpoint, service, ...ejection } : { type: 'endpointReinstated', endpoint, service })
+      const view = this.#parts?.views.current
+      if (view) void this.#save(view, this.#running)
+    },
+    onRestored: (endpoint, forMs) => {
+      this.#parts?.crew.tell({ type: 'ejected', endpoint, forMs })
     },
   })
   readonly #roles = new RoleKeeper({
@@ -158,6 +163,7 @@ export class Primary {
       saved?.isolated,
       saved?.quarantined,
     )
+    this.#outliers.inherit(saved?.ejected ?? [], systemClock.wallTime())
     if (!(await this.#socket.open())) return false
     await this.#reports.open()
     if (saved?.view) await this.#running.views.apply(saved.view)
@@ -391,6 +397,7 @@ export class Primary {
       pseudonym,
       view,
       isolated: breakers.isolated,
+      ejected: this.#outliers.saved(systemClock.wallTime()),
       quarantined: quarantines.quarantined,
     })
   }

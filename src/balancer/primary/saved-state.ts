@@ -4,6 +4,7 @@ import { messageOf } from '../../kernel/errors.ts'
 import { writeFileAtomic } from '../../kernel/files.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import { viewFile } from '../paths.ts'
+import type { OutlierRecord } from './outliers.ts'
 import type { SavedQuarantine } from './quarantines.ts'
 
 export interface SavedState {
@@ -12,6 +13,8 @@ export interface SavedState {
   readonly view: RoutingView | undefined
   /** Services whose breakers an operator holds open. */
   readonly isolated?: readonly string[] | undefined
+  /** Endpoints that are out as outliers. */
+  readonly ejected?: readonly OutlierRecord[] | undefined
   /** Requests that kill instances. */
   readonly quarantined?: readonly SavedQuarantine[] | undefined
 }

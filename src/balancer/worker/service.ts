@@ -183,6 +183,12 @@ export class ServiceRuntime {
     return this.endpoints.some((endpoint) => endpoint.isBusy(now) && (!good || endpoint.isGood(now)) && !tried.includes(endpoint))
   }
 
+  /** How the last choice was made, for people. */
+  get pickedBy(): string {
+    const { algorithm } = this.view
+    return this.#picker.panicked ? `${algorithm}; too few are well: health and ejection are ignored` : algorithm
+  }
+
   /** Another one whose breaker lets this request through, when that of the picked one does not. Its breaker has counted it. */
   pickOther({ now, tried }: PickRequest): { readonly endpoint: EndpointPool; readonly generation: number } | undefined {
     for (const endpoint of this.eligible) {

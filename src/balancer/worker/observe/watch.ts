@@ -114,7 +114,7 @@ export class RequestWatch {
     if (this.trace?.sampled) this.#attempt = this.observer.newSpan(`attempt ${this.tries}`, now)
     if (this.#steps !== undefined) {
       const candidates = describeCandidates(service.endpoints, tried, now)
-      this.#add({ at: this.#since(now), step: 'picked', endpoint: endpoint.id, note: note ?? service.view.algorithm, candidates })
+      this.#add({ at: this.#since(now), step: 'picked', endpoint: endpoint.id, note: note ?? service.pickedBy, candidates })
     }
   }
 
