@@ -82,6 +82,17 @@ describe('requests over HTTP/2', () => {
     expect((await proxy.telemetry()).connections.active).toBe(1)
   })
 
+  it('of which a thousand follow each other on one connection', async () => {
+    const seen = await origin(({ socket, target }) => socket.write(plain(target)))
+    await route(service([seen]))
+    const from = await client()
+    for (let i = 0; i < 100; i++) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => from.ask()))
+      expect(answers.map(({ text }) => text)).toEqual(Array.from({ length: 10 }, () => '/'))
+    }
+    expect(from.session.destroyed).toBe(false)
+  })
+
   it('with large bodies, at the pace of the reader', async () => {
     const body = Buffer.alloc(3_000_000, 'x')
     const seen = await origin(({ socket, body: given }) => {

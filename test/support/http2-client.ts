@@ -88,3 +88,34 @@ export class Http2Client {
     })
   }
 }
+
+const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+
+/** A frame as it stands on the wire. */
+export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head[3] = type
+  head[4] = flags
+  head.writeUInt32BE(stream, 5)
+  return Buffer.concat([head, payload])
+}
+
+/** HEADERS, whole, each field as a literal: any bytes go. Fields longer than 126 bytes do not. */
+export function headersFrame(stream: number, fields: readonly (readonly [string, string])[], ended: boolean): Buffer {
+  const literal = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'latin1')])
+  const block = fields.map(([name, value]) => Buffer.concat([Buffer.from([0]), literal(name), literal(value)]))
+  return frame(1, ended ? 5 : 4, stream, Buffer.concat(block))
+}
+
+/** How a client begins. */
+export const opening = (): Buffer => Buffer.concat([Buffer.from(preface), frame(4, 0, 0)])
+
+/** The types of whole frames in `bytes`, with what HEADERS, RST_STREAM and GOAWAY carry. */
+export function framesIn(bytes: Buffer): { readonly type: number; readonly stream: number; readonly payload: Buffer }[] {
+  const frames = []
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+    frames.push({ type: bytes[at + 3]!, stream: bytes.readUInt32BE(at + 5), payload: bytes.subarray(at + 9, at + 9 + bytes.readUIntBE(at, 3)) })
+  }
+  return frames
+}

@@ -117,6 +117,9 @@ export class ClientSession implements StreamSocketHost {
     const face: ClientFace = {
       tls: this.#tls,
       version: '2.0',
+      get longLived() {
+        return socket.grpc
+      },
       ownAnswer: (answer: Answer, requestId: string) => (socket.grpc ? grpcAnswer(answer, requestId, this.#worker.pseudonym) : undefined),
     }
     this.#clients.set(socket, new Client(this.#worker, this.#listener, socket, face))

@@ -35,6 +35,8 @@ export interface ClientFace {
   readonly tls: TLSSocket | undefined
   /** As `Via` names it. */
   readonly version: string
+  /** The current request and its answer are streams that may be silent for long, as those of gRPC. */
+  readonly longLived: boolean
   /** An answer of our own in a form of its own; undefined: the usual one. */
   ownAnswer(answer: Answer, requestId: string): Buffer | undefined
 }
@@ -58,6 +60,8 @@ export interface ClientSide {
   /** The client speaks HTTP/1.x. */
   readonly minor: number
   readonly address: string
+  /** The current request and its answer may be silent for long. */
+  readonly longLived: boolean
   /** Answers are written to it. */
   readonly socket: ByteSocket
   /** Called when the socket can take more. */

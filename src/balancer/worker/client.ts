@@ -26,7 +26,17 @@ import { Exchange } from './exchange.ts'
 import { smallBytesMax } from './replay.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Worker, WorkerListener } from './worker.ts'
-import { bodyTimeoutMs, clientIdleMs, headTimeoutMs, lastRequestMs, lingerBytesMax, lingerMs, readerStallMs, waitingInputMax } from './limits.ts'
+import {
+  bodyTimeoutMs,
+  clientIdleMs,
+  headTimeoutMs,
+  lastRequestMs,
+  lingerBytesMax,
+  lingerMs,
+  readerStallMs,
+  tunnelIdleMs,
+  waitingInputMax,
+} from './limits.ts'
 
 type Phase = 'idle' | 'head' | 'exchange' | 'handedOver' | 'lingering' | 'closed'
 
@@ -383,8 +393,16 @@ export class Client implements ClientSide, ReadHost {
       this.holdBodyDeadline()
       return
     }
+    if (this.longLived) {
+      this.#deadline = this.worker.now + tunnelIdleMs
+      return
+    }
     this.#pace.run(this.worker.now)
     this.#deadline = this.worker.now + bodyTimeoutMs
+  }
+
+  get longLived(): boolean {
+    return this.#face?.longLived === true
   }
 
   writeAnswer(answer: Answer, close: boolean): void {

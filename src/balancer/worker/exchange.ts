@@ -41,7 +41,7 @@ import { refusedByAlert } from '../core/tls-failure.ts'
 import { bodyTooLarge, type AnswerRules, type RouteRules } from '../core/rules/rules.ts'
 import { headErrorSentence, type Head } from '../http1/head.ts'
 import { acceptsUpgrade, extentOf } from '../http1/response.ts'
-import { answerIdleMs, crashNewsMs, deathNewsMs, readerStallMs } from './limits.ts'
+import { answerIdleMs, crashNewsMs, deathNewsMs, readerStallMs, tunnelIdleMs } from './limits.ts'
 import type { Observer } from './observe/observer.ts'
 import { RequestWatch } from './observe/watch.ts'
 import { dressed } from './rules/answer-plan.ts'
@@ -87,6 +87,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   route: string | undefined
   #status = 0
   #deadline = Infinity
+  /** Between two pieces of the answer. */
+  #answerIdleMs = answerIdleMs
   readonly #afterNews = (): void => {
     this.#newsCame()
   }
@@ -141,6 +143,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#service = service
     this.#attempts.watch?.routed(service, this.route, this.#client.worker.requestHead, source)
     this.#madeRoom = false
+    this.#answerIdleMs = this.#client.longLived ? tunnelIdleMs : answerIdleMs
     service.active++
     service.counters.requests++
     if (rules !== undefined && this.#answeredByRule(rules, source)) return
@@ -247,7 +250,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     else client.holdBodyDeadline()
     if (this.#phase === 'sent') this.#deadline = clientsTurn ? Infinity : client.worker.now + this.#attempts.patienceMs
     // Both ways at once: an answer may wait for more of the request. Whoever does not read it has its own time.
-    else if (client.onDrain === undefined) this.#deadline = client.worker.now + answerIdleMs
+    else if (client.onDrain === undefined) this.#deadline = client.worker.now + this.#answerIdleMs
   }
 
   badBody(): void {
@@ -477,7 +480,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker } = this.#client
     worker.tick()
     if (this.#phase === 'relaying') {
-      this.#deadline = worker.now + answerIdleMs
+      this.#deadline = worker.now + this.#answerIdleMs
       return this.#unlessStalled(this.#relay.body(buffer, length))
     }
     if (this.#phase === 'sent' && this.#resume?.asking === true) return this.#unlessStalled(this.#rest(upstream, this.#resume, buffer, length))
@@ -505,7 +508,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#phase = 'relaying'
     this.#relay.extra = joined(joined(this.#attempts.watch?.answered(status, worker.now), this.#admission?.lines), this.#sessionLines)
     this.#letNextGo()
-    this.#deadline = worker.now + answerIdleMs
+    this.#deadline = worker.now + this.#answerIdleMs
     if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
     else this.#suspect?.end()
     if (this.#relay.resumable !== undefined) this.#prepareResume(this.#relay.resumable)
@@ -592,7 +595,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   readerCaughtUp(): void {
-    this.#deadline = this.#client.worker.now + answerIdleMs
+    this.#deadline = this.#client.worker.now + this.#answerIdleMs
   }
 
   answerRead(): void {

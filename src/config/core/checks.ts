@@ -56,7 +56,9 @@ function checkService(path: string, service: Service, report: Report): void {
   checkPolicies(path, service, report)
   if (service.tcp) checkTcp(path, service.tcp, report)
   if (service.origin && service.tcp) report.keyProblem(`${path}.origin`, { message: 'means nothing for tcp', hint: 'leave it out: the bytes of a connection are carried as they are' })
-  else if (service.origin) checkOrigin(`${path}.origin`, service.origin, report)
+  else if (service.origin?.protocol === 'h2' && service.health && !service.origin.tls) {
+    report.keyProblem(`${path}.health`, { message: 'asks by HTTP/1.1, which an endpoint of `origin.protocol: h2` does not speak', hint: 'leave it out: an instance is ready when its port accepts connections' })
+  } else if (service.origin) checkOrigin(`${path}.origin`, service.origin, report)
 }
 
 function checkStatic(path: string, service: Service, report: Report): void {
