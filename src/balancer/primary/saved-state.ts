@@ -4,19 +4,12 @@ import { messageOf } from '../../kernel/errors.ts'
 import { writeFileAtomic } from '../../kernel/files.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import { viewFile } from '../paths.ts'
-import type { OutlierRecord } from './outliers.ts'
-import type { SavedQuarantine } from './quarantines.ts'
+import type { CoordinationState } from './coordination.ts'
 
-export interface SavedState {
+export interface SavedState extends CoordinationState {
   readonly workers: number
   readonly pseudonym: string
   readonly view: RoutingView | undefined
-  /** Services whose breakers an operator holds open. */
-  readonly isolated?: readonly string[] | undefined
-  /** Endpoints that are out as outliers. */
-  readonly ejected?: readonly OutlierRecord[] | undefined
-  /** Requests that kill instances. */
-  readonly quarantined?: readonly SavedQuarantine[] | undefined
 }
 
 export async function saveState(directory: string, state: SavedState): Promise<void> {

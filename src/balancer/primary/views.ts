@@ -3,26 +3,17 @@
  * what it has no more is closed: a view that cannot be applied has changed nothing.
  */
 import { HoldfastError } from '../../kernel/errors.ts'
-import { quotasOf } from '../core/parking-quotas.ts'
 import type { RoutingView } from '../core/routing-view.ts'
-import type { ConcurrencyLimits } from './concurrency.ts'
+import type { Coordination } from './coordination.ts'
 import type { Crew } from './crew.ts'
 import type { Listeners } from './listeners.ts'
 import type { Peer } from './peer.ts'
-import type { Prober } from './prober.ts'
-import type { Quotas } from './quotas.ts'
-import type { Rates } from './rates.ts'
 
 export interface ViewsOptions {
   readonly crew: Crew
   readonly listeners: Listeners
-  readonly quotas: Quotas
-  readonly rates: Rates
-  readonly slots: ConcurrencyLimits
-  readonly prober: Prober
-  /** Endpoints that are not to be picked while others are. */
-  readonly unhealthy: () => readonly string[]
-  readonly onApplied: (view: RoutingView) => Promise<void>
+  readonly coordination: Coordination
+  readonly onApplied: () => Promise<void>
 }
 
 export class Views {
@@ -52,7 +43,7 @@ export class Views {
   }
 
   sendTo(peer: Peer): void {
-    if (this.#current) peer.send({ type: 'view', view: this.#current, unhealthy: this.#options.unhealthy() })
+    if (this.#current) peer.send({ type: 'view', view: this.#current, unhealthy: this.#options.coordination.unhealthy })
   }
 
   stop(): void {
@@ -61,18 +52,17 @@ export class Views {
 
   async #apply(view: RoutingView): Promise<void> {
     if (this.#stopped) throw new HoldfastError('proxy_unreachable', 'the proxy is stopping')
-    const { crew, listeners, quotas, rates, slots, prober, unhealthy, onApplied } = this.#options
+    const { crew, listeners, coordination, onApplied } = this.#options
     await crew.ensure()
     await listeners.open(view.listeners)
     this.#current = view
-    // Before the workers know of them: whoever asks is answered.
-    rates.setView(view)
-    slots.setView(view)
-    prober.apply(view)
-    await crew.route(view, unhealthy())
-    const ready = crew.workers.filter((worker) => worker.ready)
-    quotas.setLimits(quotasOf(view), ready)
+    coordination.prepare(view)
+    await crew.route(view, coordination.unhealthy)
+    coordination.routed(
+      view,
+      crew.workers.filter((worker) => worker.ready),
+    )
     listeners.closeOthers(view.listeners)
-    await onApplied(view)
+    await onApplied()
   }
 }

@@ -2,6 +2,7 @@
 import type { Server } from 'node:net'
 import { codeOf, messageOf } from '../../kernel/errors.ts'
 import type { PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
+import { obey } from './orders.ts'
 import { Orphan } from './orphan.ts'
 import { Worker, type ListeningHandle } from './worker.ts'
 
@@ -43,69 +44,11 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'closeListener':
       worker?.closeListener(message)
       return
-    case 'view':
-      worker?.applyView(message.view, new Set(message.unhealthy))
-      return
-    case 'gone':
-      worker?.gone(message.endpoint, message.reason, message.exitedAt)
-      return
-    case 'health':
-      worker?.health(message.endpoint, message.healthy)
-      return
-    case 'roles':
-      worker?.tcp.roles(message.roles)
-      return
-    case 'ejected':
-      worker?.ejected(message.endpoint, message.forMs)
-      return
-    case 'trip':
-      worker?.trip(message.endpoint)
-      return
-    case 'breakerOrder':
-      worker?.breakerOrder(message.service, message.action)
-      return
-    case 'mark':
-      worker?.suspicion.mark(message)
-      return
-    case 'reserve':
-      worker?.suspicion.reserve(message.endpoint, message.on)
-      return
-    case 'verdict':
-      worker?.verdict(message)
-      return
-    case 'standing':
-      worker?.setStanding(message.endpoint, message.standing)
-      return
-    case 'warm':
-      worker?.warm(message.endpoint, message.windowMs, message.ageMs)
-      return
-    case 'lease':
-      worker?.leased(message)
-      return
-    case 'recall':
-      worker?.recalled(message.quota)
-      return
-    case 'slotsGiven':
-      worker?.slotsGiven(message)
-      return
-    case 'rateGiven':
-      worker?.rateGiven(message.service, message.grants)
-      return
-    case 'ticketKeys':
-      worker?.setTicketKeys(Buffer.from(message.keys, 'base64'))
-      return
-    case 'sessionKeys':
-      worker?.setSessionKeys(Buffer.from(message.keys, 'base64'))
-      return
-    case 'explain':
-      tell({ type: 'explained', id: message.id, trails: worker?.trailsOf(message.request) ?? [] })
-      return
-    case 'drain':
-      worker?.drain(message.id, message.endpoint, message.deadlineMs)
-      return
     case 'shutdown':
       void worker?.shutdown(message.deadlineMs, false).then(() => process.exit(0))
       return
+    default:
+      if (worker) obey(worker, message, tell)
   }
 }
 

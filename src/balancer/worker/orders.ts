@@ -1,0 +1,70 @@
+/** What the primary tells a worker, once it works. What concerns the process, and the sockets it is handed, is not here (`main.ts`). */
+import type { PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
+import type { Worker } from './worker.ts'
+
+export type Order = Exclude<PrimaryToWorker, { readonly type: 'start' | 'open' | 'listener' | 'shutdown' }>
+
+export function obey(worker: Worker, message: Order, tell: (message: WorkerToPrimary) => void): void {
+  switch (message.type) {
+    case 'view':
+      worker.applyView(message.view, new Set(message.unhealthy))
+      return
+    case 'gone':
+      worker.gone(message.endpoint, message.reason, message.exitedAt)
+      return
+    case 'health':
+      worker.health(message.endpoint, message.healthy)
+      return
+    case 'roles':
+      worker.tcp.roles(message.roles)
+      return
+    case 'ejected':
+      worker.ejected(message.endpoint, message.forMs)
+      return
+    case 'trip':
+      worker.trip(message.endpoint)
+      return
+    case 'breakerOrder':
+      worker.breakerOrder(message.service, message.action)
+      return
+    case 'mark':
+      worker.suspicion.mark(message)
+      return
+    case 'reserve':
+      worker.suspicion.reserve(message.endpoint, message.on)
+      return
+    case 'verdict':
+      worker.verdict(message)
+      return
+    case 'standing':
+      worker.setStanding(message.endpoint, message.standing)
+      return
+    case 'warm':
+      worker.warm(message.endpoint, message.windowMs, message.ageMs)
+      return
+    case 'lease':
+      worker.leased(message)
+      return
+    case 'recall':
+      worker.recalled(message.quota)
+      return
+    case 'slotsGiven':
+      worker.slotsGiven(message)
+      return
+    case 'rateGiven':
+      worker.rateGiven(message.service, message.grants)
+      return
+    case 'ticketKeys':
+      worker.setTicketKeys(Buffer.from(message.keys, 'base64'))
+      return
+    case 'sessionKeys':
+      worker.setSessionKeys(Buffer.from(message.keys, 'base64'))
+      return
+    case 'explain':
+      tell({ type: 'explained', id: message.id, trails: worker.trailsOf(message.request) })
+      return
+    case 'drain':
+      worker.drain(message.id, message.endpoint, message.deadlineMs)
+      return
+  }
+}
