@@ -41,9 +41,6 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
         process.exit(1)
       })
       return
-    case 'closeListener':
-      worker?.closeListener(message)
-      return
     case 'shutdown':
       void worker?.shutdown(message.deadlineMs, false).then(() => process.exit(0))
       return

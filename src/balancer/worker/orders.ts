@@ -6,6 +6,9 @@ export type Order = Exclude<PrimaryToWorker, { readonly type: 'start' | 'open' |
 
 export function obey(worker: Worker, message: Order, tell: (message: WorkerToPrimary) => void): void {
   switch (message.type) {
+    case 'closeListener':
+      worker.closeListener(message)
+      return
     case 'view':
       worker.applyView(message.view, new Set(message.unhealthy))
       return
