@@ -59,7 +59,7 @@ export class InProcessProxy implements Proxy {
     if (!this.#started) {
       this.#started = true
       this.#worker.start()
-      this.#worker.setTicketKeys(randomBytes(48))
+      this.#worker.connections.setTicketKeys(randomBytes(48))
       this.#worker.setSessionKeys(randomBytes(32))
       this.#coordination.welcome(this.#peer)
       this.#publishLater()
@@ -111,7 +111,7 @@ export class InProcessProxy implements Proxy {
   async #listen(listener: ListenerView): Promise<void> {
     const { name, host, port } = listener
     try {
-      await this.#worker.listen(name, host, port)
+      await this.#worker.connections.listen(name, host, port)
       this.#open.set(listenerKey(listener), listener)
     } catch (cause) {
       throw new HoldfastError('listen_failed', `could not listen on ${host}:${port} for ${name}: ${codeOf(cause) ?? messageOf(cause)}`, {

@@ -13,7 +13,8 @@ import { Client } from '../worker/client.ts'
 import type { Answer } from '../worker/answers.ts'
 import type { ClientFace } from '../worker/client-side.ts'
 import { clientIdleMs } from '../worker/limits.ts'
-import type { Worker, WorkerListener } from '../worker/worker.ts'
+import type { WorkerListener } from '../worker/connections.ts'
+import type { Worker } from '../worker/worker.ts'
 import { grpcAnswer } from './grpc-answer.ts'
 import {
   connectionWindowBytes,

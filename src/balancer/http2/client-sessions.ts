@@ -1,6 +1,7 @@
 /** The clients' connections of a worker that speak HTTP/2. */
 import type { Socket } from 'node:net'
-import type { Worker, WorkerListener } from '../worker/worker.ts'
+import type { WorkerListener } from '../worker/connections.ts'
+import type { Worker } from '../worker/worker.ts'
 import { ClientSession } from './client-session.ts'
 
 export class ClientSessions {

@@ -5,7 +5,8 @@ import type { EndpointRole } from '../core/tcp-view.ts'
 import type { Leases } from '../worker/leases.ts'
 import type { ServiceRuntime } from '../worker/service.ts'
 import type { EndpointPool } from '../worker/upstream.ts'
-import type { Worker, WorkerListener } from '../worker/worker.ts'
+import type { WorkerListener } from '../worker/connections.ts'
+import type { Worker } from '../worker/worker.ts'
 import { TcpGate, type GateUse } from './gate.ts'
 import { cutWindowMs, quietMs } from './limits.ts'
 import { TcpSession } from './session.ts'
@@ -85,7 +86,7 @@ export class TcpFront {
 
   ended(session: TcpSession): void {
     this.#sessions.delete(session)
-    this.#worker.forgetSession()
+    this.#worker.connectionLeft()
   }
 
   // --- news -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import type { Dispatched } from '../worker/dispatcher.ts'
 import { Leases } from '../worker/leases.ts'
 import { ServiceRuntime } from '../worker/service.ts'
 import { EndpointPool, type Upstream, type UpstreamUser } from '../worker/upstream.ts'
-import { Worker, type WorkerListener } from '../worker/worker.ts'
+import type { WorkerListener } from '../worker/connections.ts'
+import { Worker } from '../worker/worker.ts'
 
 /** How often a worker looks at its deadlines. */
 const sweepMs = 100

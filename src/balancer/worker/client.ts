@@ -25,7 +25,8 @@ import { ClientReads, type AcceptedHandle, type ReadHost } from './client-reads.
 import { Exchange } from './exchange.ts'
 import { smallBytesMax } from './replay.ts'
 import type { ServiceRuntime } from './service.ts'
-import type { Worker, WorkerListener } from './worker.ts'
+import type { WorkerListener } from './connections.ts'
+import type { Worker } from './worker.ts'
 import {
   bodyTimeoutMs,
   clientIdleMs,
@@ -256,8 +257,8 @@ export class Client implements ClientSide, ReadHost {
     socket.removeAllListeners('data')
     socket.pause()
     socket.unshift(input)
-    this.worker.openHttp2(this.listener, socket)
-    this.worker.forget(this)
+    this.worker.connections.openHttp2(this.listener, socket)
+    this.worker.connections.forget(this)
   }
 
   #startRequest(head: Head, input: Buffer, start: number): void {
@@ -540,7 +541,7 @@ export class Client implements ClientSide, ReadHost {
     const phase = this.phase
     this.phase = 'closed'
     this.#input.clear()
-    this.worker.forget(this)
+    this.worker.connections.forget(this)
     if (phase === 'exchange') this.exchange.clientGone()
     else if (phase === 'handedOver') this.#owner?.clientClosed()
   }

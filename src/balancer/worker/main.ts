@@ -4,7 +4,8 @@ import { codeOf, messageOf } from '../../kernel/errors.ts'
 import type { PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
 import { obey } from './orders.ts'
 import { Orphan } from './orphan.ts'
-import { Worker, type ListeningHandle } from './worker.ts'
+import type { ListeningHandle } from './connections.ts'
+import { Worker } from './worker.ts'
 
 const tell = (message: WorkerToPrimary): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
@@ -26,7 +27,7 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
       return
     }
     case 'open':
-      worker?.listen(message.name, message.host, message.port, message.fd === undefined ? undefined : { fd: message.fd }).then(
+      worker?.connections.listen(message.name, message.host, message.port, message.fd === undefined ? undefined : { fd: message.fd }).then(
         (opened) => process.send?.({ type: 'opened', name: message.name } satisfies WorkerToPrimary, opened as unknown as Server),
         (error: unknown) => {
           tell({ type: 'openFailed', name: message.name, code: codeOf(error) ?? 'unknown', message: messageOf(error) })
@@ -36,7 +37,7 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
     case 'listener':
       // A worker that cannot accept is no worker: its successor is handed the socket again.
       if (handle === undefined) process.exit(1)
-      worker?.listen(message.name, message.host, message.port, handle as ListeningHandle).catch((error: unknown) => {
+      worker?.connections.listen(message.name, message.host, message.port, handle as ListeningHandle).catch((error: unknown) => {
         process.stderr.write(`taking over the listener ${message.name} failed: ${messageOf(error)}\n`)
         process.exit(1)
       })

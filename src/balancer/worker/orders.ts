@@ -58,7 +58,7 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
       worker.rateGiven(message.service, message.grants)
       return
     case 'ticketKeys':
-      worker.setTicketKeys(Buffer.from(message.keys, 'base64'))
+      worker.connections.setTicketKeys(Buffer.from(message.keys, 'base64'))
       return
     case 'sessionKeys':
       worker.setSessionKeys(Buffer.from(message.keys, 'base64'))

@@ -65,7 +65,7 @@ export class Orphan {
       process.stderr.write(`starting a new primary failed: ${reason}\n`)
     }
     try {
-      const listeners = this.#worker.listeningDescriptors()
+      const listeners = this.#worker.connections.descriptors()
       launchPrimary({
         directory: this.#directory,
         workers: 0,

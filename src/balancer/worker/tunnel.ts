@@ -43,7 +43,7 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
     this.#client.socket.setKeepAlive(true, 60_000)
     this.#upstream.socket.setKeepAlive(true, 60_000)
     this.#upstream.user = this
-    this.#client.worker.openTunnel(this)
+    this.#client.worker.drains.opened(this, this.#client.worker.now)
     if (rest.length > 0) this.upstreamData(this.#upstream, rest, rest.length)
     this.#client.handOver(this)
   }
@@ -134,7 +134,7 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
     const { worker } = this.#client
     this.#upstream.destroy()
     this.#client.endOwned()
-    worker.closeTunnel(this)
+    worker.drains.closed(this)
     this.#service.tunnels--
     this.#service.active--
     this.endpoint.tunnels--

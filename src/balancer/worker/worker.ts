@@ -3,10 +3,7 @@
  * nothing about the fleet; it is told views, exits and verdicts by the primary, and tells what it counts and suspects.
  * When the primary dies it goes on serving by itself (see `orphan.ts`).
  */
-import { createServer, type Server, type Socket } from 'node:net'
 import { randomBytes } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
-import { isDeepStrictEqual } from 'node:util'
 import { machineNow, systemClock, systemRandom } from '../../kernel/system.ts'
 import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
@@ -15,21 +12,18 @@ import { warmTogether } from '../core/endpoint.ts'
 import { childrenLeft } from '../core/resend.ts'
 import type { RateGrant } from '../core/rate-share.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
-import { listenerAddress, listenerKey, type ListenerView, type RoutingView } from '../core/routing-view.ts'
-import { ClientSessions } from '../http2/client-sessions.ts'
-import { Terminator } from '../tls/terminator.ts'
+import { listenerAddress, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import type { BreakerAction, EndpointDelta, LeaseMessage, PrimaryToWorker, ServiceDelta, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { BodyBuffers } from './body-buffers.ts'
-import { Client } from './client.ts'
+import { Connections, type WorkerListener } from './connections.ts'
 import { InputBlocks } from './client-input.ts'
-import { offerHandles, type AcceptedHandle } from './client-reads.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { WorkerDrains } from './drains.ts'
 import { Leases } from './leases.ts'
 import { watchesNothing, type ObserveView } from '../core/observe-view.ts'
 import type { RequestTrail } from '../core/trail.ts'
 import type { Standing } from '../core/weight.ts'
 import { Observer } from './observe/observer.ts'
-import { Proxied, securedFrom } from './proxied.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServiceRuntime } from './service.ts'
 import { SessionSigner } from './sessions/signer.ts'
@@ -37,39 +31,11 @@ import { Slab } from './slab.ts'
 import { newTcpCounts } from '../core/tcp-counts.ts'
 import { TcpFront } from '../tcp/front.ts'
 import { Suspicion } from './suspicion.ts'
-import type { Tunnel } from './tunnel.ts'
 import type { EndpointPool } from './upstream.ts'
-import { WaitingRoom } from './waiting-room.ts'
-import { backlog, connectionsMax, lateSendMs, lotSweepMs, suspectMs, sweepMs, telemetryMs, tunnelDrainMs } from './limits.ts'
+import { lateSendMs, lotSweepMs, suspectMs, sweepMs, telemetryMs } from './limits.ts'
 
 /** What must be added to `performance.now()` for the machine's monotonic clock, which all processes share. */
 const machineMsOffset = (): number => machineNow() - performance.now()
-
-/** A listening socket as Node's IPC passes it between processes. */
-export interface ListeningHandle {
-  readonly fd: number
-}
-
-/** Node has no public name for the handle inside a server; its own `cluster` module sends the same object. */
-const handleOf = (server: Server): ListeningHandle => (server as unknown as { _handle: ListeningHandle })._handle
-
-export interface WorkerListener {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-  readonly address: string
-  /** A view has had it: what it accepts has somewhere to go. */
-  routed: boolean
-  closed: boolean
-  /** undefined: plain. */
-  terminator?: Terminator | undefined
-  /** Reads who the clients of a proxy in front are; undefined: clients come by themselves. */
-  proxied?: Proxied | undefined
-  /** HTTP/2 is spoken to who asks for it. */
-  http2: boolean
-  /** undefined: HTTP. */
-  protocol?: 'tcp' | undefined
-}
 
 /** Somewhere where requests or connections wait. */
 interface WaitingLot {
@@ -78,12 +44,6 @@ interface WaitingLot {
   readonly lot: { readonly size: number }
   sweep(now: number): void
   wake(now: number): void
-}
-
-interface Drain {
-  readonly id: number
-  readonly endpoint: EndpointPool
-  readonly deadline: number
 }
 
 export class Worker {
@@ -108,7 +68,9 @@ export class Worker {
   readonly #workers: number
   readonly #leases: Leases
   readonly suspicion: Suspicion
-  readonly #listeners = new Map<string, { readonly listener: WorkerListener; readonly server: Server }>()
+  readonly connections = new Connections(this, () => {
+    this.connectionLeft()
+  })
   readonly #services = new Map<string, ServiceRuntime>()
   #endpoints = new Map<string, EndpointPool>()
   /** In no view any more, but with requests under way. */
@@ -116,23 +78,13 @@ export class Worker {
   /** By the listener's name, and by its address. */
   readonly #routes = new Map<string, ListenerRoutes<ServiceRuntime>>()
   readonly #routesAt = new Map<string, ListenerRoutes<ServiceRuntime>>()
-  readonly #clients = new Set<Client>()
-  readonly #http2 = new ClientSessions(this, () => {
-    this.#maybeEmpty()
-  })
-  readonly #waitingRoom = new WaitingRoom<WorkerListener>()
-  readonly #tunnels = new Set<Tunnel>()
   /** Connections of TCP services. */
   readonly tcp: TcpFront
   readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
+  readonly drains: WorkerDrains
   readonly #lots = new Set<WaitingLot>()
   readonly #suspectedAt = new Map<string, number>()
-  /** Connections whose TLS handshake is under way. */
-  #handshaking = 0
-  #ticketKeys: Buffer | undefined
   #signer = new SessionSigner()
-  #drains: Drain[] = []
-  #accepted = 0
   #refused: Record<string, number> = {}
   readonly #idPrefix = randomBytes(5).toString('hex')
   #idCount = 0
@@ -145,6 +97,7 @@ export class Worker {
     this.#tell = options.tell
     this.#workers = options.workers ?? 1
     this.#leases = new Leases(options.tell)
+    this.drains = new WorkerDrains(options.tell)
     this.tcp = new TcpFront(this, this.#leases)
     this.suspicion = new Suspicion({
       tell: options.tell,
@@ -194,180 +147,11 @@ export class Worker {
     return `${this.#idPrefix}${(this.#idCount++).toString(36).padStart(7, '0')}`
   }
 
-  // --- listeners ------------------------------------------------------------------------------------------------
-
-  /**
-   * Accepts on an address (`where` is undefined), on an inherited descriptor, or from a listening socket that another
-   * worker opened. Resolves with the socket, for the primary to keep. Rejects with the system's error.
-   */
-  listen(name: string, host: string, port: number, where?: ListeningHandle | { readonly fd: number }): Promise<ListeningHandle> {
-    const listener: WorkerListener = { name, host, port, address: listenerAddress({ host, port }), routed: false, closed: false, http2: false }
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      this.#accept(listener, socket)
-    })
-    return new Promise((resolve, reject) => {
-      server.once('error', reject)
-      server.once('listening', () => {
-        server.off('error', reject)
-        // Accepting can fail later on (EMFILE): the next attempt may succeed, and the process must not end for it.
-        server.on('error', () => {
-          this.countRefused('accept_failed')
-        })
-        offerHandles(server, (handle) => this.#takeHandle(listener, handle))
-        listener.routed = this.#hasListener(listener)
-        this.#secure(listener)
-        this.#listeners.set(listenerKey(listener), { listener, server })
-        resolve(handleOf(server))
-      })
-      if (where === undefined) server.listen({ host, port, backlog, exclusive: true })
-      else server.listen(where, backlog)
-    })
-  }
+  // --- connections ----------------------------------------------------------------------------------------------------
 
   closeListener(which: ListenerView): void {
-    const entry = this.#listeners.get(listenerKey(which))
-    if (entry) {
-      this.#listeners.delete(listenerKey(which))
-      entry.listener.closed = true
-      // Connections that are open get one more answer, which says `Connection: close`: closing an idle one now could meet a request on its way.
-      entry.server.close()
-      for (const socket of this.#waitingRoom.take(entry.listener)) socket.destroy()
-    }
-    // The socket itself is closed at once; only the server waits for its connections.
+    this.connections.close(which)
     this.#tell({ type: 'closed', name: which.name, host: which.host, port: which.port })
-  }
-
-  #hasListener(listener: ListenerView): boolean {
-    return this.view?.listeners.some((each) => listenerKey(each) === listenerKey(listener)) ?? false
-  }
-
-  /** Those who came on a new listener before its view. */
-  #admitWaiting(): void {
-    for (const { listener } of this.#listeners.values()) {
-      if (listener.routed || !this.#hasListener(listener)) continue
-      listener.routed = true
-      for (const socket of this.#waitingRoom.take(listener)) this.#begin(listener, socket)
-    }
-  }
-
-  /** The descriptors of the listening sockets, for whoever carries on after us. */
-  listeningDescriptors(): { name: string; host: string; port: number; fd: number }[] {
-    return [...this.#listeners.values()].flatMap(({ listener, server }) => {
-      const { fd } = handleOf(server)
-      return fd < 0 ? [] : [{ name: listener.name, host: listener.host, port: listener.port, fd }]
-    })
-  }
-
-  /** The short way of a connection that begins with plain HTTP at once. */
-  #takeHandle(listener: WorkerListener, handle: AcceptedHandle): boolean {
-    const { terminator, proxied, http2, protocol } = listener
-    if (!listener.routed || terminator !== undefined || proxied !== undefined || http2 || protocol === 'tcp' || this.#full) return false
-    this.tick()
-    this.#accepted++
-    handle.setNoDelay(true)
-    this.#clients.add(new Client(this, listener, handle))
-    return true
-  }
-
-  get #full(): boolean {
-    return this.#clientCount + this.#waitingRoom.size >= connectionsMax
-  }
-
-  #accept(listener: WorkerListener, socket: Socket): void {
-    this.tick()
-    this.#accepted++
-    if (this.#full) {
-      this.countRefused('too_many_connections')
-      socket.on('error', () => undefined)
-      socket.destroy()
-      return
-    }
-    if (listener.routed) this.#begin(listener, socket)
-    else this.#waitingRoom.wait(listener, socket)
-  }
-
-  #begin(listener: WorkerListener, socket: Socket): void {
-    if (listener.proxied === undefined) {
-      this.#beginRead(listener, socket)
-      return
-    }
-    this.#handshaking++
-    listener.proxied.accept(socket, {
-      through: () => {
-        this.#handshaking--
-        this.tick()
-        this.#beginRead(listener, socket)
-      },
-      refused: (reason) => {
-        this.#handshaking--
-        this.countRefused(reason)
-        this.#maybeEmpty()
-      },
-    })
-  }
-
-  /** Nothing of what comes now is for us: it is TLS, or what the listener speaks. */
-  #beginRead(listener: WorkerListener, socket: Socket): void {
-    if (listener.terminator === undefined) {
-      this.#welcome(listener, socket)
-      return
-    }
-    this.#handshaking++
-    listener.terminator.accept(socket)
-  }
-
-  #established(listener: WorkerListener, socket: TLSSocket): void {
-    this.#handshaking--
-    this.tick()
-    securedFrom(socket)
-    if (socket.alpnProtocol === 'h2') this.openHttp2(listener, socket)
-    else this.#welcome(listener, socket)
-  }
-
-  #welcome(listener: WorkerListener, socket: Socket): void {
-    if (listener.protocol === 'tcp') this.tcp.accept(listener, socket)
-    else this.#clients.add(new Client(this, listener, socket))
-  }
-
-  /** A client's connection, whose first bytes will be (or have shown themselves to be) those of HTTP/2. */
-  openHttp2(listener: WorkerListener, socket: Socket): void {
-    this.#http2.open(listener, socket)
-  }
-
-  get #clientCount(): number {
-    return this.#clients.size + this.#http2.size + this.tcp.size + this.#handshaking
-  }
-
-  /** Gives the listener the certificates of the view. The same ones are not read again. */
-  #secure(listener: WorkerListener): void {
-    const view = this.view?.listeners.find((each) => listenerKey(each) === listenerKey(listener))
-    if (view === undefined) return
-    listener.protocol = view.protocol
-    listener.http2 = view.http2 === true
-    const { proxyFrom } = view
-    if (!isDeepStrictEqual(proxyFrom, listener.proxied?.from)) listener.proxied = proxyFrom && new Proxied(proxyFrom)
-    if (isDeepStrictEqual(view.tls, listener.terminator?.view) && (listener.terminator?.http2 ?? listener.http2) === listener.http2) return
-    listener.terminator =
-      view.tls &&
-      new Terminator({
-        listener: listener.name,
-        view: view.tls,
-        http2: listener.http2,
-        ticketKeys: this.#ticketKeys,
-        onEstablished: (socket) => {
-          this.#established(listener, socket)
-        },
-        onFailed: () => {
-          this.#handshaking--
-          this.countRefused('tls_handshake')
-          this.#maybeEmpty()
-        },
-      })
-  }
-
-  setTicketKeys(keys: Buffer): void {
-    this.#ticketKeys = keys
-    for (const { listener } of this.#listeners.values()) listener.terminator?.setTicketKeys(keys)
   }
 
   setSessionKeys(keys: Buffer): void {
@@ -375,17 +159,9 @@ export class Worker {
     for (const service of this.#services.values()) service.keepSessions(this.#signer)
   }
 
-  forget(client: Client): void {
-    this.#clients.delete(client)
-    this.#maybeEmpty()
-  }
-
-  forgetSession(): void {
-    this.#maybeEmpty()
-  }
-
-  #maybeEmpty(): void {
-    if (this.draining && this.#clientCount === 0) this.#onEmpty?.()
+  /** A connection of a client is gone. */
+  connectionLeft(): void {
+    if (this.draining && this.connections.count === 0) this.#onEmpty?.()
   }
 
   routesOf(listener: WorkerListener): ListenerRoutes<ServiceRuntime> | undefined {
@@ -435,8 +211,7 @@ export class Worker {
     }
     for (const service of this.#services.values()) service.wake(this.now)
     this.tcp.applyView(view, this.#services)
-    for (const { listener } of this.#listeners.values()) this.#secure(listener)
-    this.#admitWaiting()
+    this.connections.viewChanged()
     this.#tell({ type: 'viewApplied', version: view.version })
   }
 
@@ -618,11 +393,7 @@ export class Worker {
       this.#tell({ type: 'drained', id, remaining: 0 })
       return
     }
-    this.#drains.push({ id, endpoint, deadline: this.now + deadlineMs })
-    this.#closeTunnels(
-      [...this.#tunnels].filter((tunnel) => tunnel.endpoint === endpoint),
-      deadlineMs,
-    )
+    this.drains.begin(id, endpoint, this.now, deadlineMs)
     this.tcp.drain(endpoint, this.now + deadlineMs)
     this.maybeDrained(endpoint)
   }
@@ -639,39 +410,12 @@ export class Worker {
     if (endpoint.reserved) this.suspicion.quiet(endpoint)
     if (this.#mayComeBack(endpoint)) return
     if (this.#leaving.get(endpoint.id) === endpoint) this.#leaving.delete(endpoint.id)
-    for (const drain of this.#drains.filter((each) => each.endpoint === endpoint)) this.#tell({ type: 'drained', id: drain.id, remaining: 0 })
-    this.#drains = this.#drains.filter((drain) => drain.endpoint !== endpoint)
+    this.drains.done(endpoint)
   }
 
   /** Clients that belong to it stay until the deadline: that none of them asks just now means nothing. */
   #mayComeBack(endpoint: EndpointPool): boolean {
-    return this.#drains.length > 0 && endpoint.gone === undefined && this.#services.get(endpoint.service)?.view.sticky?.drain === true
-  }
-
-  #sweepDrains(): void {
-    for (const drain of this.#drains) {
-      if (this.now < drain.deadline) continue
-      this.#tell({ type: 'drained', id: drain.id, remaining: drain.endpoint.active + drain.endpoint.tunnels })
-      for (const tunnel of [...this.#tunnels]) if (tunnel.endpoint === drain.endpoint) tunnel.cut()
-    }
-    this.#drains = this.#drains.filter((drain) => this.now < drain.deadline)
-  }
-
-  /** Spread out, so that the clients do not all come back in the same instant. */
-  #closeTunnels(tunnels: readonly Tunnel[], deadlineMs: number): void {
-    const window = Math.min(tunnelDrainMs, deadlineMs / 2)
-    tunnels.forEach((tunnel, index) => {
-      tunnel.closeAt = this.now + (tunnels.length > 1 ? (index / (tunnels.length - 1)) * window : 0)
-    })
-  }
-
-  openTunnel(tunnel: Tunnel): void {
-    this.#tunnels.add(tunnel)
-    if (this.draining || this.#drains.some(({ endpoint }) => endpoint === tunnel.endpoint)) tunnel.closeAt = this.now
-  }
-
-  closeTunnel(tunnel: Tunnel): void {
-    this.#tunnels.delete(tunnel)
+    return this.drains.running && endpoint.gone === undefined && this.#services.get(endpoint.service)?.view.sticky?.drain === true
   }
 
   watchLot(lot: WaitingLot): void {
@@ -696,17 +440,12 @@ export class Worker {
 
   #sweep(): void {
     this.tick()
-    for (const client of this.#clients) {
-      client.sweep(this.now)
-      client.exchange.sweep(this.now)
-    }
-    this.#http2.sweep(this.now)
+    this.connections.sweep(this.now)
     for (const service of this.#services.values()) service.sweep(this.now)
     this.#leases.sweep(this.now)
     this.suspicion.sweep(this.now)
-    for (const tunnel of [...this.#tunnels]) tunnel.sweep(this.now)
+    this.drains.sweep(this.now)
     if (this.tcp.size > 0) this.tcp.sweep(this.now)
-    this.#sweepDrains()
     this.observer?.flush()
   }
 
@@ -728,22 +467,19 @@ export class Worker {
 
   async #end(deadlineMs: number, succeeded: boolean): Promise<void> {
     this.draining = true
-    for (const { listener } of [...this.#listeners.values()]) this.closeListener(listener)
-    this.#waitingRoom.close()
+    for (const listener of this.connections.listeners) this.closeListener(listener)
     this.tick()
-    if (!succeeded) for (const client of this.#clients) client.closeIfIdle()
-    this.#http2.leave(succeeded)
-    this.#closeTunnels([...this.#tunnels], succeeded ? deadlineMs : 0)
+    this.connections.leave(succeeded)
+    this.drains.leave(this.now, succeeded ? deadlineMs : 0)
     this.tcp.shutdown(this.now + deadlineMs, succeeded)
-    if (this.#clientCount > 0) {
+    if (this.connections.count > 0) {
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve
         this.#cutAfter(deadlineMs)
       })
       clearTimeout(this.#cutTimer)
     }
-    for (const client of this.#clients) client.destroy()
-    this.#http2.destroy()
+    this.connections.destroy()
     this.tcp.destroy()
     for (const timer of this.#timers) clearInterval(timer)
     clearInterval(this.#lotTimer)
@@ -779,14 +515,13 @@ export class Worker {
     }
     for (const id of this.#suspectedAt.keys()) if (!this.#endpoints.has(id)) this.#suspectedAt.delete(id)
     const delta: WorkerDelta = {
-      connections: this.#clients.size + this.#http2.size + this.tcp.size,
-      accepted: this.#accepted,
+      connections: this.connections.established,
+      accepted: this.connections.takeAccepted(),
       memoryBytes: process.memoryUsage.rss(),
       refused: this.#refused,
       services,
       endpoints,
     }
-    this.#accepted = 0
     this.#refused = {}
     return delta
   }
