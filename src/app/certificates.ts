@@ -4,9 +4,11 @@
  *
  *   files ──every 5 s, and with each configuration──▶ checked ──▶ differ ──▶ routing ──▶ every worker
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadOriginTls, loadTls, type CertificateStatus, type LoadedTls, type OriginTlsView } from '../balancer/index.ts'
-import type { Config } from '../config/types.ts'
+import { acmeFile } from './acme.ts'
+import type { Config, ListenerTlsConfig } from '../config/types.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Clock } from '../kernel/time.ts'
@@ -28,6 +30,13 @@ export const noCertificates: LoadedCertificates = { listeners: new Map(), origin
 export interface CertificatesDeps {
   readonly clock: Clock
   readonly events: EventSink
+}
+
+/** What ACME has got so far; until it has, the certificate for development serves. */
+function withObtained(tls: ListenerTlsConfig, file: string): ListenerTlsConfig {
+  if (tls.acme === undefined) return tls
+  if (!existsSync(file)) return { ...tls, development: true }
+  return { ...tls, certificates: [...tls.certificates, { cert: file, key: file, hosts: tls.acme.hosts }] }
 }
 
 export class Certificates {
@@ -54,7 +63,9 @@ export class Certificates {
     const directory = join(data, 'tls')
     const now = this.#deps.clock.wallTime()
     const loaded = new Map<string, LoadedTls>()
-    for (const [name, { tls }] of Object.entries(listeners)) if (tls) loaded.set(name, await loadTls(name, tls, { directory, now }))
+    for (const [name, { tls }] of Object.entries(listeners)) {
+      if (tls) loaded.set(name, await loadTls(name, withObtained(tls, acmeFile(data, name)), { directory, now }))
+    }
     const origins = new Map<string, OriginTlsView>()
     for (const { name, origin } of Object.values(services)) if (origin?.tls) origins.set(name, await loadOriginTls(name, origin.tls))
     return { listeners: loaded, origins }

@@ -22,6 +22,7 @@ import { PrometheusMetrics } from '../metrics/index.ts'
 import { SqliteEventLog, SqliteStore, StateFile, type SetAside } from '../store/index.ts'
 import { Supervisor, type Settlement } from '../supervisor/index.ts'
 import { BalancerSignals } from './balancer-signals.ts'
+import { Acme } from './acme.ts'
 import { Certificates, lookMs } from './certificates.ts'
 import { Configuration } from './configuration.ts'
 import { EventBus } from './event-bus.ts'
@@ -73,6 +74,7 @@ export class Holdfast {
   readonly #metricsServer: MetricsServer
   readonly #configuration: Configuration
   readonly certificates: Certificates
+  readonly #acme: Acme
   #certificatesTimer: Disposable | undefined
   readonly #healthChanges: HealthChanges
   readonly #signals: BalancerSignals
@@ -130,6 +132,14 @@ export class Holdfast {
       { env: options.env, events, store, routing, supervisor, certificates: this.certificates, exclusive },
       loaded,
     )
+    this.#acme = new Acme({
+      clock,
+      random: systemRandom,
+      events,
+      config: () => this.config,
+      challenge: (token, answer) => routing.challenge(token, answer),
+      takeUp: () => this.exclusive(() => this.#configuration.lookAtCertificates()),
+    })
     this.#signals = new BalancerSignals({
       clock,
       events,
@@ -287,6 +297,7 @@ export class Holdfast {
   /** Again and again, each time a while after the last look was done. */
   #watchCertificates(): void {
     this.#certificatesTimer = this.clock.schedule(after(this.clock.now(), ms(lookMs)), () => {
+      void this.#acme.look()
       void this.exclusive(() => this.#configuration.lookAtCertificates()).then(
         () => {
           this.#watchCertificates()
@@ -365,6 +376,7 @@ export class Holdfast {
   async #stopParts(): Promise<void> {
     const deadline = AbortSignal.timeout(failedStartMs)
     this.#certificatesTimer?.[Symbol.dispose]()
+    this.#acme.stop()
     await this.#api.stop(deadline)
     await this.#metricsServer.stop(deadline)
     await this.supervisor.stop(deadline)

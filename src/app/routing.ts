@@ -67,6 +67,8 @@ export class Routing implements Router {
   #certificates = noCertificates
   /** The same with the bodies of fallbacks. */
   readonly #fallbacks = new WeakMap<ServiceConfig, PageView>()
+  /** Answers to ACME challenges under way, by token. */
+  readonly #challenges = new Map<string, string>()
   readonly #admitted = new Map<string, Admitted>()
   readonly #expected = new Map<string, { readonly coming: boolean; readonly bootMs: number | undefined }>()
   #version = 0
@@ -124,6 +126,13 @@ export class Routing implements Router {
 
   certify(certificates: LoadedCertificates): void {
     this.#certificates = certificates
+  }
+
+  /** An ACME authority will ask for it; undefined: no longer. Resolves when every worker knows. */
+  challenge(token: string, answer: string | undefined): Promise<void> {
+    if (answer === undefined) this.#challenges.delete(token)
+    else this.#challenges.set(token, answer)
+    return this.publish()
   }
 
   /** Resolves when every worker routes by all that was changed before this call. */
@@ -204,6 +213,7 @@ export class Routing implements Router {
     return {
       version: this.#version,
       observe: observeView(config),
+      ...(this.#challenges.size > 0 && { challenges: Object.fromEntries(this.#challenges) }),
       listeners: Object.entries(config.listeners).map(([name, { host, port, http2, protocol, proxyProtocol }]) => ({
         name,
         host,

@@ -129,6 +129,16 @@ export interface ListenerTlsConfig {
   readonly requireClientCert: boolean
   /** One more certificate, made here and signed by itself. */
   readonly development: boolean
+  readonly acme?: AcmeConfig | undefined
+}
+
+/** A certificate that is got and renewed by ACME. */
+export interface AcmeConfig {
+  readonly hosts: readonly string[]
+  readonly email: string | undefined
+  /** Of the authority. */
+  readonly directory: string
+  readonly agreeToTerms: boolean
 }
 
 export interface ClusterConfig {

@@ -89,6 +89,8 @@ export interface EventData {
   'proxy.viewRefused': { readonly reason: string; readonly hint?: string }
   'certificate.reloaded': { readonly files: readonly string[] }
   'certificate.refused': { readonly reason: string }
+  'acme.obtained': { readonly listener: string; readonly hosts: readonly string[]; readonly expiresAt: string }
+  'acme.failed': { readonly listener: string; readonly hosts: readonly string[]; readonly reason: string; readonly retryAt: string }
   'certificate.expiring': { readonly listener: string; readonly file: string; readonly hosts: readonly string[]; readonly expiresAt: string }
   'store.setAside': { readonly file: string; readonly reason: string }
   'access.granted': AuditData
@@ -163,6 +165,8 @@ const known: Readonly<Record<EventType, true>> = {
   'proxy.viewRefused': true,
   'certificate.reloaded': true,
   'certificate.refused': true,
+  'acme.obtained': true,
+  'acme.failed': true,
   'certificate.expiring': true,
   'store.setAside': true,
   'access.granted': true,

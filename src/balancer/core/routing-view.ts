@@ -17,6 +17,8 @@ export interface RoutingView {
   readonly version: number
   readonly listeners: readonly ListenerView[]
   readonly services: readonly ServiceView[]
+  /** Answers to ACME challenges by token, given on plain listeners; undefined: there are none. */
+  readonly challenges?: Readonly<Record<string, string>> | undefined
   /** undefined: no request is watched. */
   readonly observe?: ObserveView | undefined
 }

@@ -12,6 +12,7 @@ import { ChunkedBody, type Emit } from '../http1/chunked.ts'
 import { fieldText, headErrorSentence, HeadError, parseRequestHead, several, type Head } from '../http1/head.ts'
 import { forwardedBlock, hasVia, readRequest, RequestFacts } from '../http1/request.ts'
 import { text } from '../http1/bytes.ts'
+import { challengeAnswer } from '../core/acme-challenge.ts'
 import { routingPath, strippedTarget } from '../core/request-path.ts'
 import type { Route } from '../core/routes.ts'
 import { renderAnswer, type Answer } from './answers.ts'
@@ -297,11 +298,20 @@ export class Client implements ClientSide, ReadHost {
       this.exchange.answer({ status: 502, error: 'proxy_loop_detected', message: 'this request has passed through this proxy before' })
       return
     }
+    if (this.worker.view?.challenges !== undefined && this.#answeredChallenge(head, input, this.worker.view.challenges)) return
     const route = this.#route(head, input)
     if (route === undefined) return
     const target = this.#target(route, head, input)
     this.exchange.route = route.label
     this.exchange.begin(route.service, input, start, target, route.rules)
+  }
+
+  /** An authority asks whether a name is ours (RFC 8555 §8.3); what is not known goes the way of all requests. */
+  #answeredChallenge(head: Head, input: Buffer, challenges: Readonly<Record<string, string>>): boolean {
+    const body = this.#tls === undefined ? challengeAnswer(this.facts.target ?? text(input, head.targetStart, head.targetEnd), challenges) : undefined
+    if (body === undefined) return false
+    this.exchange.answer({ status: 200, error: undefined, message: '', page: { contentType: 'text/plain', body } })
+    return true
   }
 
   /** A client's own id is kept when it is harmless: it ties our logs to the caller's. */
