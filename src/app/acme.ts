@@ -123,7 +123,8 @@ export class Acme {
 
   #failed(listener: string, { hosts }: AcmeConfig, error: unknown): void {
     const { clock, random, events } = this.#deps
-    const reason = messageOf(error)
+    // Of a connection that failed by IPv4 and IPv6 there is no message.
+    const reason = messageOf(error) || (codeOf(error) ?? 'no reason is known')
     const before = this.#trouble.get(listener)?.waitMs
     const usual = before === undefined ? firstRetryMs : Math.min(before * 2, lastRetryMs)
     const waitMs = /rate.?limit|too many/i.test(reason) ? Math.max(usual, rateLimitedMs) : usual
