@@ -8,20 +8,20 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type * as acmeClient from 'acme-client'
 import type { AcmeConfig, Config } from '../config/types.ts'
-import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
+import { codeOf, messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import { privateDirectory, writeFileAtomic } from '../kernel/files.ts'
 import { jitter, type Random } from '../kernel/random.ts'
 import type { Clock } from '../kernel/time.ts'
+import { loadAcmeClient } from './acme-client.ts'
 
 const firstRetryMs = 60_000
 const lastRetryMs = 6 * 60 * 60_000
+/** What `Retry-After` may ask for: one that asks for more is asked once a day all the same. */
+const askedWaitMaxMs = 24 * 60 * 60_000
 /** When the authority says that it was asked too often. */
 const rateLimitedMs = 60 * 60_000
-/** Of one request to the authority, 5 s and then 10 s after the one before unless it says otherwise; after that the whole order waits. */
-const requestRetries = 2
 const renewAfterShare = 2 / 3
 
 /** Where the certificate of a listener lies, its key with it: they cannot be out of step. */
@@ -102,7 +102,7 @@ export class Acme {
   }
 
   async #order({ email, directory, hosts }: AcmeConfig, data: string): Promise<string> {
-    const { Client, crypto } = await loadClient()
+    const { Client, crypto } = await loadAcmeClient(() => this.#deps.clock.wallTime())
     const client = new Client({
       directoryUrl: directory,
       accountKey: await accountKey(data, directory, () => crypto.createPrivateEcdsaKey()),
@@ -127,9 +127,9 @@ export class Acme {
     const reason = messageOf(error) || (codeOf(error) ?? 'no reason is known')
     const before = this.#trouble.get(listener)?.waitMs
     const usual = before === undefined ? firstRetryMs : Math.min(before * 2, lastRetryMs)
-    const waitMs = /rate.?limit|too many/i.test(reason) ? Math.max(usual, rateLimitedMs) : usual
-    const until = clock.wallTime() + jitter(random, waitMs, 0.1)
-    this.#trouble.set(listener, { waitMs, until })
+    const limited = /rate.?limit|too many/i.test(reason) ? rateLimitedMs : 0
+    const until = clock.wallTime() + Math.max(askedToWait(error), jitter(random, Math.max(usual, limited), 0.1))
+    this.#trouble.set(listener, { waitMs: usual, until })
     const retryAt = new Date(until).toISOString()
     events.emit('acme.failed', {
       message: `getting a certificate for ${hosts.join(', ')} (listener ${listener}) failed: ${reason}; the one in use stays, and it is tried again at ${retryAt}`,
@@ -139,20 +139,15 @@ export class Acme {
   }
 }
 
+/** By the authority. */
+function askedToWait(error: unknown): number {
+  const { retryAfterMs } = ((error as { details?: unknown }).details ?? {}) as { retryAfterMs?: number }
+  return Math.min(retryAfterMs ?? 0, askedWaitMaxMs)
+}
+
 function dueAt({ validFrom, validTo }: X509Certificate, random: Random): number {
   const from = Date.parse(validFrom)
   return from + jitter(random, (Date.parse(validTo) - from) * renewAfterShare, 0.02)
-}
-
-async function loadClient(): Promise<Pick<typeof acmeClient, 'Client' | 'crypto'>> {
-  try {
-    const client = await import('acme-client')
-    const defaults = client.axios.defaults as { acmeSettings?: object }
-    defaults.acmeSettings = { ...defaults.acmeSettings, retryMaxAttempts: requestRetries }
-    return client
-  } catch (cause) {
-    throw new HoldfastError('package_missing', 'loading acme-client failed: certificates by ACME need it', { hint: 'npm install acme-client', cause })
-  }
 }
 
 /** One account for each authority. */

@@ -67,7 +67,18 @@ async function up(acme: { readonly directory: string; readonly ca: string }): Pr
     web: { port: product.ports.web, host: '127.0.0.1' },
     secure: { port: product.ports.spare, host: '127.0.0.1', tls },
   }
-  product.configure(undefined, { listeners })
+  // What the authority asks for goes before the redirect.
+  product.configure(
+    {
+      web: {
+        routes: [
+          { path: '/', listener: 'secure' },
+          { path: '/', listener: 'web', redirect: { https: true } },
+        ],
+      },
+    },
+    { listeners },
+  )
   await product.serves(product.start(['up'], { env: { NODE_EXTRA_CA_CERTS: acme.ca } }))
 }
 
@@ -98,7 +109,7 @@ it('is got, served beside requests that go on, kept to ourselves, and renewed', 
 it('says why there is none, and serves the one for development', async () => {
   const pair = makePair(product.directory, 'nobody', { hosts: ['localhost'] })
   await up({ directory: `https://localhost:${await freePort()}/dir`, ca: pair.certFile })
-  const failed = await until('it is told, after the tries of the client', async () => (await product.events('acme.failed'))[0], 60_000)
+  const failed = await until('it is told', async () => (await product.events('acme.failed'))[0])
   expect(failed.message).toMatch(/getting a certificate for shop\.example\.com \(listener secure\) failed: .+; the one in use stays/)
   expect((await served()).subject.CN).toBe('localhost')
   await product.down()

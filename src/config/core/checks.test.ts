@@ -65,6 +65,8 @@ describe('what is refused', () => {
     ['store: { etcd: {} }\nservices: {}', '1:10 store.etcd: not available yet: etcd comes with a later release'],
     ['api: { tls: {} }\nservices: {}', '1:8 api.tls: not available yet: TLS comes with a later release'],
     ['listeners: { web: { tls: {} } }\nservices: {}', '1:21 listeners.web.tls: has no certificate; give it certificates: [{ cert, key }], or development: true for one made here'],
+    ['listeners: { web: { tls: { acme: { hosts: [a.example], agreeToTerms: true } } } }\nservices: {}', '1:28 listeners.web.tls.acme: has no plain listener to be asked at; the authority asks at port 80 of each name: add a listener without tls'],
+    ['listeners: { plain: {}, web: { port: 1, tls: { acme: { hosts: [a.example] } } } }\nservices: {}', '1:48 listeners.web.tls.acme: needs agreeToTerms: true; read the terms of the authority; it gives certificates only to who agrees to them'],
     ['listeners: { web: { tls: { development: true, requireClientCert: true } } }\nservices: {}', '1:47 listeners.web.tls.requireClientCert: needs clientCa; give the file of the authorities whose clients may come in'],
     // combinations
     ['services: { a: { command: x, dependsOn: [b, c] }, bb: { command: x } }', '1:42 services.a.dependsOn[0]: there is no service "b"; known: a and bb', '1:45 services.a.dependsOn[1]: there is no service "c"; known: a and bb'],

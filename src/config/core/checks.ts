@@ -36,12 +36,18 @@ export function check(settings: Draft<Settings>, report: Report): void {
   }
   for (const [name, listener] of Object.entries(settings.listeners ?? {})) {
     if (listener?.tls) checkTls(`listeners.${name}.tls`, listener.tls, report)
+    if (listener?.tls?.acme && !Object.values(settings.listeners ?? {}).some(isPlain)) {
+      report.keyProblem(`listeners.${name}.tls.acme`, { message: 'has no plain listener to be asked at', hint: 'the authority asks at port 80 of each name: add a listener without tls' })
+    }
   }
   checkEntrances(settings, services, report)
   checkDependencies(services, report)
   checkRoutes(settings, services, report)
   checkSockets(settings, services, report)
 }
+
+const isPlain = (listener: { readonly protocol?: 'http' | 'tcp' | undefined; readonly tls?: unknown } | undefined): boolean =>
+  listener?.protocol !== 'tcp' && listener?.tls === undefined
 
 const sources = ['command', 'image', 'kubernetes', 'endpoints', 'discover'] as const
 /** Keys about processes, which mean nothing for addresses that somebody else runs. */
