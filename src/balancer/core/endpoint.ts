@@ -19,6 +19,8 @@ const avoidInitialMs = 50
 const avoidMaxMs = 1_000
 /** Tunnels are mostly quiet: ten count as one request in flight. */
 const tunnelShare = 0.1
+/** Who has just failed is spared requests that cannot be tried again; not for ever, for a service may get no others. */
+const doubtMs = 1_000
 
 export class Endpoint {
   readonly id: string
@@ -47,6 +49,8 @@ export class Endpoint {
   /** Answers of 5xx in a row, and attempts in a row that failed; counted only where outliers are ejected. */
   errorRun = 0
   failureRun = 0
+  /** When such a run was added to last, or its cool-down ends. */
+  ranAt = -Infinity
   /** undefined: the service has none. */
   breaker: Breaker | undefined
   /** Of a TCP service; undefined: nothing has been carried. */
@@ -130,6 +134,11 @@ export class Endpoint {
   /** Neither its probes nor its answers speak against it. */
   isGood(now: number): boolean {
     return this.healthy && now >= this.ejectedUntil
+  }
+
+  /** Its last answers were failures: a request that cannot be tried again is better off elsewhere. */
+  isDoubtful(now: number): boolean {
+    return this.errorRun + this.failureRun > 0 && now - this.ranAt < doubtMs
   }
 
   get avoidedUntil(): number {

@@ -39,6 +39,29 @@ const near = (actual: readonly number[], shares: readonly number[], tolerance: n
   })
 }
 
+describe('a request that cannot be sent again', () => {
+  const doubted = (algorithm: BalanceAlgorithm, now: number, failing: (pool: readonly Endpoint[]) => readonly Endpoint[]): Set<string> => {
+    const pool = [endpoint('a'), endpoint('b'), endpoint('c')]
+    for (const each of failing(pool)) {
+      each.errorRun = 1
+      each.ranAt = 0
+    }
+    const chooser = picker(algorithm)
+    const seen = new Set<string>()
+    for (let i = 0; i < 60; i++) seen.add(chooser.pick(pool, { now, key: () => `k${i}`, tried: [], onlyOnce: true })!.id)
+    return seen
+  }
+
+  it.each(balanceAlgorithms)('%s: goes to who has not just failed others, as long as there is one', (algorithm) => {
+    expect(doubted(algorithm, 10, ([a]) => [a!]).has('a')).toBe(false)
+    expect(doubted(algorithm, 10, (pool) => pool).size).toBeGreaterThan(0)
+  })
+
+  it('a failure of long ago does not count: the service may get no other requests that would clear it', () => {
+    expect(doubted('round-robin', 1_000, ([a]) => [a!]).has('a')).toBe(true)
+  })
+})
+
 describe('each algorithm', () => {
   it('round-robin takes equal turns, and with weights turns by weight', () => {
     expect(distribution(picker('round-robin'), [endpoint('a'), endpoint('b'), endpoint('c')], 9)).toEqual([3, 3, 3])

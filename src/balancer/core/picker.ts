@@ -26,6 +26,8 @@ export interface PickRequest {
   readonly key: () => string
   /** Endpoints that this request has been sent to already. */
   readonly tried: readonly Endpoint[]
+  /** It cannot be sent again should it fail: one that has just failed others is left out, as long as there is another. */
+  readonly onlyOnce?: boolean
 }
 
 export interface PickerOptions {
@@ -64,6 +66,7 @@ export class Picker {
     const good = this.#collect(endpoints, request, true)
     this.panicked = candidates.length === 0 || (endpoints.length >= panicFrom && inPanic(endpoints, good))
     if (this.panicked) this.#collect(endpoints, request, false)
+    if (request.onlyOnce === true && candidates.length > 1) leaveOutDoubtful(candidates, request.now)
     const count = candidates.length
     if (count <= 1) return candidates[0]
     switch (this.#algorithm) {
@@ -314,4 +317,14 @@ export function addressKey(address: string): string {
     groups.push(...rest)
   }
   return groups.slice(0, 4).join(':')
+}
+
+/** Unless all of them are. */
+function leaveOutDoubtful(candidates: Endpoint[], now: number): void {
+  let kept = 0
+  for (const endpoint of candidates) if (!endpoint.isDoubtful(now)) kept++
+  if (kept === 0 || kept === candidates.length) return
+  kept = 0
+  for (const endpoint of candidates) if (!endpoint.isDoubtful(now)) candidates[kept++] = endpoint
+  candidates.length = kept
 }

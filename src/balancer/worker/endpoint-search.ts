@@ -67,7 +67,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#attempts = attempts
     this.#sender = sender
     this.#host = host
-    this.#pickRequest = { now: 0, tried: attempts.tried, key: () => sender.hashKey() }
+    this.#pickRequest = { now: 0, onlyOnce: false, tried: attempts.tried, key: () => sender.hashKey() }
   }
 
   get parked(): boolean {
@@ -132,6 +132,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const { worker, facts } = this.#client
     const { fresh } = this.#attempts
     this.#pickRequest.now = worker.now
+    this.#pickRequest.onlyOnce = !facts.idempotent
     const endpoint = this.#admitted(service)
     if (endpoint === undefined) {
       if (service.concurrency !== undefined && service.isBusy(this.#pickRequest)) {

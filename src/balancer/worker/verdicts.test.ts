@@ -27,6 +27,20 @@ function exchange(bench: Workbench, answers: readonly string[], text = request):
   return bench.socket.taken()
 }
 
+describe('requests that cannot be sent again', () => {
+  it('go past an endpoint that has just answered an error, until it answers well', () => {
+    const at = new Workbench({ retries, ejection, algorithm: 'round-robin' }, 2)
+    expect(exchange(at, [answer(500), answer(200, 'good')])).toContain('good')
+    const failing = at.service.endpoints.find(({ errorRun }) => errorRun === 1)!
+    const before = failing.requests
+    for (let i = 0; i < 6; i++) expect(exchange(at, [answer(200)], post)).toContain('200')
+    expect(failing.requests).toBe(before)
+    for (let i = 0; i < 2; i++) exchange(at, [answer(200)])
+    for (let i = 0; i < 2; i++) exchange(at, [answer(200)], post)
+    expect(failing.requests).toBeGreaterThan(before + 1)
+  })
+})
+
 describe('an answer with an error', () => {
   const bench = (view: Partial<ServiceView> = {}): Workbench => new Workbench({ retries, ...view }, 2)
 

@@ -68,8 +68,12 @@ export class Verdicts {
     const rules = this.#ejection
     if (rules === undefined || now < endpoint.ejectedUntil) return
     endpoint.failureRun = 0
-    if (!failed) endpoint.errorRun = 0
-    else if (isRun(++endpoint.errorRun, rules.consecutiveErrors)) this.#outlier(endpoint, 'errors', endpoint.errorRun, now)
+    if (!failed) {
+      endpoint.errorRun = 0
+      return
+    }
+    endpoint.ranAt = now
+    if (isRun(++endpoint.errorRun, rules.consecutiveErrors)) this.#outlier(endpoint, 'errors', endpoint.errorRun, now)
   }
 
   /** It was refused, cut or not answered in time. */
@@ -77,6 +81,7 @@ export class Verdicts {
     if (generation !== 0) endpoint.breaker?.record(now, outcome.failed, ms, generation)
     const rules = this.#ejection
     if (rules === undefined || endpoint.gone !== undefined || now < endpoint.ejectedUntil) return
+    endpoint.ranAt = now
     if (isRun(++endpoint.failureRun, rules.consecutiveFailures)) this.#outlier(endpoint, 'failures', endpoint.failureRun, now)
   }
 
@@ -91,6 +96,7 @@ export class Verdicts {
   /** The primary has taken it out. When its time is over it is on probation: the first failure takes it out again. */
   ejected(endpoint: EndpointPool, forMs: number, now: number): void {
     endpoint.ejectedUntil = now + forMs
+    endpoint.ranAt = endpoint.ejectedUntil
     endpoint.errorRun = (this.#ejection?.consecutiveErrors ?? 1) - 1
     endpoint.failureRun = (this.#ejection?.consecutiveFailures ?? 1) - 1
   }
