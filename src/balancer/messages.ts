@@ -186,6 +186,10 @@ export interface EndpointDelta {
   readonly active: number
   readonly requests: number
   readonly errors: number
+  /** Connections that were refused, or did not come about in time. */
+  readonly refused: number
+  /** Answers by class. */
+  readonly responses: Readonly<Record<string, number>>
   readonly ewmaMs: number
   /** undefined: no connection of a TCP service was carried. */
   readonly tcp?: TcpCounts | undefined

@@ -2,6 +2,7 @@
 import type { InstanceReport } from '../instance/types.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
+import type { TallyData } from './core/tally.ts'
 import type { EndpointRole } from './core/tcp-view.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
@@ -106,10 +107,8 @@ export interface WorkerTelemetry {
   readonly memoryBytes: number
 }
 
-export interface ServiceTelemetry {
+export interface ServiceTelemetry extends TallyData {
   readonly requests: number
-  /** Finished requests by status class, `1xx` … `5xx`, and `aborted` for those the client left or that were cut. */
-  readonly responses: Readonly<Record<string, number>>
   readonly active: number
   readonly retried: number
   readonly parked: number
@@ -127,8 +126,8 @@ export interface ServiceTelemetry {
   readonly tunnels: number
   readonly requestBytes: number
   readonly responseBytes: number
-  /** From the request head to the end of the answer, in microseconds. */
-  readonly duration: HistogramData
+  /** By label, `shop.example.com/api`: those of its routes by which anything came. */
+  readonly routes: Readonly<Record<string, TallyData>>
 }
 
 export interface EndpointTelemetry {
@@ -137,6 +136,12 @@ export interface EndpointTelemetry {
   readonly active: number
   readonly requests: number
   readonly errors: number
+  /** Connections that were refused, or did not come about in time. */
+  readonly refused: number
+  /** Its answers by class, those included in whose place another endpoint was asked. */
+  readonly responses: Readonly<Record<string, number>>
+  /** From the request to the head of its answer, in microseconds. */
+  readonly firstByte: HistogramData
   /** Time to the first byte, peak-sensitive moving average, in milliseconds. */
   readonly ewmaMs: number | undefined
   readonly health: 'healthy' | 'unhealthy' | 'pending'

@@ -1,9 +1,11 @@
 /** Everything Holdfast measures, as Prometheus text. The only file that knows prom-client. */
 import { collectDefaultMetrics, Counter, Gauge, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client'
 import type { ProxyTelemetry } from '../balancer/port.ts'
-import { countAtMost } from '../kernel/histogram.ts'
+import type { TallyData } from '../balancer/core/tally.ts'
+import type { HistogramData } from '../kernel/histogram.ts'
 import { publicEndpointId } from '../registry/index.ts'
 import { instancePhases, type ServiceStatus } from '../registry/types.ts'
+import { histogramValues, type Labels } from './histograms.ts'
 
 /** What is read at each scrape. */
 export interface MetricsSource {
@@ -13,11 +15,9 @@ export interface MetricsSource {
   readonly version: string
 }
 
-/** Upper bounds of the duration buckets in seconds: the Prometheus client's own, with finer ones below. */
-const durationBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-
-type Labels = Readonly<Record<string, string>>
 type Sample = readonly [Labels, number]
+/** Reads the telemetry, if there is one. */
+type Telemetry = <T>(read: (telemetry: ProxyTelemetry) => T, otherwise: T) => T
 
 export class PrometheusMetrics {
   readonly #registry = new Registry()
@@ -34,7 +34,7 @@ export class PrometheusMetrics {
   }
 
   #register(source: MetricsSource): void {
-    const telemetry = <T>(read: (telemetry: ProxyTelemetry) => T, otherwise: T): T => {
+    const telemetry: Telemetry = (read, otherwise) => {
       const now = source.telemetry()
       return now ? read(now) : otherwise
     }
@@ -66,7 +66,11 @@ export class PrometheusMetrics {
           [],
         ),
     )
-    this.#durations(source)
+    this.#histogram('holdfast_request_duration_seconds', 'From the head of a request to the end of its answer, waiting and retries included.', () =>
+      telemetry((now) => Object.entries(now.services).map(([service, { duration }]) => [{ service }, duration] as const), []),
+    )
+    this.#routes(telemetry)
+    this.#answers(telemetry)
     this.#gauge(
       'holdfast_requests_in_flight',
       'Requests that have begun and not finished, tunnels included.',
@@ -233,8 +237,54 @@ export class PrometheusMetrics {
     this.#instances(source)
   }
 
+  /** Only routes of the configuration are labels, never what a client sends. */
+  #routes(telemetry: Telemetry): void {
+    const perRoute = <T>(read: (labels: Labels, tally: TallyData) => readonly T[]): (() => T[]) => {
+      const ofService = ([service, { routes }]: [string, ProxyTelemetry['services'][string]]): T[] =>
+        Object.entries(routes).flatMap(([route, tally]) => read({ service, route }, tally))
+      return () => telemetry((now) => Object.entries(now.services).flatMap(ofService), [])
+    }
+    this.#counter(
+      'holdfast_route_requests_total',
+      'Requests that finished, by route and status class.',
+      ['service', 'route', 'code'],
+      perRoute((labels, { responses }) => Object.entries(responses).map(([code, count]) => [{ ...labels, code }, count] as const)),
+    )
+    this.#histogram(
+      'holdfast_route_duration_seconds',
+      'From the head of a request to the end of its answer, by route.',
+      perRoute((labels, { duration }) => [[labels, duration] as const]),
+    )
+  }
+
+  /** What endpoints answered, and how fast. */
+  #answers(telemetry: Telemetry): void {
+    const perEndpoint = <T>(read: (labels: Labels, endpoint: ProxyTelemetry['endpoints'][string]) => readonly T[]): (() => T[]) => {
+      const each = ([id, endpoint]: [string, ProxyTelemetry['endpoints'][string]]): readonly T[] =>
+        read({ service: endpoint.service, endpoint: publicEndpointId(endpoint.service, id) }, endpoint)
+      return () => telemetry((now) => Object.entries(now.endpoints).flatMap(each), [])
+    }
+    this.#counter(
+      'holdfast_endpoint_responses_total',
+      'Answers of the endpoint by status class, those included in whose place another endpoint was asked.',
+      ['service', 'endpoint', 'code'],
+      perEndpoint((labels, { responses }) => Object.entries(responses).map(([code, count]) => [{ ...labels, code }, count] as const)),
+    )
+    this.#counter(
+      'holdfast_endpoint_connect_errors_total',
+      'Connections to the endpoint that were refused, or did not come about in time.',
+      ['service', 'endpoint'],
+      perEndpoint((labels, { refused }) => [[labels, refused] as const]),
+    )
+    this.#histogram(
+      'holdfast_endpoint_first_byte_seconds',
+      'From sending a request to the endpoint to the head of its answer.',
+      perEndpoint((labels, { firstByte }) => [[labels, firstByte] as const]),
+    )
+  }
+
   /** TCP services, and the roles of databases. */
-  #databases(telemetry: <T>(read: (telemetry: ProxyTelemetry) => T, otherwise: T) => T): void {
+  #databases(telemetry: Telemetry): void {
     const perEndpoint = (read: (endpoint: ProxyTelemetry['endpoints'][string]) => Sample | undefined): (() => Sample[]) => {
       return () =>
         telemetry(
@@ -337,23 +387,11 @@ export class PrometheusMetrics {
     return { name, help, labelNames: [...labelNames], registers: [this.#registry] }
   }
 
-  /** The data plane's own buckets merge exactly; here they are only laid out as Prometheus wants them. */
-  #durations(source: MetricsSource): void {
-    const name = 'holdfast_request_duration_seconds'
+  #histogram(name: string, help: string, read: () => readonly (readonly [Labels, HistogramData])[]): void {
     const metric = {
       name,
       get(): Promise<MetricObjectWithValues<MetricValue<string>>> {
-        const values = Object.entries(source.telemetry()?.services ?? {}).flatMap(([service, { duration }]) => [
-          ...durationBounds.map((bound) => ({
-            metricName: `${name}_bucket`,
-            labels: { le: bound, service },
-            value: countAtMost(duration, bound * 1_000_000),
-          })),
-          { metricName: `${name}_bucket`, labels: { le: '+Inf', service }, value: duration.count },
-          { metricName: `${name}_sum`, labels: { service }, value: duration.sum / 1_000_000 },
-          { metricName: `${name}_count`, labels: { service }, value: duration.count },
-        ])
-        const help = 'From the head of a request to the end of its answer, waiting and retries included.'
+        const values = read().flatMap(([labels, data]) => histogramValues(name, labels, data))
         return Promise.resolve({ name, help, type: 'histogram', values, aggregator: 'sum' } as unknown as MetricObjectWithValues<MetricValue<string>>)
       },
       reset: () => undefined,

@@ -124,6 +124,7 @@ export const serviceSchema = z
   })
   .meta({ id: 'Service' })
 
+const responsesSchema = z.record(z.string(), z.number()).describe('By class: `1xx` to `5xx`, and `aborted`.')
 const histogramSchema = z.object({ count: z.number(), sum: z.number(), buckets: z.array(z.array(z.number())) })
 
 export const proxySchema = z
@@ -139,7 +140,7 @@ export const proxySchema = z
       z.string(),
       z.object({
         requests: z.number(),
-        responses: z.record(z.string(), z.number()),
+        responses: responsesSchema,
         active: z.number(),
         retried: z.number(),
         parked: z.number(),
@@ -154,6 +155,9 @@ export const proxySchema = z
         requestBytes: z.number(),
         responseBytes: z.number(),
         duration: histogramSchema.describe('Microseconds; log-linear buckets, [index, count].'),
+        routes: z
+          .record(z.string(), z.object({ responses: responsesSchema, duration: histogramSchema }))
+          .describe('By label, `shop.example.com/api`: those by which anything came.'),
       }),
     ),
     endpoints: z
@@ -165,6 +169,9 @@ export const proxySchema = z
           active: z.number(),
           requests: z.number(),
           errors: z.number(),
+          refused: z.number().describe('Connections that were refused, or did not come about in time.'),
+          responses: responsesSchema,
+          firstByte: histogramSchema.describe('Microseconds from the request to the head of its answer.'),
           ewmaMs: z.number().optional(),
           health: z.enum(['healthy', 'unhealthy', 'pending']),
           reason: z.string().optional(),

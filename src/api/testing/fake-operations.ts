@@ -190,6 +190,7 @@ export class FakeOperations implements Operations, EventSink {
             queued: 0,
             queuedTotal: 0,
             fallbacks: {},
+            routes: {},
             tunnels: 0,
             requestBytes: 1,
             responseBytes: 2,

@@ -3,9 +3,10 @@
  * just failed. The weight is computed when something changes, not per request; only slow start is looked at again by each pick.
  * Estimator: mutable and small, time is an argument.
  */
-import { emptyHistogram, Histogram, type HistogramData } from '../../kernel/histogram.ts'
+import { emptyHistogram } from '../../kernel/histogram.ts'
 import type { Instant } from '../../kernel/time.ts'
 import type { Breaker } from '../../resilience/core/breaker.ts'
+import { Tally, type TallyData } from './tally.ts'
 import type { TcpCounts } from './tcp-counts.ts'
 import type { SlotLease } from './slots.ts'
 import type { EndpointView } from './routing-view.ts'
@@ -21,6 +22,8 @@ const avoidMaxMs = 1_000
 const tunnelShare = 0.1
 /** Who has just failed is spared requests that cannot be tried again; not for ever, for a service may get no others. */
 const doubtMs = 1_000
+
+const noAnswers: TallyData = { responses: {}, duration: emptyHistogram }
 
 export class Endpoint {
   readonly id: string
@@ -40,10 +43,12 @@ export class Endpoint {
   tunnels = 0
   requests = 0
   errors = 0
+  /** Connections that were refused, or did not come about in time. */
+  refused = 0
   /** Mean time to the first byte in milliseconds, peaks at once, decays slowly; 0 until the first answer. */
   ewmaMs = 0
   #ewmaAt = 0
-  #firstByte: Histogram | undefined
+  #answers: Tally | undefined
   /** Taken out as an outlier until then. */
   ejectedUntil = 0
   /** Answers of 5xx in a row, and attempts in a row that failed; counted only where outliers are ejected. */
@@ -154,6 +159,7 @@ export class Endpoint {
   failed(now: number, refused: boolean): number {
     if (Number.isNaN(this.#failingSince)) this.#failingSince = now
     if (refused) {
+      this.refused++
       this.#avoidMs = this.#avoidMs === 0 ? avoidInitialMs : Math.min(this.#avoidMs * 2, avoidMaxMs)
       this.#avoidUntil = now + this.#avoidMs
     }
@@ -161,7 +167,7 @@ export class Endpoint {
   }
 
   /** A response head came, after `ms`. */
-  answered(ms: number, now: Instant): void {
+  answered(ms: number, now: Instant, status = 200): void {
     if (this.#avoidMs !== 0 || !Number.isNaN(this.#failingSince)) this.#forgive()
     if (this.ewmaMs === 0 || ms > this.ewmaMs) this.ewmaMs = ms
     else {
@@ -169,20 +175,17 @@ export class Endpoint {
       this.ewmaMs = this.ewmaMs * weight + ms * (1 - weight)
     }
     this.#ewmaAt = now
-    this.#firstByte?.record(ms * 1_000)
+    this.#answers?.finished(status, ms * 1_000)
   }
 
-  /** From now on times to the first byte are counted, for `takeFirstByte`. */
-  countTimes(): void {
-    this.#firstByte ??= new Histogram()
+  /** From now on answers are counted, for `takeAnswers`. */
+  countAnswers(): void {
+    this.#answers ??= new Tally()
   }
 
-  /** Times to the first byte since the last call, in microseconds. */
-  takeFirstByte(): HistogramData {
-    if (this.#firstByte === undefined || this.#firstByte.count === 0) return emptyHistogram
-    const data = this.#firstByte.data()
-    this.#firstByte.reset()
-    return data
+  /** Answers since the last call by class, and their times to the first byte. */
+  takeAnswers(): TallyData {
+    return this.#answers?.any === true ? this.#answers.take() : noAnswers
   }
 
   /** News say that it lives: failures so far no longer count. */

@@ -8,6 +8,7 @@ import { compileConditions, type Conditions, type ConditionReading } from './rou
 import type { RouteView, ServiceView } from './routing-view.ts'
 import { compileRules, type RouteRules } from './rules/rules.ts'
 import { mergedRules } from './rules/view.ts'
+import type { Tally } from './tally.ts'
 
 export interface Route<S> {
   readonly service: S
@@ -17,6 +18,8 @@ export interface Route<S> {
   readonly label: string
   /** undefined: requests and answers are carried as they are. */
   readonly rules?: RouteRules | undefined
+  /** What came by it; undefined: counted with its service alone. */
+  readonly tally?: Tally | undefined
 }
 
 /** Routes exist for the host and path, but only for other methods: these. */
@@ -38,6 +41,13 @@ interface HostTable<S> {
   readonly candidates: readonly Candidate<S>[]
 }
 
+interface RouteEntry<S> {
+  readonly route: RouteView
+  readonly service: S
+  readonly rules?: RouteRules | undefined
+  readonly tally?: Tally | undefined
+}
+
 export class ListenerRoutes<S> {
   readonly #exact = new Map<string, HostTable<S>>()
   /** Longest suffix first; `.example.com`. */
@@ -47,15 +57,15 @@ export class ListenerRoutes<S> {
   /** Whether a look-up reads the host at all. */
   readonly needsHost: boolean
 
-  constructor(routes: readonly { readonly route: RouteView; readonly service: S; readonly rules?: RouteRules | undefined }[]) {
+  constructor(routes: readonly RouteEntry<S>[]) {
     const byHost = new Map<string | undefined, Candidate<S>[]>()
-    for (const { route, service, rules } of routes) {
+    for (const { route, service, rules, tally } of routes) {
       const list = byHost.get(route.host) ?? []
       byHost.set(route.host, list)
       const label = routeLabel(route)
       const methods = route.methods ? new Set(route.methods) : undefined
       const conditions = compileConditions(route.when)
-      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods, conditions, rules })
+      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods, conditions, rules, tally })
     }
     for (const [host, candidates] of byHost) {
       candidates.sort(
@@ -110,12 +120,23 @@ export class ListenerRoutes<S> {
 export const routeLabel = ({ host, path }: RouteView): string => `${host ?? ''}${path}`
 
 /** Routes of one listener out of all services. */
-export function listenerRoutes<S>(listener: string, services: readonly ServiceView[], runtime: (service: ServiceView) => S): ListenerRoutes<S> {
+export function listenerRoutes<S>(
+  listener: string,
+  services: readonly ServiceView[],
+  runtime: (service: ServiceView) => S,
+  tallyOf: (service: S, label: string) => Tally | undefined = () => undefined,
+): ListenerRoutes<S> {
   return new ListenerRoutes(
-    services.flatMap((service) =>
-      service.routes
+    services.flatMap((view) => {
+      const service = runtime(view)
+      return view.routes
         .filter((route) => route.listener === listener)
-        .map((route) => ({ route, service: runtime(service), rules: compileRules(mergedRules(service.rules, route.rules), route.path) })),
-    ),
+        .map((route) => ({
+          route,
+          service,
+          rules: compileRules(mergedRules(view.rules, route.rules), route.path),
+          tally: tallyOf(service, routeLabel(route)),
+        }))
+    }),
   )
 }

@@ -209,10 +209,7 @@ export class Coordination {
     this.#roles.apply(view)
     this.#breakers.setView(view)
     this.#quarantines.setView(view)
-    this.#sums.retain(
-      new Set(view.services.map(({ name }) => name)),
-      new Set(view.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id))),
-    )
+    this.#sums.retain(view)
   }
 
   /** Endpoints that are not to be picked while others are: by their probes, or by their own word. */

@@ -1,17 +1,20 @@
 /** Adds up what the workers count. Counters outlive the workers; gauges are the sum over those that live. */
-import { Histogram } from '../../kernel/histogram.ts'
+import { emptyHistogram, Histogram } from '../../kernel/histogram.ts'
 import type { BreakerState } from '../../resilience/core/breaker.ts'
 import type { InstanceReport } from '../../instance/types.ts'
 import { newTcpCounts, type TcpCounts } from '../core/tcp-counts.ts'
 import type { QuarantinedRequest } from '../core/quarantine.ts'
-import type { EndpointView } from '../core/routing-view.ts'
+import { routeLabel } from '../core/routes.ts'
+import type { EndpointView, RoutingView } from '../core/routing-view.ts'
+import type { TallyData } from '../core/tally.ts'
 import { weigh, wellStanding, type Standing } from '../core/weight.ts'
 import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, RoleStatus, ServiceTelemetry } from '../port.ts'
 
 interface ServiceTotals {
   requests: number
-  responses: Record<string, number>
+  readonly tally: TallySum
+  readonly routes: Map<string, TallySum>
   retried: number
   parkedTotal: number
   shed: number
@@ -21,18 +24,47 @@ interface ServiceTotals {
   readonly fallbacks: Record<string, number>
   requestBytes: number
   responseBytes: number
-  readonly duration: Histogram
 }
 
 interface EndpointTotals {
   requests: number
   errors: number
+  refused: number
+  readonly answers: TallySum
   tcp: TcpCounts | undefined
 }
 
+/** Adds up what `core/tally.ts` counts. */
+class TallySum {
+  readonly #responses: Record<string, number> = {}
+  readonly #duration = new Histogram()
+
+  add({ responses, duration }: TallyData): void {
+    addTo(this.#responses, responses)
+    if (duration.count > 0) this.#duration.add(duration)
+  }
+
+  data(): TallyData {
+    return { responses: { ...this.#responses }, duration: this.#duration.data() }
+  }
+}
+
+const noAnswers: TallyData = { responses: {}, duration: emptyHistogram }
+
+function addRoutes(sums: Map<string, TallySum>, routes: Readonly<Record<string, TallyData>>): void {
+  for (const [label, data] of Object.entries(routes)) {
+    const sum = sums.get(label) ?? new TallySum()
+    sums.set(label, sum)
+    sum.add(data)
+  }
+}
+
+const newEndpointTotals = (): EndpointTotals => ({ requests: 0, errors: 0, refused: 0, answers: new TallySum(), tcp: undefined })
+
 const newServiceTotals = (): ServiceTotals => ({
   requests: 0,
-  responses: {},
+  tally: new TallySum(),
+  routes: new Map(),
   retried: 0,
   parkedTotal: 0,
   shed: 0,
@@ -42,7 +74,6 @@ const newServiceTotals = (): ServiceTotals => ({
   fallbacks: {},
   requestBytes: 0,
   responseBytes: 0,
-  duration: new Histogram(),
 })
 
 const addTo = (counts: Record<string, number>, delta: Readonly<Record<string, number>>): void => {
@@ -98,7 +129,8 @@ export class TelemetrySums {
       const totals = this.#services.get(name) ?? newServiceTotals()
       this.#services.set(name, totals)
       totals.requests += service.requests
-      addTo(totals.responses, service.responses)
+      totals.tally.add(service)
+      addRoutes(totals.routes, service.routes)
       totals.retried += service.retried
       totals.parkedTotal += service.parkedTotal
       totals.shed += service.shed
@@ -108,13 +140,14 @@ export class TelemetrySums {
       addTo(totals.fallbacks, service.fallbacks)
       totals.requestBytes += service.requestBytes
       totals.responseBytes += service.responseBytes
-      totals.duration.add(service.duration)
     }
     for (const [id, endpoint] of Object.entries(delta.endpoints)) {
-      const totals = this.#endpoints.get(id) ?? { requests: 0, errors: 0, tcp: undefined }
+      const totals = this.#endpoints.get(id) ?? newEndpointTotals()
       this.#endpoints.set(id, totals)
       totals.requests += endpoint.requests
       totals.errors += endpoint.errors
+      totals.refused += endpoint.refused
+      totals.answers.add({ responses: endpoint.responses, duration: endpoint.firstByte })
       if (endpoint.tcp) addCounts((totals.tcp ??= newTcpCounts()), endpoint.tcp)
     }
   }
@@ -124,21 +157,27 @@ export class TelemetrySums {
     this.#latest.delete(pid)
   }
 
-  /** Forgets services and endpoints that are in no view any more. */
-  retain(services: ReadonlySet<string>, endpoints: ReadonlySet<string>): void {
-    for (const name of this.#services.keys()) if (!services.has(name)) this.#services.delete(name)
+  /** Forgets services, routes and endpoints that are in the view no more. */
+  retain({ services }: RoutingView): void {
+    const labels = new Map(services.map(({ name, routes }) => [name, new Set(routes.map(routeLabel))]))
+    for (const [name, { routes }] of this.#services) {
+      const known = labels.get(name)
+      if (known === undefined) this.#services.delete(name)
+      else for (const label of routes.keys()) if (!known.has(label)) routes.delete(label)
+    }
+    const endpoints = new Set(services.flatMap((service) => service.endpoints.map(({ id }) => id)))
     for (const id of this.#endpoints.keys()) if (!endpoints.has(id)) this.#endpoints.delete(id)
   }
 
   snapshot(context: SnapshotContext): ProxyTelemetry {
     const latest = [...this.#latest]
     const services: Record<string, ServiceTelemetry> = {}
-    for (const [name, totals] of this.#services) {
+    for (const [name, { tally, routes, ...totals }] of this.#services) {
       const gauge = (key: 'active' | 'parked' | 'queued' | 'tunnels'): number => sum(latest, ([, delta]) => delta.services[name]?.[key] ?? 0)
       services[name] = {
         ...totals,
-        responses: { ...totals.responses },
-        duration: totals.duration.data(),
+        ...tally.data(),
+        routes: Object.fromEntries([...routes].map(([label, sum]) => [label, sum.data()])),
         active: gauge('active'),
         parked: gauge('parked'),
         queued: gauge('queued'),
@@ -153,12 +192,16 @@ export class TelemetrySums {
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
+      const answers = totals?.answers.data() ?? noAnswers
       endpoints[id] = {
         service,
         address: `${view.host}:${view.port}`,
         active: sum(readings, (reading) => reading.active),
         requests: totals?.requests ?? 0,
         errors: totals?.errors ?? 0,
+        refused: totals?.refused ?? 0,
+        responses: answers.responses,
+        firstByte: answers.duration,
         ewmaMs: answered.length === 0 ? undefined : sum(answered, (reading) => reading.ewmaMs) / answered.length,
         health: healthy ? 'healthy' : 'unhealthy',
         reason,

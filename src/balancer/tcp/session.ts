@@ -228,7 +228,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     endpoint.active--
     endpoint.welcome()
     endpoint.tcp ??= newTcpCounts()
-    service.counters.duration.record(Math.round((now - this.#beganAt) * 1_000))
+    service.tally.took(Math.round((now - this.#beganAt) * 1_000))
     this.#lastAt = now
     this.#socket.setKeepAlive(true, 60_000)
     this.#upstream!.socket.setKeepAlive(true, 60_000)

@@ -302,7 +302,7 @@ export class Client implements ClientSide, ReadHost {
     const route = this.#route(head, input)
     if (route === undefined) return
     const target = this.#target(route, head, input)
-    this.exchange.route = route.label
+    this.exchange.route = route
     this.exchange.begin(route.service, input, start, target, route.rules)
   }
 

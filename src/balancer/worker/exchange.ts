@@ -37,6 +37,7 @@ import { Tunnel } from './tunnel.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import { isCrash } from '../core/quarantine.ts'
 import type { Failure } from '../core/resend.ts'
+import type { Route } from '../core/routes.ts'
 import { refusedByAlert } from '../core/tls-failure.ts'
 import { bodyTooLarge, type AnswerRules, type RouteRules } from '../core/rules/rules.ts'
 import { headErrorSentence, type Head } from '../http1/head.ts'
@@ -83,8 +84,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   /** The answer under way could be gone on with from elsewhere; with the head of its request. */
   #resume: Resume | undefined
   #resumeHead: Buffer | undefined
-  /** Label of the route by which it came; undefined: by none. */
-  route: string | undefined
+  /** The route by which it came; undefined: by none. */
+  route: Route<ServiceRuntime> | undefined
   #status = 0
   #deadline = Infinity
   /** Between two pieces of the answer. */
@@ -141,7 +142,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   /** It has a service: find it an endpoint. `source` holds its head from `start`. */
   begin(service: ServiceRuntime, source: Buffer, start: number, target: string | undefined, rules?: RouteRules): void {
     this.#service = service
-    this.#attempts.watch?.routed(service, this.route, this.#client.worker.requestHead, source)
+    this.#attempts.watch?.routed(service, this.route?.label, this.#client.worker.requestHead, source)
     this.#madeRoom = false
     this.#answerIdleMs = this.#client.longLived ? tunnelIdleMs : answerIdleMs
     service.active++
@@ -158,7 +159,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#attempts.session = session
     this.#sender.begin(service, source, start, target, rules, session)
     this.#relay.begin(service.counters, this.#answerRules)
-    this.#suspect?.begin(service, this.route)
+    this.#suspect?.begin(service, this.route?.label)
     if (rate === undefined) this.admitted()
     else (this.#admission ??= new Admission(this)).enter(rate, key!)
   }
@@ -372,7 +373,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #asSuspect(service: ServiceRuntime): Suspect {
     if (this.#suspect === undefined) {
       this.#suspect = new Suspect(this.#client, this.#sender, this)
-      this.#suspect.begin(service, this.route)
+      this.#suspect.begin(service, this.route?.label)
     }
     return this.#suspect
   }
@@ -571,7 +572,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker } = this.#client
     const endpoint = this.#endpoint
     if (endpoint === undefined) return
-    endpoint.answered(worker.now - this.#attempts.sentAt, worker.instant)
+    endpoint.answered(worker.now - this.#attempts.sentAt, worker.instant, status)
     endpoint.adaptive?.answered(status, this.#relay.backPressure, worker.now - this.#attempts.sentAt, endpoint.active)
     if (this.#service!.verdicts !== undefined) this.#attempts.answered(endpoint, status, this.#relay.backPressure, worker.now)
   }
@@ -637,7 +638,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#relay.extra = this.#sessionLines
     this.#relay.writeInterim(head, buffer, facts.upgrade)
     this.#noteEnd(101)
-    const tunnel = new Tunnel(client, upstream, endpoint, this.#service!, facts.upgrade?.toLowerCase() === 'websocket')
+    const tunnel = new Tunnel(client, upstream, endpoint, this.#service!, facts.upgrade?.toLowerCase() === 'websocket', this.route?.tally)
     this.#close()
     this.#endpoint = undefined
     this.#upstream = undefined
@@ -673,7 +674,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       if (this.#status >= 500 && this.#endpoint) this.#endpoint.errors++
       this.#leaveEndpoint()
       service.active--
-      service.finished(this.#status, (this.#client.worker.now - this.#startedAt) * 1_000)
+      service.finished(this.#status, (this.#client.worker.now - this.#startedAt) * 1_000, this.route?.tally)
       this.#letNextGo()
     }
     this.#client.exchangeDone(keep)

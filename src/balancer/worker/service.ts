@@ -1,13 +1,14 @@
 /** A service as one worker runs it: its endpoints, its picker, its parking lot and its counters. They outlive the views. */
 import { isDeepStrictEqual } from 'node:util'
-import { Histogram } from '../../kernel/histogram.ts'
 import type { Random } from '../../kernel/random.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { ParkingLot } from '../core/parking-lot.ts'
 import { Picker, type PickRequest } from '../core/picker.ts'
 import { warmTogether } from '../core/endpoint.ts'
 import { budgetFree } from '../core/resend.ts'
+import { routeLabel } from '../core/routes.ts'
 import type { ServiceView } from '../core/routing-view.ts'
+import { routesCountedMax, Tally, type TallyData } from '../core/tally.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
 import { affinityOf, type Affinity } from './sessions/affinity.ts'
@@ -33,12 +34,9 @@ export class ServiceCounters {
   fallbacks: Record<string, number> = {}
   requestBytes = 0
   responseBytes = 0
-  readonly duration = new Histogram()
 }
 
 export type { Parked }
-
-const classes = ['aborted', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
 export class ServiceRuntime {
   view: ServiceView
@@ -51,7 +49,9 @@ export class ServiceRuntime {
   /** Those that wait. */
   readonly lot: Omit<ParkingLot<Parked>, 'park'>
   readonly counters = new ServiceCounters()
-  readonly #counts = new Float64Array(classes.length)
+  /** Of all its requests, and by the label of the route. */
+  readonly tally = new Tally()
+  #routes: ReadonlyMap<string, Tally> = new Map()
   active = 0
   tunnels = 0
   /** Requests under way that have been sent more than once. */
@@ -100,7 +100,7 @@ export class ServiceRuntime {
       const known = before.get(endpointView.id)
       if (known?.view.host !== endpointView.host || known.view.port !== endpointView.port) {
         const endpoint = new EndpointPool(endpointView, view.name)
-        endpoint.countTimes()
+        endpoint.countAnswers()
         if (!first) endpoint.warm(now, view.slowStartMs)
         return endpoint
       }
@@ -119,12 +119,29 @@ export class ServiceRuntime {
     warmTogether(this.endpoints)
     this.parking.setLimits(view.parking)
     this.view = view
+    this.#countRoutes(view)
     const judges = view.breaker !== undefined || view.ejection !== undefined
     if (judges) this.verdicts ??= new Verdicts(this.name, this.#random, this.#tell)
     this.verdicts?.setView(view, this.endpoints, now)
     if (!judges) this.verdicts = undefined
     this.#limitRate(view)
     this.#limitConcurrency(view, now)
+  }
+
+  /** Routes that stay keep their counts. */
+  #countRoutes({ routes }: ServiceView): void {
+    const labels = [...new Set(routes.map(routeLabel))].slice(0, routesCountedMax)
+    this.#routes = new Map(labels.map((label) => [label, this.#routes.get(label) ?? new Tally()]))
+  }
+
+  routeTally(label: string): Tally | undefined {
+    return this.#routes.get(label)
+  }
+
+  /** Of the routes by which anything came since the last call. */
+  takeRoutes(): Record<string, TallyData> {
+    const busy = [...this.#routes].filter(([, tally]) => tally.any)
+    return Object.fromEntries(busy.map(([label, tally]) => [label, tally.take()]))
   }
 
   #limitConcurrency({ concurrency, name }: ServiceView, now: number): void {
@@ -255,25 +272,13 @@ export class ServiceRuntime {
   }
 
   /** A request has ended: with a status, or 0 when it was cut or the client left. Without a duration: it became a tunnel. */
-  finished(status: number, durationUs?: number): void {
-    const index = status < 100 ? 0 : Math.floor(status / 100)
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1
-    if (durationUs !== undefined) this.counters.duration.record(durationUs)
+  finished(status: number, durationUs?: number, route?: Tally): void {
+    this.tally.finished(status, durationUs)
+    if (route !== undefined) route.finished(status, durationUs)
   }
 
   /** A request has its answer, or will have none: others may go. */
   madeRoom(): void {
     if (this.lot.size > 0) for (const parked of this.lot.finished()) parked.unpark()
-  }
-
-  /** Counts since the last call, by class. */
-  takeResponses(): Record<string, number> {
-    const responses: Record<string, number> = {}
-    classes.forEach((name, index) => {
-      const count = this.#counts[index] ?? 0
-      if (count > 0) responses[name] = count
-    })
-    this.#counts.fill(0)
-    return responses
   }
 }

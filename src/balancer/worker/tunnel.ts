@@ -8,6 +8,7 @@
 import type { ClientSide, ConnectionOwner } from './client-side.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+import type { Tally } from '../core/tally.ts'
 import { FrameBoundary } from '../core/websocket-frames.ts'
 import { tunnelClosingMs, tunnelIdleMs } from './limits.ts'
 
@@ -19,17 +20,20 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
   readonly #client: ClientSide
   readonly #upstream: Upstream
   readonly #service: ServiceRuntime
+  /** Of the route by which it came. */
+  readonly #tally: Tally | undefined
   readonly #frames: FrameBoundary | undefined
   #state: 'open' | 'wantsClose' | 'closing' | 'closed' = 'open'
   #deadline: number
   /** When to ask for a close, while its endpoint drains. */
   closeAt = Infinity
 
-  constructor(client: ClientSide, upstream: Upstream, endpoint: EndpointPool, service: ServiceRuntime, webSocket: boolean) {
+  constructor(client: ClientSide, upstream: Upstream, endpoint: EndpointPool, service: ServiceRuntime, webSocket: boolean, tally?: Tally) {
     this.#client = client
     this.#upstream = upstream
     this.endpoint = endpoint
     this.#service = service
+    this.#tally = tally
     this.#frames = webSocket ? new FrameBoundary() : undefined
     this.#deadline = client.worker.now + tunnelIdleMs
   }
@@ -138,7 +142,7 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
     this.#service.tunnels--
     this.#service.active--
     this.endpoint.tunnels--
-    this.#service.finished(101)
+    this.#service.finished(101, undefined, this.#tally)
     worker.maybeDrained(this.endpoint)
   }
 }

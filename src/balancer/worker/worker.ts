@@ -205,7 +205,12 @@ export class Worker {
     this.#routes.clear()
     this.#routesAt.clear()
     for (const listener of view.listeners) {
-      const routes = listenerRoutes(listener.name, view.services, (service) => this.#services.get(service.name)!)
+      const routes = listenerRoutes(
+        listener.name,
+        view.services,
+        (service) => this.#services.get(service.name)!,
+        (service, label) => service.routeTally(label),
+      )
       this.#routes.set(listener.name, routes)
       this.#routesAt.set(listenerAddress(listener), routes)
     }
@@ -500,6 +505,7 @@ export class Worker {
     for (const service of this.#services.values()) services[service.name] = serviceDelta(service, service.lot.size + this.tcp.parked(service))
     const endpoints: Record<string, EndpointDelta> = {}
     for (const endpoint of this.#endpoints.values()) {
+      const { responses, duration: firstByte } = endpoint.takeAnswers()
       endpoints[endpoint.id] = {
         active: endpoint.active + endpoint.tunnels,
         requests: endpoint.requests,
@@ -507,11 +513,14 @@ export class Worker {
         ewmaMs: endpoint.ewmaMs,
         tcp: endpoint.tcp,
         latency: endpoint.adaptive?.take(),
-        firstByte: endpoint.takeFirstByte(),
+        responses,
+        firstByte,
+        refused: endpoint.refused,
       }
       endpoint.tcp &&= newTcpCounts()
       endpoint.requests = 0
       endpoint.errors = 0
+      endpoint.refused = 0
     }
     for (const id of this.#suspectedAt.keys()) if (!this.#endpoints.has(id)) this.#suspectedAt.delete(id)
     const delta: WorkerDelta = {
@@ -531,7 +540,6 @@ function serviceDelta(service: ServiceRuntime, parked: number): ServiceDelta {
   const { counters } = service
   const delta: ServiceDelta = {
     requests: counters.requests,
-    responses: service.takeResponses(),
     active: service.active,
     retried: counters.retried,
     parked,
@@ -545,7 +553,8 @@ function serviceDelta(service: ServiceRuntime, parked: number): ServiceDelta {
     tunnels: service.tunnels,
     requestBytes: counters.requestBytes,
     responseBytes: counters.responseBytes,
-    duration: counters.duration.data(),
+    ...service.tally.take(),
+    routes: service.takeRoutes(),
   }
   counters.requests = 0
   counters.retried = 0
@@ -557,6 +566,5 @@ function serviceDelta(service: ServiceRuntime, parked: number): ServiceDelta {
   counters.fallbacks = {}
   counters.requestBytes = 0
   counters.responseBytes = 0
-  counters.duration.reset()
   return delta
 }
