@@ -8,7 +8,7 @@ export function observeView({ log, tracing, explain }: Config): ObserveView | un
   const { access, directory } = log
   return {
     access: access && { directory, sample: access.sample, fields: access.fields, mask: access.mask.map((name) => name.toLowerCase()) },
-    tracing: tracing && { endpoint: tracing.endpoint, name: tracing.name, sample: tracing.sample },
+    tracing: tracing && { endpoint: tracing.endpoint, headers: tracing.headers, name: tracing.name, sample: tracing.sample },
     explain: explain && { keep: explain.keep, slowMs: explain.slow, sample: explain.sample, header: explain.header?.toLowerCase() },
     serverTiming: explain?.serverTiming ?? 'off',
   }

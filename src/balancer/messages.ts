@@ -3,6 +3,7 @@ import type { LatencyWindow } from '../resilience/core/gradient.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
+import type { ObserverCounts } from './core/observe-view.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { Caught, Mark, Named, TrialVerdict } from './core/quarantine.ts'
 import type { RequestTrail } from './core/trail.ts'
@@ -175,6 +176,8 @@ export interface WorkerDelta {
   readonly accepted: number
   readonly memoryBytes: number
   readonly refused: Readonly<Record<string, number>>
+  /** undefined: nothing is observed. */
+  readonly observed?: ObserverCounts | undefined
   readonly services: Readonly<Record<string, ServiceDelta>>
   readonly endpoints: Readonly<Record<string, EndpointDelta>>
 }

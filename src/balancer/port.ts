@@ -7,6 +7,7 @@ import type { EndpointRole } from './core/tcp-view.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { QuarantinedRequest } from './core/quarantine.ts'
+import type { ObserverCounts } from './core/observe-view.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
 import type { WeightReason } from './core/weight.ts'
@@ -95,6 +96,8 @@ export interface ProxyTelemetry {
   readonly connections: { readonly active: number; readonly accepted: number }
   /** Requests refused before they had a service, by reason: `malformed`, `no_route`, `header_too_large`, … */
   readonly refused: Readonly<Record<string, number>>
+  /** Lines of the access log and spans, written and lost. */
+  readonly observed: ObserverCounts
   readonly services: Readonly<Record<string, ServiceTelemetry>>
   readonly endpoints: Readonly<Record<string, EndpointTelemetry>>
   /** Requests that kill instances, and are sent to none. */

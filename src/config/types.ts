@@ -87,6 +87,8 @@ export interface AccessLogConfig {
 export interface TracingConfig {
   /** Takes spans as OTLP over HTTP; undefined: contexts are passed on, no spans are kept. */
   readonly endpoint: string | undefined
+  /** Sent along with the spans. */
+  readonly headers: Readonly<Record<string, string>> | undefined
   readonly name: string
   /** Share of the traces begun here that are sampled, 0 to 1. */
   readonly sample: number

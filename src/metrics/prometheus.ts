@@ -1,6 +1,7 @@
 /** Everything Holdfast measures, as Prometheus text. The only file that knows prom-client. */
 import { collectDefaultMetrics, Counter, Gauge, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client'
 import type { ProxyTelemetry } from '../balancer/port.ts'
+import type { ObserverCounts } from '../balancer/core/observe-view.ts'
 import type { TallyData } from '../balancer/core/tally.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import { publicEndpointId } from '../registry/index.ts'
@@ -155,6 +156,7 @@ export class PrometheusMetrics {
     this.#counter('holdfast_requests_refused_total', 'Requests refused before they had a service, by reason.', ['reason'], () =>
       telemetry((now) => Object.entries(now.refused).map(([reason, count]) => [{ reason }, count] as const), []),
     )
+    this.#observed(telemetry)
     this.#counter(
       'holdfast_endpoint_requests_total',
       'Requests sent to the endpoint.',
@@ -235,6 +237,23 @@ export class PrometheusMetrics {
       () => source.certificates().map(({ listener, file, expiresAt }) => [{ listener, file }, expiresAt / 1_000] as const),
     )
     this.#instances(source)
+  }
+
+  #observed(telemetry: Telemetry): void {
+    const total = (read: (counts: ObserverCounts) => number): (() => Sample[]) => {
+      return () => telemetry((now) => [[{}, read(now.observed)] as const], [])
+    }
+    const counters = [
+      ['holdfast_access_log_lines_total', 'Lines written to the access log.', (counts) => counts.accessLines],
+      [
+        'holdfast_access_log_lines_dropped_total',
+        'Lines of the access log that were lost: the disk did not keep up, or failed.',
+        (counts) => counts.accessDropped,
+      ],
+      ['holdfast_spans_total', 'Spans that the collector took.', (counts) => counts.spans],
+      ['holdfast_spans_dropped_total', 'Spans that were lost: the collector did not keep up, or failed.', (counts) => counts.spansDropped],
+    ] satisfies readonly (readonly [string, string, (counts: ObserverCounts) => number])[]
+    for (const [name, help, read] of counters) this.#counter(name, help, [], total(read))
   }
 
   /** Only routes of the configuration are labels, never what a client sends. */

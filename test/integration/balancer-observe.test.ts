@@ -1,13 +1,13 @@
 /** What is written and remembered about requests: the access log, trails, trace context, Server-Timing. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { accessFields } from '../../src/config/types.ts'
 import type { ObserveView } from '../../src/balancer/core/observe-view.ts'
 import type { ServiceView } from '../../src/balancer/index.ts'
-import { ask, eventually, fieldOf, freePort, get, post, service } from '../support/balancer-harness.ts'
+import { ask, eventually, fieldOf, freePort, get, plain, post, service } from '../support/balancer-harness.ts'
 import { useProxy } from '../support/proxy-fixture.ts'
 
 const { proxy, origin, serving } = useProxy({ per: 'file', workers: 2 })
@@ -89,6 +89,40 @@ describe('the access log', () => {
     expect(lines.some(({ tries }) => tries === 2)).toBe(true)
   })
 
+  it('has a line for what was no request, whatever the share, and counts lines', async () => {
+    const directory = join(proxy.directory, 'access-malformed')
+    await observed({ access: { ...access, sample: 0, directory } }, service([await serving()]))
+    await ask(proxy.port, 'GET / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n')
+    await ask(proxy.port, 'NONSENSE?secret=1\r\n\r\n')
+    const lines = await written(directory, 2)
+    for (const line of lines) {
+      expect(Object.keys(line)).toEqual(['time', 'id', 'client', 'status', 'refused'])
+      expect(line).toMatchObject({ client: '127.0.0.1', status: 400 })
+    }
+    expect(new Set(lines.map(({ refused }) => refused)).size).toBe(2)
+    expect(JSON.stringify(lines)).not.toContain('secret')
+    const { observed: counts } = await proxy.telemetry()
+    expect(counts.accessLines).toBeGreaterThanOrEqual(2)
+    expect(counts.accessDropped).toBe(0)
+  })
+
+  it('counts lines that could not be written, and what is under way when it is switched off ends without one', async () => {
+    const slow = await origin(({ socket }) => setTimeout(() => socket.write(plain('late')), 1_000))
+    // A file in place of the directory.
+    const directory = join(proxy.directory, 'access-impossible')
+    writeFileSync(directory, '')
+    await observed({ access: { ...access, directory } }, service([slow]))
+    await ask(proxy.port, get('/'))
+    const { observed: counts } = await proxy.telemetry()
+    expect(counts.accessDropped).toBe(1)
+    const late = ask(proxy.port, get('/'))
+    await eventually('it is under way', () => slow.requests.length === 2)
+    const { workers } = proxy.client.telemetry()!
+    await observed({}, service([slow]))
+    expect((await late).status).toBe(200)
+    expect((await proxy.telemetry()).workers.map(({ pid }) => pid)).toEqual(workers.map(({ pid }) => pid))
+  })
+
   it('writes plain requests in the share asked for, and failed ones always', async () => {
     const directory = join(proxy.directory, 'access-sampled')
     const dead = await freePort()
@@ -136,8 +170,10 @@ describe('trace context', () => {
 
   it('of a sampled request leads to spans at the collector', async () => {
     const bodies: string[] = []
+    const keys: unknown[] = []
     const collector = createServer((request, response) => {
       let body = ''
+      keys.push(request.headers['x-key'])
       request.on('data', (chunk: Buffer) => (body += chunk.toString()))
       request.on('end', () => {
         bodies.push(body)
@@ -147,7 +183,7 @@ describe('trace context', () => {
     await eventually('the collector listens', () => collector.listening)
     const alive = await serving()
     const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}/v1/traces`
-    await observed({ tracing: { ...tracing, endpoint } }, service([await freePort(), alive]))
+    await observed({ tracing: { ...tracing, endpoint, headers: { 'x-key': 'secret' } } }, service([await freePort(), alive]))
     for (let i = 0; i < 2; i++) await ask(proxy.port, get('/spans', `traceparent: ${parent}\r\n`))
     const spans = await eventually('five spans', () => {
       const all = bodies.flatMap((body) =>
@@ -157,6 +193,7 @@ describe('trace context', () => {
     })
     collector.close()
     collector.closeAllConnections()
+    expect(new Set(keys)).toEqual(new Set(['secret']))
     const roots = spans.filter(({ kind }) => kind === 2)
     expect(roots.map(({ parentSpanId }) => parentSpanId)).toEqual(['b7ad6b7169203331', 'b7ad6b7169203331'])
     expect(spans.every((span) => span.traceId === traceId)).toBe(true)

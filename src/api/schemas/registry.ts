@@ -136,6 +136,9 @@ export const proxySchema = z
     workers: z.array(z.object({ pid: z.number(), connections: z.number(), memoryBytes: z.number() })),
     connections: z.object({ active: z.number(), accepted: z.number() }),
     refused: z.record(z.string(), z.number()),
+    observed: z
+      .object({ accessLines: z.number(), accessDropped: z.number(), spans: z.number(), spansDropped: z.number() })
+      .describe('Lines of the access log and spans: written, and lost.'),
     services: z.record(
       z.string(),
       z.object({

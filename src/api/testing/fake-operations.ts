@@ -176,6 +176,7 @@ export class FakeOperations implements Operations, EventSink {
         workers: [{ pid: 4_101, connections: 150, memoryBytes: 60_000_000 }],
         connections: { active: 150, accepted: 5_000 },
         refused: { no_route: 2 },
+        observed: { accessLines: 0, accessDropped: 0, spans: 0, spansDropped: 0 },
         services: {
           shop: {
             requests: 2_000,

@@ -14,6 +14,8 @@ export interface AccessLogView {
 export interface TracingView {
   /** URL that takes `ExportTraceServiceRequest` as JSON; undefined: contexts are passed on, spans are not kept. */
   readonly endpoint?: string | undefined
+  /** Sent along with the spans. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** `service.name` of the spans. */
   readonly name: string
   /** Share of the traces begun here that are sampled, 0 to 1; who comes with a context has decided already. */
@@ -37,6 +39,14 @@ export interface ObserveView {
   readonly explain?: ExplainView | undefined
   /** `asked`: for those requests whose field asks for a trail. */
   readonly serverTiming: 'off' | 'asked' | 'always'
+}
+
+/** What was written and lost since the last report. */
+export interface ObserverCounts {
+  readonly accessLines: number
+  readonly accessDropped: number
+  readonly spans: number
+  readonly spansDropped: number
 }
 
 /** Nothing of it is on. */

@@ -63,7 +63,7 @@ export class ClientSession implements StreamSocketHost {
     this.#listener = listener
     this.#onClosed = onClosed
     this.#tls = socket instanceof TLSSocket ? socket : undefined
-    this.#address = socket.remoteAddress ?? 'unknown'
+    this.#address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
     this.#idleSince = worker.now
     this.#resets = new Patience(resetsMax, resetsPerSecond, worker.now)
     this.#control = new Patience(controlFramesMax, controlFramesPerSecond, worker.now)
@@ -100,6 +100,7 @@ export class ClientSession implements StreamSocketHost {
     const request = requestOf(raw, (flags & endStreamFlag) !== 0)
     if (typeof request === 'string') {
       worker.countRefused('malformed')
+      worker.observer?.headRefused(worker.newRequestId(), this.#address, 0, request)
       stream.close(constants.NGHTTP2_PROTOCOL_ERROR)
       this.#resetByClient()
       return

@@ -118,6 +118,7 @@ export class TelemetrySums {
   readonly #endpoints = new Map<string, EndpointTotals>()
   readonly #refused: Record<string, number> = {}
   readonly #latest = new Map<number, WorkerDelta>()
+  readonly #observed = { accessLines: 0, accessDropped: 0, spans: 0, spansDropped: 0 }
   #accepted = 0
 
   /** `alive`: its gauges count until it exits; the last report may come after that. */
@@ -125,6 +126,7 @@ export class TelemetrySums {
     if (alive) this.#latest.set(pid, delta)
     this.#accepted += delta.accepted
     addTo(this.#refused, delta.refused)
+    if (delta.observed) addTo(this.#observed, { ...delta.observed })
     for (const [name, service] of Object.entries(delta.services)) {
       const totals = this.#services.get(name) ?? newServiceTotals()
       this.#services.set(name, totals)
@@ -222,6 +224,7 @@ export class TelemetrySums {
       workers: latest.map(([pid, delta]) => ({ pid, connections: delta.connections, memoryBytes: delta.memoryBytes })),
       connections: { active: sum(latest, ([, delta]) => delta.connections), accepted: this.#accepted },
       refused: { ...this.#refused },
+      observed: { ...this.#observed },
       services,
       endpoints,
       quarantined: context.quarantined,

@@ -468,11 +468,13 @@ export class Client implements ClientSide, ReadHost {
 
   /** Answers a request that could not be read, and closes: what follows it cannot be trusted. */
   refuse(answer: Answer): void {
+    const requestId = this.worker.newRequestId()
+    this.worker.observer?.headRefused(requestId, this.address, answer.status, answer.message)
     this.socket.write(
       renderAnswer(answer, {
         method: 'GET',
         accept: '',
-        requestId: this.worker.newRequestId(),
+        requestId,
         close: true,
         name: this.worker.pseudonym,
         date: this.worker.httpDate(),

@@ -528,6 +528,7 @@ export class Worker {
       accepted: this.connections.takeAccepted(),
       memoryBytes: process.memoryUsage.rss(),
       refused: this.#refused,
+      observed: this.observer?.takeCounts(),
       services,
       endpoints,
     }

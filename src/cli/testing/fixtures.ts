@@ -83,6 +83,7 @@ export function anOverview(services: readonly ServiceStatus[] = [aService()], ov
       ],
       connections: { active: 12, accepted: 100 },
       refused: {},
+      observed: { accessLines: 0, accessDropped: 0, spans: 0, spansDropped: 0 },
       services: {},
       endpoints: {},
     },

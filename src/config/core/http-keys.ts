@@ -13,7 +13,7 @@ function routed<const K extends Keys>(keys: K): K {
 }
 
 /** A header that a rule may change. */
-const ruledHeader: Scalar<string> = {
+export const ruledHeader: Scalar<string> = {
   ...headerName,
   read(text) {
     const name = headerName.read(text)
@@ -25,7 +25,7 @@ const ruledHeader: Scalar<string> = {
 }
 
 const headerValue: Scalar<string> = text('text', { expected: 'a text in plain ASCII', matching: /^[\t\x20-\x7e]*$/ })
-const ruledValue: Scalar<string> = { ...headerValue, read: (text) => (isFieldValue(text) ? headerValue.read(text.trim()) : undefined) }
+export const ruledValue: Scalar<string> = { ...headerValue, read: (text) => (isFieldValue(text) ? headerValue.read(text.trim()) : undefined) }
 
 export const addressRange: Scalar<string> = {
   ...text('address or range', { max: 64, expected: 'an address or a range such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32' }),

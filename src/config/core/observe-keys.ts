@@ -1,8 +1,9 @@
 /** The keys of what is written and remembered about requests. */
 import { seconds } from '../../kernel/time.ts'
 import { accessFields } from '../types.ts'
+import { ruledHeader, ruledValue } from './http-keys.ts'
 import { filled, integer, oneOf, percent, text, timeout } from './scalars.ts'
-import { key, list, optional, switchable } from './schema.ts'
+import { key, list, map, optional, switchable } from './schema.ts'
 
 /** Requests that one worker may be told to remember. */
 const keepMax = 10_000
@@ -22,6 +23,11 @@ export const accessLog = switchable({
 
 export const tracing = switchable({
   endpoint: optional(url, { doc: 'Takes spans: OTLP over HTTP, as JSON.', without: 'contexts are passed on, no spans are kept' }),
+  headers: optional(map('header', ruledHeader, ruledValue), {
+    doc: 'Sent along with the spans, such as credentials of the collector, best as `${file:PATH}`.',
+    without: 'none',
+    secret: true,
+  }),
   name: key(filled('text', 'a text', { max: 128 }), { doc: '`service.name` of the spans.', default: 'holdfast' }),
   sample: key(percent, { doc: 'Share of the traces begun here that are sampled; who comes with a context has decided.', default: 0.01 }),
 })

@@ -45,6 +45,25 @@ const writers: Readonly<Record<AccessField, Writer>> = {
   trace: ({ trace }) => (trace === undefined ? undefined : `"${trace.traceId}"`),
 }
 
+/** What was no request. */
+export interface RefusedHead {
+  readonly id: string
+  readonly client: string
+  /** 0: the stream was reset. */
+  readonly status: number
+  readonly why: string
+  readonly time: string
+}
+
+/** Makes lines of what was no request: of these fields those that it has, and why. */
+export function refusedLine(fields: readonly AccessField[]): (head: RefusedHead) => string {
+  const has = (field: 'time' | 'id' | 'client' | 'status'): boolean => fields.includes(field)
+  return ({ time, id, client, status, why }) => {
+    const line = { time: has('time') ? time : undefined, id: has('id') ? id : undefined, client: has('client') ? client : undefined }
+    return `${JSON.stringify({ ...line, status: has('status') ? status : undefined, refused: why })}\n`
+  }
+}
+
 /** Makes lines with these fields. */
 export function accessLine(fields: readonly AccessField[]): (watch: RequestWatch, ending: Ending, time: string) => string {
   const parts = fields.map((field) => [`"${field}":`, writers[field]] as const)

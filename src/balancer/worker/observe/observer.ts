@@ -3,16 +3,17 @@
  * that there is no observer, and no request is watched. All that takes time (files, a collector) happens outside of the requests.
  */
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { chance, type Random } from '../../../kernel/random.ts'
 import { Ring } from '../../../kernel/ring.ts'
 import { maskTarget } from '../../core/mask.ts'
-import type { ObserveView } from '../../core/observe-view.ts'
+import type { ObserverCounts, ObserveView, TracingView } from '../../core/observe-view.ts'
 import { isTracestate, parseTraceparent } from '../../core/trace-context.ts'
 import type { RequestTrail } from '../../core/trail.ts'
 import { fieldStride, fieldText, findField, nameEnd, nameStart, type Head } from '../../http1/head.ts'
 import { text } from '../../http1/bytes.ts'
 import type { RequestFacts } from '../../http1/request.ts'
-import { accessLine } from './access-line.ts'
+import { accessLine, refusedLine } from './access-line.ts'
 import { LineFile } from './line-file.ts'
 import { SpanExporter, type Span, type TraceState } from './spans.ts'
 import type { Ending, RequestWatch } from './watch.ts'
@@ -25,14 +26,6 @@ export interface ObserverOptions {
   readonly log: (message: string) => void
 }
 
-/** What was written and lost since the last report. */
-export interface ObserverCounts {
-  readonly accessLines: number
-  readonly accessDropped: number
-  readonly spans: number
-  readonly spansDropped: number
-}
-
 /** Random bytes are drawn for so many ids at once. */
 const idPoolBytes = 4_096
 
@@ -42,6 +35,7 @@ export class Observer {
   #mask: ReadonlySet<string> = new Set()
   #file: LineFile | undefined
   #line: ReturnType<typeof accessLine> | undefined
+  #refusedLine: ReturnType<typeof refusedLine> | undefined
   #trails: Ring<RequestTrail> | undefined
   #exporter: SpanExporter | undefined
   #pool = Buffer.alloc(0)
@@ -72,14 +66,15 @@ export class Observer {
         new LineFile({ directory: access.directory, name: 'access', wallTime, onFailure: (why) => log(`writing the access log failed: ${why}`) })
     }
     this.#line = access && accessLine(access.fields)
+    this.#refusedLine = access && refusedLine(access.fields)
     this.wantsUserAgent = access?.fields.includes('userAgent') ?? false
     this.wantsReferrer = access?.fields.includes('referrer') ?? false
     this.traces = tracing !== undefined
-    if (tracing?.endpoint !== before.tracing?.endpoint || tracing?.name !== before.tracing?.name || this.#exporter === undefined) {
+    if (this.#exporter === undefined || !isDeepStrictEqual(collectorOf(tracing), collectorOf(before.tracing))) {
       this.#exporter =
         tracing?.endpoint === undefined
           ? undefined
-          : new SpanExporter({ endpoint: tracing.endpoint, name: tracing.name, wallOffset: () => wallTime() - now(), onFailure: log })
+          : new SpanExporter({ ...collectorOf(tracing), endpoint: tracing.endpoint, wallOffset: () => wallTime() - now(), onFailure: log })
     }
     if (explain?.keep !== this.#trails?.capacity) this.#trails = explain && new Ring(explain.keep)
   }
@@ -156,6 +151,11 @@ export class Observer {
     if (watch.trace?.sampled) this.#exporter?.add(this.#requestSpan(watch, watch.trace, ending), watch.trace)
   }
 
+  /** There is no request, but whoever sent what should be one: its head was not understood, or did not come. Always has a line. */
+  headRefused(id: string, client: string, status: number, why: string): void {
+    if (this.#refusedLine !== undefined) this.#file!.add(this.#refusedLine({ id, client, status, why, time: this.#time() }))
+  }
+
   #requestSpan(watch: RequestWatch, trace: TraceState, { status }: Ending): Span {
     const { method } = watch.client.facts
     const attributes: Span['attributes'] = [
@@ -201,10 +201,15 @@ export class Observer {
   }
 
   async close(): Promise<void> {
+    // What is still under way ends without a line.
+    this.#line = undefined
+    this.#refusedLine = undefined
     await Promise.all([this.#file?.close(), this.#exporter?.flush()])
-    this.#file = undefined
   }
 }
+
+/** To whom spans go; what else there is may change while they wait. */
+const collectorOf = ({ endpoint, name = '', headers }: Partial<TracingView> = {}) => ({ endpoint, name, headers })
 
 /** The values of all fields of this name (lower case), in order. */
 function fieldsNamed(head: Head, source: Buffer, name: string): string[] {

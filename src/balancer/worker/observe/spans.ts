@@ -51,6 +51,8 @@ export interface ExporterOptions {
   readonly endpoint: string
   /** `service.name`. */
   readonly name: string
+  /** Sent along: credentials. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** What turns the worker's clock into wall time in milliseconds. */
   readonly wallOffset: () => number
   /** A run of failures has begun. */
@@ -104,10 +106,10 @@ export class SpanExporter {
   }
 
   async #post(batch: readonly Queued[]): Promise<void> {
-    const { endpoint, name, wallOffset } = this.#options
+    const { endpoint, name, headers, wallOffset } = this.#options
     const { statusCode, body } = await request(endpoint, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { ...headers, 'content-type': 'application/json' },
       body: JSON.stringify(exportRequest(batch, name, wallOffset())),
       headersTimeout: answerTimeoutMs,
       bodyTimeout: answerTimeoutMs,
