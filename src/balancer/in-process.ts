@@ -3,11 +3,15 @@
  * that embed a balancer. What it gives up is what the processes give: it ends with its program, and it has one core.
  */
 import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 import { machineNow, systemClock } from '../kernel/system.ts'
 import { after, ms } from '../kernel/time.ts'
 import { listenerKey, type ListenerView, type RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
+import { headOf, RequestSocket } from './embedded/request-socket.ts'
 import type { BreakerAction, PrimaryToWorker, WorkerToPrimary } from './messages.ts'
 import type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry } from './port.ts'
 import { Coordination } from './primary/coordination.ts'
@@ -24,6 +28,8 @@ export class InProcessProxy implements Proxy {
   readonly #open = new Map<string, ListenerView>()
   readonly #telemetryListeners = new Set<(telemetry: ProxyTelemetry) => void>()
   readonly #signalListeners = new Set<(signal: ProxySignal) => void>()
+  /** false: requests come by `handle` only. */
+  listening = true
   #started = false
   #timer: Disposable | undefined
   #applying: Promise<unknown> = Promise.resolve()
@@ -90,7 +96,7 @@ export class InProcessProxy implements Proxy {
   }
 
   async #apply(view: RoutingView): Promise<void> {
-    const missing = view.listeners.filter((listener) => !this.#open.has(listenerKey(listener)))
+    const missing = this.listening ? view.listeners.filter((listener) => !this.#open.has(listenerKey(listener))) : []
     const opened: ListenerView[] = []
     try {
       for (const listener of missing) {
@@ -125,6 +131,20 @@ export class InProcessProxy implements Proxy {
   #close(listener: ListenerView): void {
     this.#open.delete(listenerKey(listener))
     this.#worker.closeListener(listener)
+  }
+
+  /** Serves a request that a server of the program has read, as if it had come by the listener of this name. */
+  handle(listener: string, request: IncomingMessage, response: ServerResponse): void {
+    const socket = new RequestSocket(request, response)
+    const tls = request.socket instanceof TLSSocket ? request.socket : undefined
+    this.#worker.connections.attach(listener, socket, { tls, version: request.httpVersion, longLived: false, ownAnswer: () => undefined })
+    socket.begin()
+  }
+
+  /** The same for a connection that asks for another protocol. `rest`: what has come behind the head. */
+  handleUpgrade(listener: string, request: IncomingMessage, socket: Socket, rest: Buffer): void {
+    this.#worker.connections.attach(listener, socket)
+    socket.unshift(Buffer.concat([headOf(request), rest]))
   }
 
   gone(endpoint: string, reason: string): void {

@@ -6,6 +6,10 @@
  *
  * The configuration is that of the file: the same keys, checks and defaults. Services have `endpoints`; to run commands takes the whole (`createHoldfast`).
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Certificates, lookMs } from '../app/certificates.ts'
 import { endpointStatus } from '../app/service-status.ts'
 import { noSwitches, Routing, type AddedEndpoint, type Switches } from '../app/routing.ts'
 import { reachable } from '../app/holdfast.ts'
@@ -15,6 +19,7 @@ import { parseConfig } from '../config/index.ts'
 import type { Config } from '../config/types.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import { systemClock } from '../kernel/system.ts'
+import { after, ms } from '../kernel/time.ts'
 import { proxyEndpointId, publicEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { EndpointStatus, ServiceTraffic } from '../registry/types.ts'
 import { configText, type ConfigInput } from './config-input.ts'
@@ -28,6 +33,11 @@ export interface BalancerEvents {
   readonly recovered: { readonly service: string; readonly endpoint: string }
   /** A connection to it broke or was refused. */
   readonly suspect: { readonly service: string; readonly endpoint: string; readonly reason: string }
+  /** It has failed too often, and gets nothing for `forMs`. */
+  readonly ejected: { readonly service: string; readonly endpoint: string; readonly reason: string; readonly forMs: number }
+  readonly reinstated: { readonly service: string; readonly endpoint: string }
+  /** Files of certificates were taken up anew, cannot be used, or are about to expire. */
+  readonly certificate: { readonly type: string; readonly message: string; readonly level: string }
 }
 
 export interface NewEndpoint {
@@ -57,6 +67,17 @@ export class Balancer implements AsyncDisposable {
   readonly #proxy = new InProcessProxy()
   readonly #routing = new Routing({ clock: systemClock, proxy: this.#proxy })
   readonly #traffic = new Traffic()
+  readonly #certificates = new Certificates({
+    clock: systemClock,
+    events: {
+      emit: (type, { message, level }) => {
+        for (const listener of this.#certificateListeners) listener({ type, message, level: level ?? 'info' })
+        return ''
+      },
+    },
+  })
+  readonly #certificateListeners = new Set<(event: BalancerEvents['certificate']) => void>()
+  #certificatesTimer: Disposable | undefined
   #switches: Switches = noSwitches
   #stopped: Promise<void> | undefined
 
@@ -68,42 +89,106 @@ export class Balancer implements AsyncDisposable {
         hint: 'give it endpoints, or use createHoldfast',
       })
     }
-    // Plain text on a listener that was meant to be secret would be worse than none.
-    const secret = Object.entries(config.listeners).find(([, listener]) => 'tls' in listener && listener.tls !== undefined)
-    if (secret) {
-      throw new HoldfastError('not_available', `listener ${secret[0]} has tls, which a balancer in a program cannot do yet`, {
-        hint: 'use createHoldfast, whose balancer does',
-      })
-    }
     this.#config = config
   }
 
-  /** Resolves when every listener takes requests. Rejects with `listen_failed`; nothing is open then. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when every listener takes requests. Rejects with `listen_failed` or `certificate_unusable`; nothing is open then. `listen: false` opens
+   * none: requests come by `handler()` only.
+   */
+  async start({ listen = true }: { readonly listen?: boolean } = {}): Promise<void> {
     if (this.#stopped) throw new HoldfastError('stopped', 'tried to start a balancer that was stopped')
+    this.#proxy.listening = listen
     await this.#proxy.connect()
     this.#proxy.onTelemetry((telemetry) => this.#traffic.add(telemetry))
     try {
+      await this.#certify()
       await this.#change(this.#switches)
+      this.#watchCertificates()
     } catch (error) {
       await this.stop(0)
       throw error
     }
   }
 
+  /** Rejects with `certificate_unusable`; those in use stay in use. */
+  async #certify(): Promise<boolean> {
+    const loaded = await this.#certificates.load(this.#config)
+    if (!this.#certificates.differs(loaded)) return false
+    this.#routing.certify(loaded)
+    this.#certificates.use(loaded)
+    return true
+  }
+
+  /** Files that have changed take over with the next connections. */
+  #watchCertificates(): void {
+    if (this.#certificates.statuses.length === 0 && this.#certificates.current.origins.size === 0) return
+    this.#certificatesTimer = systemClock.schedule(after(systemClock.now(), ms(lookMs)), () => {
+      const look = async (): Promise<void> => {
+        if (!(await this.#certify())) return
+        await this.#routing.publish()
+        this.#certificates.reloaded()
+      }
+      void look()
+        .catch((error: unknown) => {
+          this.#certificates.refused(error)
+        })
+        .finally(() => {
+          if (!this.#stopped) this.#watchCertificates()
+        })
+    })
+  }
+
+  /**
+   * For a server that the program has opened itself: `createServer(balancer.handler())`. Requests are routed as if they had come by the listener of
+   * this name (default: the first), which need not be reachable. A WebSocket takes `server.on('upgrade', balancer.upgradeHandler())` too.
+   */
+  handler(listener = this.#firstListener()): (request: IncomingMessage, response: ServerResponse) => void {
+    return (request, response) => {
+      this.#proxy.handle(listener, request, response)
+    }
+  }
+
+  upgradeHandler(listener = this.#firstListener()): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+    return (request, socket, head) => {
+      if (socket instanceof Socket) this.#proxy.handleUpgrade(listener, request, socket, head)
+      else socket.destroy()
+    }
+  }
+
+  #firstListener(): string {
+    // There is at least one: the configuration is complete.
+    return Object.keys(this.#config.listeners)[0] ?? 'web'
+  }
+
   /** Where clients on this machine reach it. */
   get listeners(): readonly { readonly name: string; readonly url: string }[] {
-    return Object.entries(this.#config.listeners).map(([name, { host, port }]) => ({ name, url: `http://${reachable(host)}:${port}` }))
+    return Object.entries(this.#config.listeners).map(([name, { host, port, tls }]) => ({
+      name,
+      url: `${tls ? 'https' : 'http'}://${reachable(host)}:${port}`,
+    }))
   }
 
   /** Calls `listener` until the result is disposed. */
   on<T extends keyof BalancerEvents>(type: T, listener: (event: BalancerEvents[T]) => void): Disposable {
-    const types = { unhealthy: 'endpointUnhealthy', recovered: 'endpointRecovered', suspect: 'endpointSuspect' } as const
+    if (type === 'certificate') return this.#onCertificate(listener as (event: BalancerEvents['certificate']) => void)
+    const types = {
+      unhealthy: 'endpointUnhealthy',
+      recovered: 'endpointRecovered',
+      suspect: 'endpointSuspect',
+      ejected: 'endpointEjected',
+      reinstated: 'endpointReinstated',
+    } as const
     return this.#proxy.onSignal((signal) => {
       if (signal.type !== types[type] || !('endpoint' in signal)) return
       const { type: _, endpoint, ...rest } = signal
       listener({ ...rest, endpoint: publicEndpointId(signal.service, endpoint) } as unknown as BalancerEvents[T])
     })
+  }
+
+  #onCertificate(listener: (event: BalancerEvents['certificate']) => void): Disposable {
+    this.#certificateListeners.add(listener)
+    return { [Symbol.dispose]: () => this.#certificateListeners.delete(listener) }
   }
 
   endpoints(service = this.#onlyService()): readonly EndpointStatus[] {
@@ -157,6 +242,7 @@ export class Balancer implements AsyncDisposable {
   /** Stops accepting, lets requests finish for `deadlineMs`, then cuts. Safe to call twice. */
   stop(deadlineMs: number = this.#config.cluster.gracefulShutdownTimeout): Promise<void> {
     this.#routing.close()
+    this.#certificatesTimer?.[Symbol.dispose]()
     this.#stopped ??= this.#proxy.shutdown(deadlineMs)
     return this.#stopped
   }

@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Agent, fetch as undiciFetch } from 'undici'
 import { freePorts } from '../../bench/lib/process.ts'
 import type * as Library from '../../src/index.ts'
 import type * as BalancerLibrary from '../../src/library/balancer.ts'
+import { makePair } from '../support/certificates.ts'
 import { ask, eventually, get, Origin, pause, plain, RawClient } from '../support/balancer-harness.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -117,6 +119,96 @@ describe('a balancer within the program', () => {
     const { createBalancer } = await built<typeof BalancerLibrary>('library/balancer.js')
     expect(() => createBalancer({ services: { web: { command: 'node x.js', routes: [{ path: '/' }] } } })).toThrow(/runs no commands/)
     expect(() => createBalancer({ services: { web: { endpoint: [] } } })).toThrow(/endpoint/)
+  })
+})
+
+describe('a balancer as a handler of a server of the program', () => {
+  it('serves what the server has read: bodies both ways, trailers, its own answers, tunnels, and cuts', async () => {
+    const { createBalancer } = await built<typeof BalancerLibrary>('library/balancer.js')
+    const origin = createServer((request, response) => {
+      if (request.url === '/cut') {
+        response.writeHead(200, { 'content-length': 10 })
+        response.write('12345', () => response.destroy())
+        return
+      }
+      const chunks: Buffer[] = []
+      request.on('data', (chunk: Buffer) => chunks.push(chunk))
+      request.on('end', () => {
+        response.writeHead(201, { trailer: 'x-sum', 'x-forwarded': String(request.headers['x-forwarded-for']), 'set-cookie': ['a=1', 'b=2'] })
+        response.addTrailers({ 'x-sum': String(Buffer.concat(chunks).length) })
+        response.end(`${request.method} ${request.url} ${Buffer.concat(chunks).toString('latin1')}`)
+      })
+    })
+    origin.on('upgrade', (request, socket) => {
+      socket.on('error', () => undefined)
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
+      socket.pipe(socket)
+    })
+    const [originPort = 0, port = 0] = await freePorts(2)
+    await new Promise<void>((resolve) => origin.listen(originPort, '127.0.0.1', resolve))
+    const balancer = createBalancer({ services: { api: { endpoints: [`127.0.0.1:${originPort}`], routes: [{ path: '/', host: 'localhost' }] } } })
+    await balancer.start({ listen: false })
+    const server = createServer(balancer.handler())
+    server.on('upgrade', balancer.upgradeHandler())
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    try {
+      const body = 'x'.repeat(300_000)
+      const posted = await fetch(`http://localhost:${port}/a?b`, { method: 'POST', body })
+      expect([posted.status, posted.headers.get('x-forwarded'), posted.headers.getSetCookie()]).toEqual([201, '127.0.0.1', ['a=1', 'b=2']])
+      expect(await posted.text()).toBe(`POST /a?b ${body}`)
+      const chunked = await ask(port, 'PUT /c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n')
+      expect([chunked.status, chunked.text]).toEqual([201, 'PUT /c abc'])
+      expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404)
+      await expect(fetch(`http://localhost:${port}/cut`).then((answer) => answer.text())).rejects.toThrow()
+      const client = await RawClient.to(port)
+      client.send('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly')
+      await eventually('the tunnel', () => client.text.includes('101') && client.text.endsWith('early'))
+      client.send(' and late')
+      await eventually('the echo', () => client.text.endsWith('early and late'))
+      client.destroy()
+      await eventually('the counts', () => balancer.traffic('api').requests >= 4)
+    } finally {
+      server.close()
+      await balancer.stop(100)
+      origin.closeAllConnections()
+      origin.close()
+    }
+  })
+
+  it('speaks TLS at its own listeners, takes up files that change and ejects what fails', async () => {
+    const { createBalancer } = await built<typeof BalancerLibrary>('library/balancer.js')
+    const { certFile, keyFile, cert } = makePair(directory, 'localhost', { hosts: ['localhost'] })
+    const [port = 0, failing = 0] = await freePorts(2)
+    const good = await Origin.start(({ socket }) => socket.write(plain('good')))
+    const bad = createServer((_request, response) => response.writeHead(500).end())
+    await new Promise<void>((resolve) => bad.listen(failing, '127.0.0.1', resolve))
+    const balancer = createBalancer({
+      listeners: { secure: { port, host: '127.0.0.1', tls: { certificates: [{ cert: certFile, key: keyFile }] } } },
+      services: {
+        api: {
+          endpoints: [`127.0.0.1:${good.port}`, `127.0.0.1:${failing}`],
+          routes: [{ path: '/', listener: 'secure' }],
+          balance: { algorithm: 'round-robin' },
+          resilience: { ejection: { consecutiveErrors: 1, baseTime: '30s' }, retries: { attempts: 1, on: [500] } },
+        },
+      },
+    })
+    const ejected: string[] = []
+    balancer.on('ejected', ({ endpoint }) => ejected.push(endpoint))
+    await balancer.start()
+    try {
+      const dispatcher = new Agent({ connect: { ca: cert } })
+      const secure = async (): Promise<string> => (await undiciFetch(`https://localhost:${port}/`, { dispatcher })).text()
+      for (let i = 0; i < 10; i++) expect(await secure()).toBe('good')
+      await eventually('the ejection', () => ejected.includes(`127.0.0.1:${failing}`))
+      expect(balancer.listeners[0]!.url).toBe(`https://127.0.0.1:${port}`)
+      await dispatcher.close()
+    } finally {
+      await balancer.stop(100)
+      await good.stop()
+      bad.closeAllConnections()
+      bad.close()
+    }
   })
 })
 

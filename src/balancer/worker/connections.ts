@@ -11,6 +11,7 @@ import { listenerAddress, listenerKey, type ListenerView } from '../core/routing
 import { ClientSessions } from '../http2/client-sessions.ts'
 import { Terminator } from '../tls/terminator.ts'
 import { Client } from './client.ts'
+import type { ByteSocket, ClientFace } from './client-side.ts'
 import { offerHandles, type AcceptedHandle } from './client-reads.ts'
 import { backlog, connectionsMax } from './limits.ts'
 import { Proxied, securedFrom } from './proxied.ts'
@@ -255,6 +256,14 @@ export class Connections {
   #welcome(listener: WorkerListener, socket: Socket): void {
     if (listener.protocol === 'tcp') this.#worker.tcp.accept(listener, socket)
     else this.#clients.add(new Client(this.#worker, listener, socket))
+  }
+
+  /** A connection that somebody else has accepted, or what stands in for one; routed as if it had come by the listener of this name. */
+  attach(name: string, socket: ByteSocket, face?: ClientFace): void {
+    this.#worker.tick()
+    this.#accepted++
+    const listener: WorkerListener = { name, host: '', port: 0, address: '', routed: true, closed: false, http2: false }
+    this.#clients.add(new Client(this.#worker, listener, socket, face))
   }
 
   /** A client's connection, whose first bytes will be (or have shown themselves to be) those of HTTP/2. */
