@@ -14,7 +14,7 @@ import { endpointStatus } from '../app/service-status.ts'
 import { noSwitches, Routing, type AddedEndpoint, type Switches } from '../app/routing.ts'
 import { reachable } from '../app/holdfast.ts'
 import { Traffic } from '../app/traffic.ts'
-import { InProcessProxy } from '../balancer/index.ts'
+import { InProcessProxy, type ProxySignal } from '../balancer/index.ts'
 import { parseConfig } from '../config/index.ts'
 import type { Config } from '../config/types.ts'
 import { HoldfastError } from '../kernel/errors.ts'
@@ -172,13 +172,13 @@ export class Balancer implements AsyncDisposable {
   /** Calls `listener` until the result is disposed. */
   on<T extends keyof BalancerEvents>(type: T, listener: (event: BalancerEvents[T]) => void): Disposable {
     if (type === 'certificate') return this.#onCertificate(listener as (event: BalancerEvents['certificate']) => void)
-    const types = {
+    const types: Readonly<Record<string, ProxySignal['type']>> = {
       unhealthy: 'endpointUnhealthy',
       recovered: 'endpointRecovered',
       suspect: 'endpointSuspect',
       ejected: 'endpointEjected',
       reinstated: 'endpointReinstated',
-    } as const
+    }
     return this.#proxy.onSignal((signal) => {
       if (signal.type !== types[type] || !('endpoint' in signal)) return
       const { type: _, endpoint, ...rest } = signal
