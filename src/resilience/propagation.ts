@@ -7,21 +7,17 @@
  * and comes back with an answer that failed: `X-Retry-Spent: 1`, when it was tried again already, or may not be for want of budget.
  */
 import { HoldfastError } from '../kernel/errors.ts'
+import { attemptOf, deadlineField, deadlineLeastMs, remainingOf } from './core/call-fields.ts'
 import { fieldOf } from './core/judge.ts'
 import type { CallContext } from './policy.ts'
 import { backgroundClock } from '../kernel/system.ts'
 import type { Clock } from '../kernel/time.ts'
 
-/** Less than this is not worth beginning: the answer would come too late. */
-export const deadlineLeastMs = 5
-const attemptMax = 1_000
-
 /** The fields to send with a call. */
 export function propagate(context: Pick<CallContext, 'deadline' | 'attempt'>, clock: Clock = backgroundClock): Record<string, string> {
   const fields: Record<string, string> = { 'x-retry-attempt': String(context.attempt) }
   if (context.deadline === Infinity) return fields
-  const left = Math.max(0, Math.floor(context.deadline - clock.now()))
-  return { ...fields, 'x-deadline': `${Math.floor(clock.wallTime()) + left};remaining=${left}` }
+  return { ...fields, 'x-deadline': deadlineField(context.deadline - clock.now(), clock.wallTime()) }
 }
 
 /** What a request says of its deadline and attempt, to hand to `execute`. Malformed fields are ignored; a deadline that is too near throws `deadline_exceeded`. */
@@ -29,16 +25,14 @@ export function received(
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
   clock: Clock = backgroundClock,
 ): { readonly deadline: number; readonly attempt: number } {
-  const [, at, , remaining] = /^(\d{1,15})(;remaining=(\d{1,12}))?$/.exec(String(headers['x-deadline'] ?? '')) ?? []
-  const left = at === undefined ? Infinity : Math.min(Number(at) - clock.wallTime(), remaining === undefined ? Infinity : Number(remaining))
+  const left = remainingOf(String(headers['x-deadline'] ?? ''), clock.wallTime())
   if (left < deadlineLeastMs) {
     throw new HoldfastError('deadline_exceeded', `a request came with ${Math.floor(left)} ms left`, {
       hint: 'answer 504',
       details: { remainingMs: left },
     })
   }
-  const [, attempt = '0'] = /^(\d{1,4})$/.exec(String(headers['x-retry-attempt'] ?? '')) ?? []
-  return { deadline: clock.now() + left, attempt: Math.min(attemptMax, Number(attempt)) }
+  return { deadline: clock.now() + left, attempt: attemptOf(String(headers['x-retry-attempt'] ?? '')) }
 }
 
 /** Errors by identity: what is thrown stays as it is. */

@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { interruptSignal } from '../../bench/lib/interrupt.ts'
 import { isBuilt, Product } from '../support/product.ts'
+import { callTree } from './call-tree.ts'
 import { causalRouting } from './causal-routing.ts'
 import { keepAlive } from './keep-alive.ts'
 import { lastHealthy } from './last-healthy.ts'
@@ -13,7 +14,7 @@ import { fact, none, type Figure, type Move, type Scale } from './move.ts'
 import { parking } from './parking.ts'
 import { survival } from './survival.ts'
 
-const moves: readonly Move[] = [causalRouting, parking, keepAlive, lastHealthy, survival]
+const moves: readonly Move[] = [causalRouting, parking, callTree, keepAlive, lastHealthy, survival]
 
 interface Row extends Figure {
   readonly move: Move

@@ -33,6 +33,8 @@ export const Field = {
   clientCert: 26,
   clientCertChain: 27,
   xClientCertSubject: 28,
+  xDeadline: 29,
+  xRetryAttempt: 30,
 } as const
 
 const names: Readonly<Record<string, number>> = {
@@ -64,6 +66,8 @@ const names: Readonly<Record<string, number>> = {
   'client-cert': Field.clientCert,
   'client-cert-chain': Field.clientCertChain,
   'x-client-cert-subject': Field.xClientCertSubject,
+  'x-deadline': Field.xDeadline,
+  'x-retry-attempt': Field.xRetryAttempt,
 }
 
 /** One step of the name hash; the scanner starts with 0 and feeds lower-case bytes. */
@@ -133,6 +137,9 @@ for (const id of [
   Field.clientCert,
   Field.clientCertChain,
   Field.xClientCertSubject,
+  // Passed on with values of our own (`worker/call-tree.ts`).
+  Field.xDeadline,
+  Field.xRetryAttempt,
 ]) {
   isOursInRequests[id] = 1
 }

@@ -103,6 +103,8 @@ export class Head {
   via = -1
   keepAlive = -1
   te = -1
+  /** One of the fields of a tree of calls is there. */
+  inCallTree = false
 
   reset(): void {
     this.fieldCount = 0
@@ -117,6 +119,7 @@ export class Head {
     this.via = -1
     this.keepAlive = -1
     this.te = -1
+    this.inCallTree = false
   }
 }
 
@@ -346,6 +349,10 @@ function note(buffer: Buffer, head: Head, kind: number, index: number, value: nu
       return 0
     case Field.te:
       head.te = index
+      return 0
+    case Field.xDeadline:
+    case Field.xRetryAttempt:
+      head.inCallTree = true
       return 0
     default:
       return 0

@@ -5,6 +5,7 @@
 import { outcome } from '../../resilience/core/breaker.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
 import { killedReason, mayResend, neverRead, rescuesMax, type Failure } from '../core/resend.ts'
+import type { CallTree } from './call-tree.ts'
 import type { RequestWatch } from './observe/watch.ts'
 import type { RequestSession } from './sessions/session.ts'
 import type { ServiceRuntime } from './service.ts'
@@ -52,6 +53,8 @@ export class Attempts {
   generation = 0
   /** What an endpoint answered that was asked in vain, to be passed on when no other one answers; undefined: none has. */
   setAside: SetAside | undefined
+  /** What the caller said of deadline and tries; undefined: nothing. */
+  tree: CallTree | undefined
   #service: ServiceRuntime | undefined
   #resent = 0
   #retrying = false
@@ -63,6 +66,12 @@ export class Attempts {
     this.fresh = false
     this.#resent = 0
     this.setAside = undefined
+    this.tree = undefined
+  }
+
+  /** Times it has been sent again. */
+  get resent(): number {
+    return this.#resent
   }
 
   /** An answer's head has come. */
@@ -77,7 +86,11 @@ export class Attempts {
     const service = this.#service!
     const { statuses, attempts } = service.view.retries
     if (statuses === undefined || !statuses.includes(status) || !idempotent || !replayable) return false
-    if (this.#resent >= attempts || !service.retryBudgetFree) return false
+    if (this.tree?.isRetry === true || this.#resent >= attempts) return false
+    if (!service.retryBudgetFree) {
+      if (this.tree !== undefined) this.tree.spent = true
+      return false
+    }
     if (!service.eligible.some((other) => other !== endpoint && !this.tried.includes(other) && other.available(this.sentAt))) return false
     this.tried.push(endpoint)
     this.#countResent(service)
@@ -95,6 +108,7 @@ export class Attempts {
     // Nobody has seen how it would have ended: the breaker gets its place back.
     if (this.generation !== 0) this.#forgetGeneration()
     this.setAside = undefined
+    this.tree = undefined
     if (!this.#retrying) return
     this.#retrying = false
     this.#service!.retrying--
@@ -128,7 +142,7 @@ export class Attempts {
       idempotent,
       replayable,
       resent: this.#resent,
-      attemptsMax: service.view.retries.attempts,
+      attemptsMax: this.tree?.isRetry === true ? 0 : service.view.retries.attempts,
       onTimeout: service.view.retries.onTimeout === true,
       caughtInDeath: quiet || this.sentAt <= failingSince || endpoint.gone !== undefined,
       budgetFree: service.retryBudgetFree,
@@ -166,6 +180,7 @@ export class Attempts {
 
   #countResent(service: ServiceRuntime): void {
     this.#resent++
+    if (this.tree !== undefined) this.tree.spent = true
     service.counters.retried++
     // A stale connection is no verdict on the endpoint; the next attempt just must not trust another idle one.
     this.fresh = true

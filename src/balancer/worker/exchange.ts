@@ -15,6 +15,7 @@ import { Admission, type AdmissionHost } from './admission.ts'
 import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
 import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
+import { CallTree, spentField, tooLate } from './call-tree.ts'
 import { Attempts, type Broken, type SetAside } from './attempts.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
 import {
@@ -40,7 +41,7 @@ import type { Failure } from '../core/resend.ts'
 import type { Route } from '../core/routes.ts'
 import { refusedByAlert } from '../core/tls-failure.ts'
 import { bodyTooLarge, type AnswerRules, type RouteRules } from '../core/rules/rules.ts'
-import { headErrorSentence, type Head } from '../http1/head.ts'
+import { findField, headErrorSentence, type Head } from '../http1/head.ts'
 import { acceptsUpgrade, extentOf } from '../http1/response.ts'
 import { answerIdleMs, crashNewsMs, deathNewsMs, readerStallMs, tunnelIdleMs } from './limits.ts'
 import type { Observer } from './observe/observer.ts'
@@ -155,6 +156,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { rate } = service
     const key = rate?.keyOf(requestReading(this.#client, this.#client.worker.requestHead, source), rules?.trusted)
     this.#attempts.begin(service)
+    if (this.#client.worker.requestHead.inCallTree && this.#comesTooLate(this.#client.worker.requestHead, source)) return
     const session = service.affinity && this.#sessionOf(service.affinity, service, source, rules)
     this.#attempts.session = session
     this.#sender.begin(service, source, start, target, rules, session)
@@ -174,6 +176,16 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#service!.counters.limited++
     this.#attempts.watch?.refused(answer.details, this.#client.worker.now)
     this.answer(answer)
+  }
+
+  /** Returns whether it has been answered, for it has no time left. */
+  #comesTooLate(head: Head, source: Buffer): boolean {
+    const { now, wallTime } = this.#client.worker
+    const tree = new CallTree(findField(head, source, 'x-deadline'), findField(head, source, 'x-retry-attempt'), now, wallTime)
+    this.#attempts.tree = tree
+    if (!tree.over(now)) return false
+    this.answer(tooLate)
+    return true
   }
 
   #sessionOf(affinity: Affinity, service: ServiceRuntime, source: Buffer, rules: RouteRules | undefined): RequestSession {
@@ -211,12 +223,19 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker, facts } = this.#client
     const sender = this.#sender
     const { watch } = this.#attempts
+    const { tree } = this.#attempts
     sender.extra = joined(watch?.traceField(), this.#resume?.lines)
+    if (tree !== undefined) {
+      if (tree.over(worker.now)) {
+        this.#giveBack(upstream, endpoint)
+        this.answer(tooLate)
+        return
+      }
+      sender.extra = joined(sender.extra, tree.requestLines(this.#attempts.resent, worker.now, worker.wallTime))
+    }
     const end = sender.writeHead(endpoint.view.host)
     if (end < 0) {
-      // Nothing was written to the connection: it goes back unharmed.
-      this.#upstream = undefined
-      endpoint.release(upstream, worker.now, undefined)
+      this.#giveBack(upstream, endpoint)
       worker.countRefused('malformed')
       this.answer(badRequest(headErrorSentence(end)), true)
       return
@@ -232,6 +251,12 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#shareDeadline()
     // Of several writes the first may have left.
     if (upstream.writeFailed) this.#lost(upstream.failure ?? (facts.bodyLength === 0 || sender.oneRead ? notReceived : died), 'EPIPE')
+  }
+
+  /** Nothing was written to the connection: it goes back unharmed. */
+  #giveBack(upstream: Upstream, endpoint: EndpointPool): void {
+    this.#upstream = undefined
+    endpoint.release(upstream, this.#client.worker.now, undefined)
   }
 
   /** More of the request body has come from the client. */
@@ -424,7 +449,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#status = answer.counted ?? answer.status
-    const said = limited(answer, this.#admission?.lines)
+    const about = limited(answer, this.#admission?.lines)
+    const said = this.#attempts.tree?.dressed(about) ?? about
     client.writeAnswer(this.#rules === undefined ? said : dressed(said, this.#rules, this.#answerRules), !keep)
     this.#dropUpstream()
     this.#finish(keep)
@@ -508,6 +534,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#answered(status)
     this.#phase = 'relaying'
     this.#relay.extra = joined(joined(this.#attempts.watch?.answered(status, worker.now), this.#admission?.lines), this.#sessionLines)
+    if (this.#attempts.tree !== undefined) this.#relay.extra = joined(this.#relay.extra, this.#attempts.tree.answerLines(status))
     this.#letNextGo()
     this.#deadline = worker.now + this.#answerIdleMs
     if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
@@ -581,6 +608,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker, facts, bodyDone } = this.#client
     const endpoint = this.#endpoint
     if (endpoint === undefined || (head.status === 503 && this.#relay.backPressure)) return false
+    if (this.#attempts.tree !== undefined && findField(head, buffer, spentField) !== undefined) return false
     if (!bodyDone || !this.#attempts.mayAskAnother(head.status, endpoint, facts.idempotent, this.#sender.replayable)) return false
     const { whole, keep } = extentOf(head, buffer, length, facts.method)
     this.#attempts.setAside = { status: head.status, bytes: whole ? Buffer.from(buffer.subarray(head.begin, length)) : undefined }
@@ -702,8 +730,19 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#service?.madeRoom()
   }
 
+  /** Its deadline is over: no failure of the endpoint, which may have been given a millisecond. */
+  #callerHasLeft(): void {
+    if (this.#phase === 'sent' && this.#resume?.asking !== true) this.#relay.end()
+    this.#dropUpstream()
+    this.answer(tooLate)
+  }
+
   /** Deadlines, checked by the worker's sweep. */
   sweep(now: number): void {
+    if (this.#attempts.tree?.over(now) === true && (this.#phase === 'searching' || this.#phase === 'sent')) {
+      this.#callerHasLeft()
+      return
+    }
     if (this.#phase === 'searching') this.#search.sweep(now)
     if (now < this.#deadline) return
     this.#deadline = Infinity

@@ -123,6 +123,10 @@ export class Worker {
     this.now = performance.now()
   }
 
+  get wallTime(): number {
+    return systemClock.wallTime()
+  }
+
   get instant(): Instant {
     return instant(this.now)
   }
