@@ -28,6 +28,7 @@ import { healthRoutes } from './resources/health.ts'
 import { loadBalancerRoutes } from './resources/loadbalancer.ts'
 import { breakerRoutes } from './resources/breakers.ts'
 import { maintenanceRoutes } from './resources/maintenance.ts'
+import { mirrorRoutes } from './resources/mirror.ts'
 import { splitRoutes } from './resources/split.ts'
 import { metricsRoutes } from './resources/metrics.ts'
 import { notAvailableRoutes } from './resources/not-available.ts'
@@ -83,6 +84,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...serviceRoutes(deps, streams, clock),
       ...maintenanceRoutes(deps),
       ...splitRoutes(deps),
+      ...mirrorRoutes(deps),
       ...breakerRoutes(deps),
       ...quarantineRoutes(deps),
       ...eventRoutes(deps, streams, clock),

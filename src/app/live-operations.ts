@@ -1,4 +1,5 @@
 /** `Operations` over the running parts: every question answered from what they know now, every action carried out by the part it concerns. */
+import { noMirrorCounts } from '../balancer/core/mirror.ts'
 import type { EndpointView, QuarantinedRequest } from '../balancer/index.ts'
 import { configTag, explainConfig, showConfig, type Config, type ServiceConfig } from '../config/index.ts'
 import { HoldfastError } from '../kernel/errors.ts'
@@ -21,6 +22,7 @@ import type {
   Overview,
   RestartReport,
   ScalingRecord,
+  MirrorReport,
   Split,
 } from './operations.ts'
 import type { Switches } from './routing.ts'
@@ -276,6 +278,12 @@ export class LiveOperations implements Operations {
       data: { shares: shares ?? null, actor: actor.name },
     })
     return this.split(name)
+  }
+
+  mirror(name: string): MirrorReport {
+    const { mirror } = this.#serviceConfig(name)
+    const { counts = noMirrorCounts, differences = [] } = this.#holdfast.traffic.latest?.services[name]?.mirror ?? {}
+    return { service: name, mirror: mirror?.service, counts, differences }
   }
 
   async addServer({ host, port, weight = 1, service }: NewServer, { actor }: { actor: Actor }): Promise<EndpointStatus> {

@@ -3,6 +3,7 @@
  * CLI speaks to that, and programs get it from `createHoldfast`. Methods reject with a HoldfastError whose
  * code the API maps to a status: `unknown_service` 404, `invalid_input` 400, `conflict` 409, `unavailable` 503.
  */
+import type { MirrorTelemetry } from '../balancer/core/mirror.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import type { Config } from '../config/types.ts'
 import type { QuarantinedRequest } from '../balancer/index.ts'
@@ -92,6 +93,12 @@ export interface Split {
   readonly versions: Readonly<Record<string, number>>
 }
 
+export interface MirrorReport extends MirrorTelemetry {
+  readonly service: string
+  /** Who gets the copies; undefined: nobody. */
+  readonly mirror: string | undefined
+}
+
 export interface Operations {
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */
@@ -119,6 +126,8 @@ export interface Operations {
   split(service: string): Split
   /** By hand, before what is configured; undefined: as configured again. Rejects with `invalid_input`. */
   setSplit(service: string, shares: Readonly<Record<string, number>> | undefined, options: { actor: Actor }): Promise<Split>
+  /** What came of the copies of its requests since the proxy started. */
+  mirror(service: string): MirrorReport
   addServer(server: NewServer, options: { actor: Actor }): Promise<EndpointStatus>
   removeServer(endpoint: string, options: { actor: Actor }): Promise<void>
 

@@ -15,7 +15,7 @@ import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { RoutedInstance, Router } from '../supervisor/ports.ts'
 import { observeView } from './observe-view.ts'
-import { sessionView } from './session-view.ts'
+import { mirrorView, sessionView } from './session-view.ts'
 import { tcpViews } from './tcp-view.ts'
 import { noCertificates, type LoadedCertificates } from './certificates.ts'
 import type { PageView } from '../balancer/core/rules/view.ts'
@@ -241,6 +241,7 @@ export class Routing implements Router {
       hashHeader: balance.hashHeader,
       slowStartMs: balance.slowStart,
       ...sessionView(service, this.#switches),
+      mirror: mirrorView(service),
       timeoutMs: resilience.timeout,
       connectTimeoutMs: resilience.connectTimeout,
       ...resilienceView(resilience),

@@ -1,7 +1,16 @@
-/** Sessions and shares of a service as the workers get them: what was set by hand goes before the configuration. */
+/** Sessions, shares and the mirror of a service as the workers get them: what was set by hand goes before the configuration. */
 import type { ServiceView } from '../balancer/index.ts'
 import type { ServiceConfig } from '../config/types.ts'
 import type { Switches } from './routing.ts'
+
+export const mirrorView = ({ mirror }: ServiceConfig): ServiceView['mirror'] =>
+  mirror && {
+    service: mirror.service,
+    share: mirror.share,
+    methods: mirror.methods,
+    compare: mirror.compare,
+    maxBodyBytes: mirror.maxBody,
+  }
 
 export function sessionView({ name, balance: { sticky }, split, splitBy }: ServiceConfig, switches: Switches): Pick<ServiceView, 'sticky' | 'split'> {
   const shares = switches.splits?.[name] ?? split

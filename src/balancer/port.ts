@@ -8,6 +8,7 @@ import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { QuarantinedRequest } from './core/quarantine.ts'
 import type { ObserverCounts } from './core/observe-view.ts'
+import type { MirrorTelemetry } from './core/mirror.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
 import type { WeightReason } from './core/weight.ts'
@@ -126,6 +127,8 @@ export interface ServiceTelemetry extends TallyData {
   readonly queuedTotal: number
   /** Answered by the fallback, by reason. */
   readonly fallbacks: Readonly<Record<string, number>>
+  /** Copies of its requests; undefined: it has no mirror. */
+  readonly mirror?: MirrorTelemetry | undefined
   readonly tunnels: number
   readonly requestBytes: number
   readonly responseBytes: number

@@ -193,7 +193,20 @@ export interface ServiceConfig {
   readonly split?: Readonly<Record<string, number>> | undefined
   /** undefined: the address. */
   readonly splitBy?: SplitKey | undefined
+  /** undefined: no request is copied. */
+  readonly mirror?: MirrorConfig | undefined
   readonly resilience: ResilienceConfig
+}
+
+/** Another service that gets copies of requests. */
+export interface MirrorConfig {
+  readonly service: string
+  /** Of the requests, 0 to 1. */
+  readonly share: number
+  readonly compare: boolean
+  readonly methods: readonly string[]
+  /** Bytes. */
+  readonly maxBody: number
 }
 
 /** Who knows which endpoint is the primary: nobody, or the databases themselves. */

@@ -129,6 +129,15 @@ export class PrometheusMetrics {
         [],
       ),
     )
+    this.#counter('holdfast_mirror_total', 'Copies of requests for the mirror of the service, by what came of them.', ['service', 'result'], () =>
+      telemetry(
+        (now) =>
+          Object.entries(now.services).flatMap(([service, { mirror }]) =>
+            Object.entries(mirror?.counts ?? {}).map(([result, count]) => [{ service, result }, count] as const),
+          ),
+        [],
+      ),
+    )
     this.#counter(
       'holdfast_endpoint_late_sends_total',
       'Endpoints to which something was sent later than 1 ms after the exit of their process.',

@@ -153,6 +153,10 @@ export const proxySchema = z
         queued: z.number(),
         queuedTotal: z.number(),
         fallbacks: z.record(z.string(), z.number()).describe('By reason.'),
+        mirror: z
+          .object({ counts: z.record(z.string(), z.number()) })
+          .optional()
+          .describe('Copies of its requests, by what came of them.'),
         tunnels: z.number(),
         lateSends: z.number().describe('Endpoints to which something was sent later than 1 ms after the exit of their process.'),
         requestBytes: z.number(),

@@ -1,6 +1,6 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
 import type { QuarantinedRequest } from '../../balancer/index.ts'
-import type { Actor, ConfigChange, LogLine, Operations, Overview, ScalingRecord, Split } from '../../app/operations.ts'
+import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
 import type { Config } from '../../config/types.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
@@ -242,6 +242,21 @@ export class FakeOperations implements Operations, EventSink {
   async setSplit(service: string, shares: Readonly<Record<string, number>> | undefined, { actor }: { actor: Actor }): Promise<Split> {
     await this.#asked(`split ${service} ${JSON.stringify(shares)}`, actor)
     return this.split(service)
+  }
+
+  mirror(service: string): MirrorReport {
+    const counts = { same: 9, differs: 1, answered: 0, failed: 0, dropped: 0 }
+    const original = { status: 200, contentType: 'text/plain', bytes: 2, hash: 'a'.repeat(64) }
+    const difference = {
+      at: 0,
+      request: 'r-1',
+      method: 'GET',
+      path: '/',
+      differs: ['status'] as const,
+      original,
+      mirrored: { ...original, status: 500 },
+    }
+    return { service: this.service(service).name, mirror: 'shadow', counts, differences: [difference] }
   }
 
   async setMaintenance(target: { service: string } | { endpoint: string } | 'all', enabled: boolean, { actor }: { actor: Actor }): Promise<void> {

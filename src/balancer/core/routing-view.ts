@@ -4,6 +4,7 @@
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
+import type { MirrorView } from './mirror.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { OriginView } from './origin-view.ts'
 import type { RouteConditions } from './route-conditions.ts'
@@ -69,6 +70,8 @@ export interface ServiceView {
   readonly sticky?: StickyView | undefined
   /** undefined: revisions get what the weights of their endpoints say. */
   readonly split?: SplitView | undefined
+  /** undefined: no request is copied. */
+  readonly mirror?: MirrorView | undefined
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
   readonly retries: RetryView

@@ -2,6 +2,7 @@
 import { emptyHistogram, Histogram } from '../../kernel/histogram.ts'
 import type { BreakerState } from '../../resilience/core/breaker.ts'
 import type { InstanceReport } from '../../instance/types.ts'
+import { addMirror, type MirrorTelemetry } from '../core/mirror.ts'
 import { newTcpCounts, type TcpCounts } from '../core/tcp-counts.ts'
 import type { QuarantinedRequest } from '../core/quarantine.ts'
 import { routeLabel } from '../core/routes.ts'
@@ -22,6 +23,7 @@ interface ServiceTotals {
   limited: number
   queuedTotal: number
   readonly fallbacks: Record<string, number>
+  mirror: MirrorTelemetry | undefined
   requestBytes: number
   responseBytes: number
 }
@@ -72,6 +74,7 @@ const newServiceTotals = (): ServiceTotals => ({
   limited: 0,
   queuedTotal: 0,
   fallbacks: {},
+  mirror: undefined,
   requestBytes: 0,
   responseBytes: 0,
 })
@@ -140,6 +143,7 @@ export class TelemetrySums {
       totals.limited += service.limited
       totals.queuedTotal += service.queuedTotal
       addTo(totals.fallbacks, service.fallbacks)
+      if (service.mirror) totals.mirror = addMirror(totals.mirror, service.mirror)
       totals.requestBytes += service.requestBytes
       totals.responseBytes += service.responseBytes
     }

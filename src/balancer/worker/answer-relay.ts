@@ -19,6 +19,7 @@ import { planAnswer } from './rules/answer-plan.ts'
 import { resumableAnswer, type Resumable } from './resume.ts'
 import { BodyEncoder, type EncoderUser } from './rules/encoder.ts'
 import type { ServiceCounters } from './service.ts'
+import type { OriginalAnswer } from './mirror/original-answer.ts'
 import type { Upstream } from './upstream.ts'
 
 const lastChunk = latin1('0\r\n\r\n')
@@ -73,6 +74,8 @@ export class AnswerRelay implements EncoderUser {
   extra: Buffer | undefined
   /** How the rest could be asked for, if it is cut. */
   resumable: Resumable | undefined
+  /** Looks on, for a mirror; undefined: nobody does. */
+  onlooker: OriginalAnswer | undefined
   /** Bytes of all bodies so far. */
   passedBytes = 0
   readonly #onDrain = (): void => {
@@ -103,6 +106,8 @@ export class AnswerRelay implements EncoderUser {
     this.#upstream = undefined
     this.#encoder?.close()
     this.#encoder = undefined
+    this.onlooker?.ended(false)
+    this.onlooker = undefined
   }
 
   /** Bytes of a head have come, but not all of it. */
@@ -199,6 +204,7 @@ export class AnswerRelay implements EncoderUser {
     this.keepClient = facts.keepAlive && client.bodyDone && !client.closing && (!open || this.#chunkedOut)
     this.resumable = framing === 'length' && !coded ? resumableAnswer(head, buffer, length) : undefined
     this.#host.answerBegun(head.status)
+    this.onlooker?.begun(head, buffer)
     const { slab } = worker
     const ruled = plan === undefined ? 0 : plan.lines.length + plan.edits.reduce((sum, { block }) => sum + block.length, 0)
     slab.reserve(head.end - head.begin + responseHeadGrowthMax + joinBytesMax + 64 + ruled)
@@ -274,6 +280,7 @@ export class AnswerRelay implements EncoderUser {
     const used = this.#addBody(buffer, start, length)
     this.#counters!.responseBytes += used - start
     this.passedBytes += used - start
+    this.onlooker?.bytes(buffer, start, used)
     const more = out.flush()
     if (this.#encoder) return this.#passEncoded(this.#encoder, used === length)
     if (this.#chunkedIn?.failed === true) {

@@ -540,6 +540,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
     else this.#suspect?.end()
     if (this.#relay.resumable !== undefined) this.#prepareResume(this.#relay.resumable)
+    if (this.#service!.mirror !== undefined) this.#relay.onlooker = this.#service!.mirror.copy(this.#client, this.#sender)
     this.#sender.release()
     if (this.#client.bodyDone && this.#upstream?.socket.writableLength === 0) this.#client.bodyFree()
   }
@@ -639,6 +640,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   answerEnded(): void {
+    this.#relay.onlooker?.ended(true)
     this.answerRead()
     this.#finish(this.#relay.keepClient && this.#client.bodyDone)
   }

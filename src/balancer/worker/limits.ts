@@ -66,6 +66,11 @@ export const upstreamIdleMsMax = 55_000
 /** After the origin closed an idle one, the others are not trusted for so long: the process may have died, and each tells in its own turn. */
 export const siblingsMs = 25
 
+// --- a mirror
+
+/** Copies of requests under way per service and worker; one more is dropped. */
+export const mirrorsMax = 64
+
 // --- a tunnel
 
 /** A tunnel without a byte either way is closed after this. */

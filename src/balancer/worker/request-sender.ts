@@ -152,6 +152,23 @@ export class RequestSender {
     this.#start = 0
   }
 
+  /**
+   * All of it as an endpoint would get it, with a line more, in bytes of its own. undefined: not all of it is at hand, or its body is longer
+   * than `bodyMax`; `marked`: it has that field already.
+   */
+  copyWith(line: Buffer, bodyMax: number): Buffer | 'marked' | undefined {
+    const { facts, bodyDone, worker } = this.#client
+    if (!bodyDone || !this.#replay.whole || this.#replay.bytes > bodyMax) return undefined
+    const name = line.toString('latin1', 0, line.indexOf(58)).toLowerCase()
+    if (findField(this.#head ?? this.#reparse(), this.#source!, name) !== undefined) return 'marked'
+    const { extra, oneRead } = this
+    this.extra = extra === undefined ? line : Buffer.concat([extra, line])
+    const end = this.writeHead(facts.host)
+    this.extra = extra
+    this.oneRead = oneRead
+    return end < 0 ? undefined : Buffer.concat([worker.slab.view(end), ...this.#replay.pieces()])
+  }
+
   /** It will not be sent again. */
   release(): void {
     this.#source = undefined

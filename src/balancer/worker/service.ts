@@ -13,6 +13,7 @@ import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
 import { affinityOf, type Affinity } from './sessions/affinity.ts'
 import type { SessionSigner } from './sessions/signer.ts'
+import { Mirror } from './mirror/mirror.ts'
 import type { Marks } from './suspicion.ts'
 import { Concurrency } from './concurrency.ts'
 import { Parking, type Parked } from './parking.ts'
@@ -62,6 +63,8 @@ export class ServiceRuntime {
   concurrency: Concurrency | undefined
   /** undefined: no rate limit. */
   rate: ServiceRate | undefined
+  /** Copies of its requests go to another service; undefined: none do. */
+  mirror: Mirror | undefined
   readonly #leases: Leases
   readonly #workers: number
   /** Opens connections to its endpoints; undefined: they are plain. */
@@ -157,6 +160,7 @@ export class ServiceRuntime {
   /** The limits end, with the service. */
   close(): void {
     this.parking.close()
+    this.mirror?.close()
     this.rate?.close()
     this.concurrency?.close()
   }
@@ -176,6 +180,18 @@ export class ServiceRuntime {
   /** Sessions and shares of revisions, by the view as it is now. */
   keepSessions(signer: SessionSigner): void {
     this.affinity = affinityOf(this.view, this.endpoints, signer)
+  }
+
+  /** Copies of its requests, by the view as it is now. */
+  keepMirror(serviceOf: (name: string) => ServiceRuntime | undefined): void {
+    const { mirror } = this.view
+    if (mirror === undefined) {
+      this.mirror?.close()
+      this.mirror = undefined
+    } else {
+      this.mirror ??= new Mirror(mirror, this.#random)
+      this.mirror.setView(mirror, serviceOf(mirror.service))
+    }
   }
 
   /** Those that clients may get at all: all of them, but for revisions whose share is 0. */
@@ -264,6 +280,7 @@ export class ServiceRuntime {
   sweep(now: number): void {
     for (const endpoint of this.endpoints) endpoint.closeIdle(now)
     this.concurrency?.sweep(now)
+    this.mirror?.sweep(now)
     if (this.lot.size === 0) return
     for (const parked of this.lot.expired(now)) {
       this.counters.shed++

@@ -199,6 +199,7 @@ export class Worker {
       }
     }
     for (const name of removed) this.#retire(name)
+    for (const service of this.#services.values()) service.keepMirror((name) => this.#services.get(name))
     // What a removed endpoint still has under way must be found by the drain that follows.
     for (const [id, endpoint] of this.#endpoints) {
       if (endpoints.get(id) !== endpoint && endpoint.active + endpoint.tunnels > 0) this.#leaving.set(id, endpoint)
@@ -555,6 +556,7 @@ function serviceDelta(service: ServiceRuntime, parked: number): ServiceDelta {
     queued: service.queued,
     queuedTotal: counters.queued,
     fallbacks: counters.fallbacks,
+    mirror: service.mirror?.take(),
     tunnels: service.tunnels,
     requestBytes: counters.requestBytes,
     responseBytes: counters.responseBytes,

@@ -79,6 +79,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     },
     ...(settings.split && { split: settings.split }),
     ...(settings.splitBy && { splitBy: settings.splitBy }),
+    ...(settings.mirror && { mirror: settings.mirror }),
     resilience: toResilience(settings, source.kind === 'process' || settings.tcp !== undefined, around),
   }
 }
@@ -170,6 +171,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
     balance,
     split: config.split,
     splitBy: config.splitBy,
+    mirror: config.mirror && { ...config.mirror, methods: config.mirror.methods as RouteMethods },
     resilience: { ...resilience, parking: resilience.parking ?? 'off', concurrency: resilience.concurrency ?? 'off' },
   }
 }

@@ -10,6 +10,7 @@ import type { Draft } from './schema.ts'
 import { checkTcp, entrances } from './tcp-keys.ts'
 import { firstHttp } from './listeners.ts'
 import { checkWhen, whenKey } from './route-keys.ts'
+import { checkMirror } from './mirror-keys.ts'
 import { checkSplit } from './session-keys.ts'
 import { checkTls } from './tls-keys.ts'
 import { writeDuration } from './units.ts'
@@ -32,7 +33,9 @@ export function check(settings: Draft<Settings>, report: Report): void {
   if (settings === undefined) return
   const services = settings.services ?? {}
   for (const [name, service] of Object.entries(services)) {
-    if (service !== undefined) checkService(`services.${name}`, service, report)
+    if (service === undefined) continue
+    checkService(`services.${name}`, service, report)
+    checkMirror(`services.${name}.mirror`, name, service.mirror, services, report)
   }
   for (const [name, listener] of Object.entries(settings.listeners ?? {})) {
     if (listener?.tls) checkTls(`listeners.${name}.tls`, listener.tls, report)

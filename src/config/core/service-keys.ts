@@ -3,6 +3,7 @@ import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
+import { mirrorKeys } from './mirror-keys.ts'
 import { originKeys } from './origin-keys.ts'
 import { routeWhen } from './route-keys.ts'
 import { splitKeys, sticky, versionName } from './session-keys.ts'
@@ -38,6 +39,8 @@ export const methods = [
   'SEARCH',
   'PURGE',
 ] as const
+
+const method = { ...oneOf(methods), name: 'method', expected: 'a method such as GET or POST' }
 
 const instanceCount = integer(0, instancesMax)
 
@@ -106,7 +109,7 @@ const route = object(
     listener: optional(nameOf('listener'), { doc: 'Where the request comes in.', without: 'the first listener' }),
     host: optional(routeHost, { doc: 'The host asked for; `*.example.com` takes every name below it.', without: 'any' }),
     path: key(routePath, { doc: 'A prefix of whole segments: `/a` takes `/a` and `/a/b`, not `/ab`. The longest one wins.', default: '/' }),
-    methods: optional(list({ ...oneOf(methods), name: 'method', expected: 'a method such as GET or POST' }, { min: 1 }), { doc: 'The methods taken. A route that names the method goes before one that takes any.', without: 'any' }),
+    methods: optional(list(method, { min: 1 }), { doc: 'The methods taken. A route that names the method goes before one that takes any.', without: 'any' }),
     when: optional(routeWhen, { doc: 'Further conditions; all must hold. `*`: any value; `beta-*`: values that begin so. Of routes with the same host and path, the one with the most conditions wins.', without: 'none' }),
     stripPath: key(boolean, { doc: 'Removes the matched prefix before the request is forwarded.', default: false }),
     ...httpKeys,
@@ -274,6 +277,7 @@ export const service = object({
   routes: key(list(route), { doc: 'Which requests it gets; a text is the path alone.', default: [], change: 'routing' }),
   balance: key(balance, { doc: 'Choosing an endpoint.', change: 'routing' }),
   ...splitKeys,
+  ...mirrorKeys(method),
   resilience: key(resilience, { doc: 'What is done when an endpoint is slow, broken or gone.', change: 'routing' }),
   ...httpKeys,
   ...pageKeys,
@@ -283,3 +287,4 @@ export const service = object({
 })
 
 export type ServiceSettings = Value<typeof service>
+export type MirrorSettings = NonNullable<ServiceSettings['mirror']>
