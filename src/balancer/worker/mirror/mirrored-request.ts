@@ -166,7 +166,7 @@ export class MirroredRequest implements UpstreamUser, Dispatched {
     this.#digest = new AnswerDigest(head, buffer, method, maxBodyBytes)
     this.#keep = !this.#digest.untilClose && originKeepsAlive(head, buffer)
     this.#keepHint = keepAliveHint(head, buffer)
-    endpoint.answered(ms, worker.instant)
+    endpoint.answered(ms, worker.instant, head.status)
     endpoint.adaptive?.answered(head.status, false, ms, endpoint.active)
     const generation = this.#generation
     this.#generation = 0
