@@ -6,6 +6,7 @@
 import { emptyHistogram } from '../../kernel/histogram.ts'
 import type { Instant } from '../../kernel/time.ts'
 import type { Breaker } from '../../resilience/core/breaker.ts'
+import { hash32 } from './hash.ts'
 import { Tally, type TallyData } from './tally.ts'
 import type { TcpCounts } from './tcp-counts.ts'
 import type { SlotLease } from './slots.ts'
@@ -28,6 +29,8 @@ const noAnswers: TallyData = { responses: {}, duration: emptyHistogram }
 export class Endpoint {
   readonly id: string
   readonly service: string
+  /** For the hashing algorithms. */
+  readonly idHash: number
   #view: EndpointView
   #gone: string | undefined
   #standing = wellStanding
@@ -76,6 +79,7 @@ export class Endpoint {
   constructor(view: EndpointView, service: string) {
     this.#view = view
     this.id = view.id
+    this.idHash = hash32(view.id)
     this.service = service
     this.#weighAgain()
   }

@@ -19,6 +19,7 @@ import { unreachable } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
 import type { BalanceAlgorithm } from '../../config/types.ts'
 import type { Endpoint } from './endpoint.ts'
+import { hash32 } from './hash.ts'
 
 export interface PickRequest {
   readonly now: number
@@ -77,9 +78,13 @@ export class Picker {
       case 'least-connections':
         return this.#unequal ? this.#leastPerWeight(candidates, request.now) : this.#least(candidates)
       case 'ip-hash':
-        return highestRandomWeight(candidates, request.key(), request.now)
+        return highestRandomWeight(candidates, request.key(), { now: request.now, unequal: this.#unequal, loadPerWeight: Infinity })
       case 'consistent-hash':
-        return boundedLoad(candidates, request.key(), request.now)
+        return highestRandomWeight(candidates, request.key(), {
+          now: request.now,
+          unequal: this.#unequal,
+          loadPerWeight: boundedLoad(candidates, request.now),
+        })
       case 'random':
         return this.#unequal ? this.#weighted(candidates, request.now) : candidates[Math.floor(this.#random.next() * count)]
       case 'p2c-ewma':
@@ -264,10 +269,9 @@ function typicalLatency(candidates: readonly Endpoint[]): number {
   return known === 0 ? unknownLatencyMs : sum / known
 }
 
-/** FNV-1a over UTF-16 units with a final avalanche (murmur3's), so that similar ids do not give similar scores. */
-export function hash32(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+/** How an endpoint and a key go together: 32 bits, each as likely as any other. Both were hashed before, each once. */
+function affinity(endpoint: Endpoint, keyHash: number): number {
+  let hash = Math.imul(keyHash ^ endpoint.idHash, 0x9e3779b1)
   hash ^= hash >>> 16
   hash = Math.imul(hash, 0x85ebca6b)
   hash ^= hash >>> 13
@@ -275,34 +279,41 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** Weighted rendezvous hashing (Schindelhauer & Schomaker): −weight / ln(u); a change of the pool moves only what it must. */
-function score(endpoint: Endpoint, key: string, now: number): number {
-  const u = (hash32(`${key}\u0000${endpoint.id}`) + 1) / 4_294_967_298
-  return -endpoint.weightAt(now) / Math.log(u)
-}
-
-function highestRandomWeight(candidates: readonly Endpoint[], key: string, now: number): Endpoint {
-  let best = candidates[0]!
+/**
+ * Weighted rendezvous hashing (Schindelhauer & Schomaker): −weight / ln(u); a change of the pool moves only what it must. Where weights are
+ * equal the logarithm changes no order. Endpoints with a load of more than their weight times `loadPerWeight` are passed over while there are others.
+ */
+function highestRandomWeight(candidates: readonly Endpoint[], key: string, { now, unequal, loadPerWeight }: Rendezvous): Endpoint {
+  const keyHash = hash32(key)
+  let best: Endpoint | undefined
   let bestScore = -1
   for (const endpoint of candidates) {
-    const s = score(endpoint, key, now)
-    if (s > bestScore) {
+    if (loadPerWeight !== Infinity && endpoint.load + 1 > Math.ceil(loadPerWeight * endpoint.weightAt(now))) continue
+    const u = affinity(endpoint, keyHash)
+    const score = unequal ? -endpoint.weightAt(now) / Math.log((u + 1) / 4_294_967_298) : u
+    if (score > bestScore) {
       best = endpoint
-      bestScore = s
+      bestScore = score
     }
   }
-  return best
+  return best ?? highestRandomWeight(candidates, key, { now, unequal, loadPerWeight: Infinity })
 }
 
-function boundedLoad(candidates: readonly Endpoint[], key: string, now: number): Endpoint {
+interface Rendezvous {
+  readonly now: number
+  readonly unequal: boolean
+  readonly loadPerWeight: number
+}
+
+/** What each may have for its weight, with bounded load. */
+function boundedLoad(candidates: readonly Endpoint[], now: number): number {
   let load = 1
   let weight = 0
   for (const endpoint of candidates) {
     load += endpoint.load
     weight += endpoint.weightAt(now)
   }
-  const within = candidates.filter((endpoint) => endpoint.load + 1 <= Math.ceil((boundedLoadFactor * load * endpoint.weightAt(now)) / weight))
-  return highestRandomWeight(within.length > 0 ? within : candidates, key, now)
+  return (boundedLoadFactor * load) / weight
 }
 
 /** The key of `ip-hash`: IPv6 clients are one per /64, since a host changes its lower half at will. */

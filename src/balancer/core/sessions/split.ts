@@ -3,7 +3,7 @@
  * the larger its share; the first one wins (weighted rendezvous hashing). So the shares are exact on average, a client stays where it is, and when
  * one share grows at the cost of another clients move from that one to this one only.
  */
-import { hash32 } from '../picker.ts'
+import { hash32 } from '../hash.ts'
 
 /** A client as the races know it: 32 bits. */
 export const clientHash = (service: string, key: string): number => hash32(`${service}\u0000${key}`)
