@@ -30,18 +30,17 @@ export const callTree: Move = {
   name: 'call-tree',
   title: 'three layers with three attempts each above a leaf that fails always, then deadlines that pass',
   async run(product, scale): Promise<readonly Figure[]> {
+    await start(product)
     return [...(await failingLeaf(product, scale)), ...(await passingDeadlines(product, scale))]
   },
 }
 
 async function failingLeaf(product: Product, { full, signal }: Scale): Promise<Figure[]> {
   const offered = full ? 10_000 : 500
-  await start(product, 0)
   await ask(product, naiveRequests, signal, () => ({ 'x-naive': '1' }))
   const naive = await countsOf(product, 'leaf')
   await ask(product, offered, signal, () => ({ 'x-deadline': deadlineIn(10_000), 'x-retry-attempt': '0' }))
   const { begun } = await countsOf(product, 'leaf')
-  await product.down()
   const share = (begun - naive.begun) / offered
   return [
     fact('leaf load with three attempts per layer that know of nothing', `${(naive.begun / naiveRequests).toFixed(2)} × offered`),
@@ -57,10 +56,10 @@ async function failingLeaf(product: Product, { full, signal }: Scale): Promise<F
 async function passingDeadlines(product: Product, { full, signal }: Scale): Promise<Figure[]> {
   const requests = full ? 100_000 : 500
   const random = new Prng(7)
-  await start(product, leafWorkMs)
+  const before = await Promise.all(layers.map((layer) => countsOf(product, layer)))
   await ask(product, requests, signal, () => ({ 'x-deadline': deadlineIn(Math.ceil(random.next() * patienceMaxMs)), 'x-retry-attempt': '0' }))
-  const counts = await Promise.all(layers.map((layer) => countsOf(product, layer)))
-  await product.down()
+  const after = await Promise.all(layers.map((layer) => countsOf(product, layer)))
+  const counts = after.map((each, index) => without(each, before[index]!))
   const sum = (of: (each: Counts) => number): number => counts.reduce((total, each) => total + of(each), 0)
   return [
     fact('requests with 1 to 120 ms to live', String(requests)),
@@ -74,11 +73,17 @@ async function passingDeadlines(product: Product, { full, signal }: Scale): Prom
   ]
 }
 
-async function start(product: Product, workMs: number): Promise<void> {
+const without = (after: Counts, before: Counts): Counts => ({
+  begun: after.begun - before.begun,
+  begunLate: after.begunLate - before.begunLate,
+  refused: after.refused - before.refused,
+})
+
+async function start(product: Product): Promise<void> {
   const layer = (name: Layer, next: Layer | undefined): Settings => ({
     command: `${process.execPath} ${script}`,
     routes: [{ path: `/${name}`, stripPath: true }],
-    env: { ...(next === undefined ? { WORK_MS: String(workMs) } : { NEXT: `${product.url}/${next}` }) },
+    env: next === undefined ? { WORK_MS: String(leafWorkMs) } : { NEXT: `${product.url}/${next}` },
   })
   product.configure({ front: layer('front', 'middle'), middle: layer('middle', 'leaf'), leaf: layer('leaf', undefined) })
   await product.up()
