@@ -274,7 +274,7 @@ export class Routing implements Router {
   }
 
   #originView({ name, origin }: ServiceConfig): ServiceView['origin'] {
-    return origin && { tls: this.#certificates.origins.get(name) }
+    return origin && { tls: this.#certificates.origins.get(name), ...(origin.proxyProtocol && { proxyProtocol: origin.proxyProtocol }) }
   }
 
   #fallback(service: ServiceConfig): ServiceView['fallback'] {

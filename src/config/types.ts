@@ -231,12 +231,16 @@ export interface TcpConfig {
 }
 
 export const originProtocols = ['http1', 'h2'] as const
+export const proxyProtocolVersions = ['v1', 'v2'] as const
+export type ProxyProtocolVersion = (typeof proxyProtocolVersions)[number]
 
 export interface OriginConfig {
   /** undefined: HTTP/1.1. */
   readonly protocol?: 'h2' | undefined
   /** undefined: plain. */
   readonly tls?: OriginTlsConfig | undefined
+  /** undefined: nothing is sent before a connection. */
+  readonly proxyProtocol?: ProxyProtocolVersion | undefined
 }
 
 export interface OriginTlsConfig {

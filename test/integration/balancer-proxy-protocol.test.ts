@@ -94,6 +94,27 @@ describe('the PROXY protocol at a listener', () => {
     expect((await proxy.telemetry()).refused[reason]).toBe(before + 1)
   })
 
+  it('reads the header in front of the bytes of a TCP service, and goes by what it says', async () => {
+    const tcp = { kind: 'plain', listener: 'web', readFromPrimary: true, idleMs: 60_000 } as const
+    const other = await Origin.start(({ socket }) => socket.write(plain('other')))
+    await proxy.apply({
+      listeners: [{ name: 'web', host: '127.0.0.1', port: proxy.port, proxyFrom: ['127.0.0.1'], protocol: 'tcp' }],
+      services: [service([origin, other], { routes: [], tcp, algorithm: 'ip-hash' })],
+    })
+    const from = async (address: string): Promise<string> => {
+      const client = await RawClient.to(proxy.port)
+      client.send(line.replace('192.0.2.7', address) + request)
+      const { text } = await client.answer()
+      client.destroy()
+      return text
+    }
+    const told = await Promise.all(Array.from({ length: 16 }, (_, each) => from(`192.0.2.${each + 1}`)))
+    expect(new Set(told)).toEqual(new Set(['nobody', 'other']))
+    expect(await Promise.all(Array.from({ length: 16 }, (_, each) => from(`192.0.2.${each + 1}`)))).toEqual(told)
+    await expect(ask(proxy.port, request)).rejects.toThrow(/closed/)
+    await other.stop()
+  })
+
   it('refuses a connection that says nothing for 3 s, and one that ends before', async () => {
     await listen()
     const silent = await RawClient.to(proxy.port)

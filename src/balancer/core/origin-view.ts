@@ -1,7 +1,11 @@
+import type { ProxyProtocolVersion } from '../../config/types.ts'
+
 /** What a worker, and the prober, must know to speak to the endpoints of a service by other means than plain HTTP/1.1. Contents, not paths. */
 export interface OriginView {
   /** undefined: plain. */
   readonly tls?: OriginTlsView | undefined
+  /** undefined: nothing is sent before a connection. */
+  readonly proxyProtocol?: ProxyProtocolVersion | undefined
 }
 
 export interface OriginTlsView {

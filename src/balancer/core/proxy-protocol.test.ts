@@ -1,6 +1,7 @@
 import fc from 'fast-check'
+import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
-import { crc32c, readProxyHeader } from './proxy-protocol.ts'
+import { crc32c, proxyHeader, readProxyHeader } from './proxy-protocol.ts'
 
 const line = (text: string): Buffer => Buffer.from(text, 'latin1')
 const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
@@ -95,6 +96,33 @@ describe('the PROXY protocol', () => {
       }),
       { numRuns: 100 },
     )
+  })
+
+  it.each([
+    ['v1', 'PROXY TCP4 192.0.2.7 198.51.100.1 51234 443\r\n'],
+    ['v2', binary({ body: four }).toString('latin1')],
+  ] as const)('is written as the specification draws it: %s', (version, text) => {
+    const from = { remoteAddress: '::ffff:192.0.2.7', remotePort: 51_234, localAddress: '198.51.100.1', localPort: 443 }
+    expect(Buffer.from(proxyHeader(version, from)).toString('latin1')).toBe(text)
+  })
+
+  it.each(['v1', 'v2'] as const)('is read as it was written: %s', (version) => {
+    const end = fc.tuple(fc.oneof(fc.ipV4(), fc.ipV6()), port)
+    fc.assert(
+      fc.property(end, end, ([remoteAddress, remotePort], [localAddress, localPort]) => {
+        const header = proxyHeader(version, { remoteAddress, remotePort, localAddress, localPort })
+        const plain = (address: string): string => ipaddr.process(address).toString()
+        expect(readProxyHeader(header)).toEqual({
+          length: header.length,
+          source: { address: plain(remoteAddress), port: remotePort },
+          destination: { address: plain(localAddress), port: localPort },
+        })
+      }),
+    )
+    for (const nobody of [undefined, {}, { remoteAddress: 'unknown', remotePort: 1, localAddress: '127.0.0.1', localPort: 2 }]) {
+      const header = proxyHeader(version, nobody)
+      expect(readProxyHeader(header)).toEqual({ length: header.length, source: undefined, destination: undefined })
+    }
   })
 
   it('never reads more than there is, whatever comes', () => {

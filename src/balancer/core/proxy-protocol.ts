@@ -7,6 +7,7 @@
  * Nothing is guessed: what is not a header, or one that is cut, too long or damaged, is refused.
  */
 import ipaddr from 'ipaddr.js'
+import type { ProxyProtocolVersion } from '../../config/types.ts'
 
 export interface ProxyAddress {
   readonly address: string
@@ -133,4 +134,52 @@ export function crc32c(bytes: Uint8Array): number {
   let value = 0xffffffff
   for (const byte of bytes) value = crcTable[(value ^ byte) & 255]! ^ (value >>> 8)
   return (value ^ 0xffffffff) >>> 0
+}
+
+// --- writing ----------------------------------------------------------------------------------------------------------
+
+/** Both ends of a connection, as a socket knows them. */
+export interface ConnectionEnds {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+}
+
+/** The header for an endpoint; without `from`, or when its ends are not known, the connection is our own: UNKNOWN, LOCAL. */
+export function proxyHeader(version: ProxyProtocolVersion, from?: ConnectionEnds): Uint8Array {
+  const source = endOf(from?.remoteAddress, from?.remotePort)
+  const destination = endOf(from?.localAddress, from?.localPort)
+  if (!source || !destination) return version === 'v1' ? ownLine : ownBinary
+  const four = source.address.kind() === 'ipv4' && destination.address.kind() === 'ipv4'
+  return version === 'v1' ? lineOf(four, source, destination) : binaryOf(four, source, destination)
+}
+
+interface End {
+  readonly address: ipaddr.IPv4 | ipaddr.IPv6
+  readonly port: number
+}
+
+const asciiBytes = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0))
+const ownLine = asciiBytes('PROXY UNKNOWN\r\n')
+const ownBinary = Uint8Array.of(...signature, 0x20, 0, 0, 0)
+
+function endOf(address: string | undefined, port: number | undefined): End | undefined {
+  if (address === undefined || port === undefined || !ipaddr.isValid(address)) return undefined
+  return { address: ipaddr.process(address.replace(/%.*$/, '')), port }
+}
+
+/** Where one end is of IPv6, the other is mapped to it. */
+const widened = ({ address }: End): ipaddr.IPv6 => (address instanceof ipaddr.IPv4 ? address.toIPv4MappedAddress() : address)
+
+function lineOf(four: boolean, from: End, to: End): Uint8Array {
+  const text = (end: End): string => (four ? end.address.toString() : widened(end).toRFC5952String())
+  return asciiBytes(`PROXY TCP${four ? 4 : 6} ${text(from)} ${text(to)} ${from.port} ${to.port}\r\n`)
+}
+
+function binaryOf(four: boolean, from: End, to: End): Uint8Array {
+  const bytes = (end: End): readonly number[] => (four ? end.address : widened(end)).toByteArray()
+  const ports = [from.port, to.port].flatMap((port) => [port >> 8, port & 255])
+  const tail = [...bytes(from), ...bytes(to), ...ports]
+  return Uint8Array.of(...signature, 0x21, four ? 0x11 : 0x21, 0, tail.length, ...tail)
 }

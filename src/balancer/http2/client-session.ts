@@ -8,6 +8,7 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { ConnectionEnds } from '../core/proxy-protocol.ts'
 import { Patience } from '../core/http2/patience.ts'
 import { Client } from '../worker/client.ts'
 import type { Answer } from '../worker/answers.ts'
@@ -47,7 +48,7 @@ export class ClientSession implements StreamSocketHost {
   readonly #worker: Worker
   readonly #listener: WorkerListener
   readonly #session: ServerHttp2Session
-  readonly #address: string
+  readonly #ends: ConnectionEnds & { readonly remoteAddress: string }
   readonly #tls: TLSSocket | undefined
   readonly #onClosed: (session: ClientSession) => void
   readonly #clients = new Map<StreamSocket, Client>()
@@ -63,7 +64,8 @@ export class ClientSession implements StreamSocketHost {
     this.#listener = listener
     this.#onClosed = onClosed
     this.#tls = socket instanceof TLSSocket ? socket : undefined
-    this.#address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
+    const { remoteAddress, remotePort, localAddress, localPort } = socket
+    this.#ends = { remoteAddress: remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown', remotePort, localAddress, localPort }
     this.#idleSince = worker.now
     this.#resets = new Patience(resetsMax, resetsPerSecond, worker.now)
     this.#control = new Patience(controlFramesMax, controlFramesPerSecond, worker.now)
@@ -100,7 +102,7 @@ export class ClientSession implements StreamSocketHost {
     const request = requestOf(raw, (flags & endStreamFlag) !== 0)
     if (typeof request === 'string') {
       worker.countRefused('malformed')
-      worker.observer?.headRefused(worker.newRequestId(), this.#address, 0, request)
+      worker.observer?.headRefused(worker.newRequestId(), this.#ends.remoteAddress, 0, request)
       stream.close(constants.NGHTTP2_PROTOCOL_ERROR)
       this.#resetByClient()
       return
@@ -115,7 +117,7 @@ export class ClientSession implements StreamSocketHost {
   }
 
   #newSocket(): StreamSocket {
-    const socket = new StreamSocket(this, this.#address)
+    const socket = new StreamSocket(this, this.#ends)
     const face: ClientFace = {
       tls: this.#tls,
       version: '2.0',

@@ -10,6 +10,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import type { ConnectionEnds } from '../core/proxy-protocol.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { parseResponseHead, type Head } from '../http1/head.ts'
 import { responseFraming, type BodyFraming } from '../http1/response.ts'
@@ -28,7 +29,10 @@ export interface StreamSocketHost {
 }
 
 export class StreamSocket extends EventEmitter implements ByteSocket, MessageSink {
-  readonly remoteAddress: string
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
+  readonly localAddress: string | undefined
+  readonly localPort: number | undefined
   readonly #host: StreamSocketHost
   readonly #reader = new MessageReader(parseResponseHead, this)
   #stream: ServerHttp2Stream | undefined
@@ -45,10 +49,13 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
   #answerTrailers: OutgoingHttpHeaders | undefined
   #hasEnded = false
 
-  constructor(host: StreamSocketHost, remoteAddress: string) {
+  constructor(host: StreamSocketHost, ends: ConnectionEnds) {
     super()
     this.#host = host
-    this.remoteAddress = remoteAddress
+    this.remoteAddress = ends.remoteAddress
+    this.remotePort = ends.remotePort
+    this.localAddress = ends.localAddress
+    this.localPort = ends.localPort
   }
 
   get grpc(): boolean {

@@ -1,7 +1,8 @@
 /** Probes every active endpoint of services that want it, and says when a verdict changes. Runs in the primary, so it goes on when the control process is gone. */
-import { request, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as secureRequest } from 'node:https'
-import type { ConnectionOptions } from 'node:tls'
+import { connect, type Socket } from 'node:net'
+import { connect as connectSecure, type ConnectionOptions } from 'node:tls'
 import type { Clock } from '../../kernel/time.ts'
 import { after, ms } from '../../kernel/time.ts'
 import type { Random } from '../../kernel/random.ts'
@@ -10,7 +11,8 @@ import { connectOnce } from './connect-once.ts'
 import { ProbeMonitor, transitionIntervalMs } from '../core/probe-monitor.ts'
 import type { OriginTlsView, OriginView } from '../core/origin-view.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
-import { originContext, serverNameOf } from '../tls/dialer.ts'
+import { proxyHeader } from '../core/proxy-protocol.ts'
+import { headed, originContext, serverNameOf } from '../tls/dialer.ts'
 import type { EndpointView, ProbeView, ServiceView } from '../core/routing-view.ts'
 
 /** Body bytes read when a probe expects a text in the body. */
@@ -112,7 +114,7 @@ export class Prober {
     if (watched.running) return
     watched.running = true
     const { endpoint, probe, origin } = watched
-    const failure = await (probe.connectOnly ? connectOnce(endpoint, probe) : probeOnce(endpoint, probe, origin))
+    const failure = await (probe.connectOnly ? connectOnce(endpoint, probe, origin) : probeOnce(endpoint, probe, origin))
     watched.running = false
     const { id } = watched.endpoint
     if (this.#watched.get(id) !== watched) return
@@ -143,12 +145,32 @@ export function probeOnce(
       judge(answer, probe, resolve)
     }
     const tls = origin?.tls
-    const started = tls === undefined ? request(options, onAnswer) : secureRequest({ ...options, ...secured(tls, endpoint.host) }, onAnswer)
+    const security = tls && secured(tls, endpoint.host)
+    const version = origin?.proxyProtocol
+    let started: ClientRequest
+    if (version !== undefined) {
+      // With an agent it would not be asked for a connection.
+      const { agent: _, ...rest } = options
+      started = request({ ...rest, createConnection: () => introduced(endpoint, proxyHeader(version), security) }, onAnswer)
+    } else started = security === undefined ? request(options, onAnswer) : secureRequest({ ...options, ...security }, onAnswer)
     started.on('error', (error) => {
       resolve(failureOf(error, probe))
     })
     started.end()
   })
+}
+
+/** A connection that says first that it is our own. */
+function introduced(
+  { host, port }: { readonly host: string; readonly port: number },
+  header: Uint8Array,
+  security: ConnectionOptions | undefined,
+): Socket {
+  const socket = headed(connect({ host, port }), header)
+  if (security === undefined) return socket
+  const secure = connectSecure({ socket, ...security })
+  socket.on('error', (error) => secure.destroy(error))
+  return secure
 }
 
 function secured(tls: OriginTlsView, host: string): ConnectionOptions {

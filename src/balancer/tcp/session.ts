@@ -132,7 +132,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     this.endpoint = endpoint
     endpoint.active++
     endpoint.requests++
-    this.#upstream = endpoint.open(this)
+    this.#upstream = endpoint.open(this, this.#socket)
   }
 
   /** Used after all ends that the kernel knows of have been heard: a connection that lay in the backlog of a dead process completes all the same. */

@@ -2,7 +2,7 @@
  * TLS to endpoints: one context for all endpoints of a service, and the last session of each, so that a new connection is spared a full
  * handshake. New files make a new dialer: what it did not open is not used again, and what is under way ends undisturbed.
  */
-import { isIP, type OnReadOpts } from 'node:net'
+import { isIP, Socket, type OnReadOpts } from 'node:net'
 import { connect, createSecureContext, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls'
 import type { OriginTlsView } from '../core/origin-view.ts'
 
@@ -23,13 +23,16 @@ export class TlsDialer {
     this.#context = originContext(view)
   }
 
-  /** A connection whose handshake has begun: `secureConnect` is when it is done. */
-  dial(endpoint: Dialed, onread: OnReadOpts | undefined, protocol: 'http/1.1' | 'h2' = 'http/1.1'): TLSSocket {
+  /**
+   * A connection whose handshake has begun: `secureConnect` is when it is done. `header` is sent before it, and then what is read comes as
+   * `data`: Node reads into buffers of ours only when it makes the socket itself.
+   */
+  dial(endpoint: Dialed, onread: OnReadOpts | undefined, protocol: 'http/1.1' | 'h2' = 'http/1.1', header?: Uint8Array): TLSSocket {
     const { host, port } = endpoint.view
+    const below = header && headed(new Socket({ allowHalfOpen: true }).connect({ host, port, noDelay: true }), header)
     // The types of Node do not know what it takes when it makes the socket itself.
     const options: ConnectionOptions & { readonly onread?: OnReadOpts; readonly allowHalfOpen: boolean } = {
-      host,
-      port,
+      ...(below ? { socket: below } : { host, port }),
       ...serverNameOf(this.#view, host),
       secureContext: this.#context,
       rejectUnauthorized: this.#view.verify,
@@ -39,12 +42,19 @@ export class TlsDialer {
       ...(onread && { onread }),
     }
     const socket = connect(options)
+    below?.on('error', (error) => socket.destroy(error))
     socket.setNoDelay(true)
     socket.on('session', (session) => {
       endpoint.session = session
     })
     return socket
   }
+}
+
+/** `header` leaves before everything else. */
+export function headed(socket: Socket, header: Uint8Array): Socket {
+  socket.write(header)
+  return socket
 }
 
 /** Throws what OpenSSL says of the certificates. */

@@ -3,18 +3,18 @@
  * one over HTTP/1.1; a stream of another protocol that keeps these promises is served by the same exchange.
  */
 import type { TLSSocket } from 'node:tls'
+import type { ConnectionEnds } from '../core/proxy-protocol.ts'
 import type { Emit } from '../http1/chunked.ts'
 import type { RequestFacts } from '../http1/request.ts'
 import type { Answer } from './answers.ts'
 import type { Worker } from './worker.ts'
 
 /** What is used of a connection's socket: a stream of another protocol can stand in for one. */
-export interface ByteSocket {
+export interface ByteSocket extends ConnectionEnds {
   readonly destroyed: boolean
   /** Bytes it still holds: the buffers they came in must be left alone. */
   readonly writableLength: number
   readonly writableNeedDrain: boolean
-  readonly remoteAddress?: string | undefined
   /** Returns false when the socket wants a pause. */
   write(bytes: Buffer): boolean
   end(done?: () => void): unknown

@@ -200,7 +200,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#connectingSince = this.#client.worker.now
     this.#holdBody()
     this.#endpoint = endpoint
-    this.#upstream = endpoint.open(this)
+    this.#upstream = endpoint.open(this, this.#client.socket)
   }
 
   /** Nobody takes the body at the moment: it is left where it is, and the client is not blamed. */

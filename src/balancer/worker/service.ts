@@ -114,7 +114,7 @@ export class ServiceRuntime {
       if (endpointView.state !== 'active') known.closeIdle()
       return known
     })
-    for (const endpoint of this.endpoints) endpoint.dialBy(this.#dialer)
+    for (const endpoint of this.endpoints) endpoint.dialBy(this.#dialer, view.origin?.proxyProtocol)
     for (const removed of before.values()) {
       removed.gone ??= 'removed'
       removed.closeIdle()

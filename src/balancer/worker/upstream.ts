@@ -13,6 +13,8 @@ import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
 import type { TlsDialer } from '../tls/dialer.ts'
 import type { Failure } from '../core/resend.ts'
+import { proxyHeader, type ConnectionEnds } from '../core/proxy-protocol.ts'
+import type { ProxyProtocolVersion } from '../../config/types.ts'
 import { OriginSessions } from '../http2/origin-sessions.ts'
 import { OriginStream } from '../http2/origin-stream.ts'
 import type { ByteSocket } from './client-side.ts'
@@ -87,6 +89,8 @@ class SocketUpstream implements Upstream {
   readonly socket: Socket
   /** What it was opened with. */
   readonly dialer: TlsDialer | undefined
+  /** Its end was told whose it is: it is nobody else's. */
+  readonly proxied: boolean
   readonly shared = false
   readonly failure = undefined
   user: UpstreamUser | undefined
@@ -102,8 +106,10 @@ class SocketUpstream implements Upstream {
   #errorCode: string | undefined
   #ended = false
 
-  constructor(pool: EndpointPool, user: UpstreamUser) {
+  /** `header`: sent before everything else. */
+  constructor(pool: EndpointPool, user: UpstreamUser, header: Uint8Array | undefined) {
     this.pool = pool
+    this.proxied = header !== undefined
     this.user = user
     this.#own = Buffer.allocUnsafeSlow(readBytesInitial)
     const onread = {
@@ -111,7 +117,16 @@ class SocketUpstream implements Upstream {
       callback: (length: number): boolean => this.#onRead(length),
     }
     this.dialer = pool.dialer
-    this.socket = this.dialer === undefined ? connectPlain(pool.view, onread) : this.dialer.dial(pool, onread)
+    if (this.dialer === undefined) {
+      this.socket = connectPlain(pool.view, onread)
+      if (header) this.socket.write(header)
+    } else {
+      this.socket = this.dialer.dial(pool, onread, 'http/1.1', header)
+      if (header)
+        this.socket.on('data', (chunk: Buffer) => {
+          this.#onData(chunk)
+        })
+    }
     this.socket.on(this.dialer === undefined ? 'connect' : 'secureConnect', () => {
       this.user?.upstreamConnected(this)
     })
@@ -210,6 +225,18 @@ class SocketUpstream implements Upstream {
     return more
   }
 
+  /** What has not come in a buffer of our own. */
+  #onData(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length && !this.closed;) {
+      const length = chunk.copy(this.#large ?? this.#own, 0, at)
+      at += length
+      if (this.#onRead(length)) continue
+      this.socket.pause()
+      if (at < chunk.length) this.socket.unshift(chunk.subarray(at))
+      return
+    }
+  }
+
   /** A read has filled the buffer. */
   #grow(length: number): void {
     if (length < readBytesGrown) this.#own = Buffer.allocUnsafeSlow(readBytesGrown)
@@ -244,6 +271,7 @@ export class EndpointPool extends Endpoint {
   adaptive: AdaptiveSlots | undefined
   #idleClosedAt = -Infinity
   #dialer: TlsDialer | undefined
+  #proxyProtocol: ProxyProtocolVersion | undefined
   /** The last TLS session with it. */
   session: Buffer | undefined
 
@@ -253,10 +281,11 @@ export class EndpointPool extends Endpoint {
   }
 
   /** What another one has opened is not used again. */
-  dialBy(dialer: TlsDialer | undefined): void {
-    if (dialer === this.#dialer) return
+  dialBy(dialer: TlsDialer | undefined, proxyProtocol: ProxyProtocolVersion | undefined): void {
+    if (dialer === this.#dialer && proxyProtocol === this.#proxyProtocol) return
+    if (dialer !== this.#dialer) this.session = undefined
     this.#dialer = dialer
-    this.session = undefined
+    this.#proxyProtocol = proxyProtocol
     this.closeIdle()
   }
 
@@ -287,9 +316,10 @@ export class EndpointPool extends Endpoint {
     return undefined
   }
 
-  open(user: UpstreamUser): Upstream {
+  /** `client`: whose connection it is to be, for endpoints that are told. */
+  open(user: UpstreamUser, client: ConnectionEnds): Upstream {
     if (this.view.http2 === true) return (this.#http2 ??= new OriginSessions(this)).open(user)
-    const upstream = new SocketUpstream(this, user)
+    const upstream = new SocketUpstream(this, user, this.#proxyProtocol && proxyHeader(this.#proxyProtocol, client))
     this.#all.add(upstream)
     return upstream
   }
@@ -303,7 +333,8 @@ export class EndpointPool extends Endpoint {
   #release(upstream: SocketUpstream, now: number, hintSeconds: number | undefined): void {
     upstream.user = undefined
     upstream.returnBuffer()
-    const usable = !upstream.closed && !upstream.ended && upstream.dialer === this.#dialer
+    const own = upstream.proxied || this.#proxyProtocol !== undefined
+    const usable = !own && !upstream.closed && !upstream.ended && upstream.dialer === this.#dialer
     if (!usable || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= upstreamIdleMax) {
       upstream.destroy()
       return

@@ -65,6 +65,8 @@ describe('what is refused', () => {
     ['store: { etcd: {} }\nservices: {}', '1:10 store.etcd: not available yet: etcd comes with a later release'],
     ['api: { tls: {} }\nservices: {}', '1:8 api.tls: not available yet: TLS comes with a later release'],
     ['listeners: { web: { tls: {} } }\nservices: {}', '1:21 listeners.web.tls: has no certificate; give it certificates: [{ cert, key }], or development: true for one made here'],
+    [web('{ command: x, origin: { protocol: h2, proxyProtocol: v1 } }'), '3:43 services.web.origin.proxyProtocol: means nothing with protocol: h2; leave one of them out: a connection of HTTP/2 is shared by many clients'],
+    ['listeners: { db: { protocol: tcp } }\nservices:\n  web: { command: x, origin: { proxyProtocol: v1, tls: true }, tcp: { listener: db, kind: redis } }', '3:51 services.web.origin.tls: means nothing for tcp; leave it out: the bytes of a connection are carried as they are', '3:32 services.web.origin.proxyProtocol: is not understood by redis; leave it out'],
     ['listeners: { web: { tls: { acme: { hosts: [a.example], agreeToTerms: true } } } }\nservices: {}', '1:28 listeners.web.tls.acme: has no plain listener to be asked at; the authority asks at port 80 of each name: add a listener without tls'],
     ['listeners: { plain: {}, web: { port: 1, tls: { acme: { hosts: [a.example] } } } }\nservices: {}', '1:48 listeners.web.tls.acme: needs agreeToTerms: true; read the terms of the authority; it gives certificates only to who agrees to them'],
     ['listeners: { web: { tls: { development: true, requireClientCert: true } } }\nservices: {}', '1:47 listeners.web.tls.requireClientCert: needs clientCa; give the file of the authorities whose clients may come in'],

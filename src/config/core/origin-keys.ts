@@ -1,5 +1,5 @@
 /** The declaration of how endpoints are spoken to, what no single key of it can know, and the way to the configuration and back. */
-import { originProtocols, type OriginConfig, type OriginTlsConfig } from '../types.ts'
+import { originProtocols, proxyProtocolVersions, type OriginConfig, type OriginTlsConfig, type TcpKind } from '../types.ts'
 import type { Report } from './checks.ts'
 import { boolean, filled, oneOf, text } from './scalars.ts'
 import { key, object, optional, type Draft, type Value } from './schema.ts'
@@ -21,6 +21,7 @@ const originTls = object(
 
 export const originKeys = object({
   protocol: key(oneOf(originProtocols), { doc: 'What they speak. `h2` is HTTP/2, which gRPC needs: with `tls` by ALPN, without from the first byte on.', default: 'http1' }),
+  proxyProtocol: optional(oneOf(proxyProtocolVersions), { doc: 'The version of the PROXY protocol that tells them first whose connection it is. Each request then gets a connection of its own.', without: 'it is not spoken' }),
   tls: optional(originTls, { doc: 'TLS to endpoints: `tls: true`. Files that change are read again.', without: 'plain' }),
 })
 
@@ -32,15 +33,31 @@ export function checkOrigin(path: string, origin: NonNullable<Draft<OriginSettin
     const [there, missing] = given('cert') ? ['cert', 'key'] : ['key', 'cert']
     report.keyProblem(`${path}.tls.${there}`, { message: `needs ${missing}`, hint: 'a certificate and its private key go together' })
   }
+  if (origin.protocol === 'h2' && origin.proxyProtocol !== undefined) {
+    report.keyProblem(`${path}.proxyProtocol`, { message: 'means nothing with protocol: h2', hint: 'leave one of them out: a connection of HTTP/2 is shared by many clients' })
+  }
   if (origin.tls?.verify === false && given('ca')) {
     report.keyProblem(`${path}.tls.ca`, { message: 'means nothing with verify: false', hint: 'leave out verify: only certificates of this authority are then believed' })
   }
 }
 
-export function toOrigin({ protocol, tls }: OriginSettings, resolve: (path: string) => string): OriginConfig | undefined {
-  const secured = tls?.enabled === true && { tls: toOriginTls(tls, resolve) }
-  if (protocol === 'http1') return secured || undefined
-  return { protocol, ...secured }
+/** Of a service whose connections are carried as they are. */
+export function checkTcpOrigin(path: string, kind: TcpKind | undefined, report: Report): void {
+  for (const name of ['protocol', 'tls'].filter((name) => report.given(`${path}.${name}`))) {
+    report.keyProblem(`${path}.${name}`, { message: 'means nothing for tcp', hint: 'leave it out: the bytes of a connection are carried as they are' })
+  }
+  if (kind !== undefined && kind !== 'plain' && report.given(`${path}.proxyProtocol`)) {
+    report.keyProblem(`${path}.proxyProtocol`, { message: `is not understood by ${kind}`, hint: 'leave it out' })
+  }
+}
+
+export function toOrigin({ protocol, proxyProtocol, tls }: OriginSettings, resolve: (path: string) => string): OriginConfig | undefined {
+  const origin: OriginConfig = {
+    ...(protocol !== 'http1' && { protocol }),
+    ...(tls?.enabled === true && { tls: toOriginTls(tls, resolve) }),
+    ...(proxyProtocol !== undefined && { proxyProtocol }),
+  }
+  return Object.keys(origin).length === 0 ? undefined : origin
 }
 
 function toOriginTls({ ca, cert, key, serverName, verify }: NonNullable<OriginSettings['tls']>, resolve: (path: string) => string): OriginTlsConfig {
@@ -49,5 +66,5 @@ function toOriginTls({ ca, cert, key, serverName, verify }: NonNullable<OriginSe
 }
 
 export function fromOrigin(origin: OriginConfig | undefined): Draft<OriginSettings> {
-  return origin && { protocol: origin.protocol ?? 'http1', ...(origin.tls && { tls: { enabled: true, ...origin.tls } }) }
+  return origin && { protocol: origin.protocol ?? 'http1', ...(origin.proxyProtocol && { proxyProtocol: origin.proxyProtocol }), ...(origin.tls && { tls: { enabled: true, ...origin.tls } }) }
 }

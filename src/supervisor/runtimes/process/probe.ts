@@ -6,6 +6,7 @@ import { request } from 'node:http'
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
+import { proxyHeader } from '../../../balancer/core/proxy-protocol.ts'
 import type { HealthProbeConfig, OriginConfig, OriginTlsConfig } from '../../../config/types.ts'
 import { messageOf } from '../../../kernel/errors.ts'
 import { after, ms, seconds, type Clock, type Duration, type Instant } from '../../../kernel/time.ts'
@@ -26,6 +27,7 @@ export async function probeOnce(clock: Clock, port: number, health: HealthProbeC
   for (const host of loopbackHosts) {
     const socket = await openSocket(clock, host, port)
     if (!socket) continue
+    if (origin?.proxyProtocol) socket.write(proxyHeader(origin.proxyProtocol))
     if (!health) {
       socket.destroy()
       return { passed: true, host }
