@@ -85,7 +85,7 @@ export class MirroredRequest implements UpstreamUser, Dispatched {
     target.counters.requests++
     // Sent once only: no connection that its origin may just be closing.
     const idle = endpoint.takeIdle(worker.now, true)
-    this.#upstream = idle ?? endpoint.open(this)
+    this.#upstream = idle ?? endpoint.open(this, {})
     if (idle === undefined) return
     idle.user = this
     this.#send(idle)
