@@ -57,6 +57,9 @@ export class BalancerSignals {
       case 'breakerChanged':
         this.#onBreaker(signal)
         return
+      case 'limitsStoreChanged':
+        this.#onLimitsStore(signal)
+        return
       case 'workerExited':
         this.#deps.events.emit('proxy.workerExited', {
           message: `a proxy worker (pid ${signal.pid}) ended ${signal.signal === undefined ? `with code ${signal.code ?? '?'}` : `by ${signal.signal}`}; another takes its place`,
@@ -151,6 +154,17 @@ export class BalancerSignals {
         stderrTails: instances.map((instance) => this.#deps.lastWords(instance)),
       },
     })
+  }
+
+  #onLimitsStore({ up, reason = 'unknown' }: Extract<ProxySignal, { type: 'limitsStoreChanged' }>): void {
+    if (up) this.#deps.events.emit('limits.storeBack', { message: 'the Redis of limits.redis answers again: limits are shared', data: {} })
+    else {
+      this.#deps.events.emit('limits.storeLost', {
+        message: `the Redis of limits.redis does not answer: ${reason}; each machine goes by its part of the limits`,
+        level: 'error',
+        data: { reason },
+      })
+    }
   }
 
   #onBreaker({ endpoint, service, from, to, reason, calls, failed, slow }: Extract<ProxySignal, { type: 'breakerChanged' }>): void {

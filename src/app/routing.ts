@@ -20,6 +20,7 @@ import { tcpViews } from './tcp-view.ts'
 import { noCertificates, type LoadedCertificates } from './certificates.ts'
 import type { PageView } from '../balancer/core/rules/view.ts'
 import { readFallback, readPages, type Pages } from './pages.ts'
+import { rateLimitView } from './rate-view.ts'
 
 export interface RoutingOptions {
   readonly clock: Clock
@@ -245,6 +246,7 @@ export class Routing implements Router {
       timeoutMs: resilience.timeout,
       connectTimeoutMs: resilience.connectTimeout,
       ...resilienceView(resilience),
+      rateLimit: rateLimitView(resilience.rateLimit, this.#config),
       fallback: this.#fallback(service),
       parking: resilience.parking && {
         timeoutMs: resilience.parking.timeout,
@@ -321,10 +323,9 @@ function resilienceView({
   retries,
   breaker,
   ejection,
-  rateLimit,
   concurrency,
   queue,
-}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection' | 'rateLimit' | 'concurrency'> {
+}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection' | 'concurrency'> {
   const { attempts, budget, on = [] } = retries
   const statuses = on.filter((each) => each !== 'timeout')
   return {
@@ -345,6 +346,5 @@ function resilienceView({
       concurrency === undefined || queue === undefined
         ? undefined
         : { limit: concurrency, queue: { requests: queue.size, timeoutMs: queue.timeout } },
-    rateLimit: rateLimit && { key: rateLimit.key, rate: rateLimit.rate.count, periodMs: rateLimit.rate.per, burst: rateLimit.burst },
   }
 }

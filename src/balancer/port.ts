@@ -78,6 +78,8 @@ export type ProxySignal =
   | { readonly type: 'roleRefused'; readonly endpoint: string; readonly service: string; readonly reason: string }
   /** More than one says that it is the primary, and none is believed. */
   | { readonly type: 'primaryContested'; readonly service: string; readonly endpoints: readonly string[] }
+  /** The store of shared limits: without it every machine goes by its part. */
+  | { readonly type: 'limitsStoreChanged'; readonly up: boolean; readonly reason: string | undefined }
   | { readonly type: 'workerExited'; readonly pid: number; readonly code: number | undefined; readonly signal: string | undefined }
   | { readonly type: 'disconnected'; readonly reason: string }
   | { readonly type: 'connected'; readonly pid: number; readonly workers: number; readonly adopted: boolean }

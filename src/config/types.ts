@@ -26,6 +26,8 @@ export interface Config {
   /** By name, in the order of the file. */
   readonly services: Readonly<Record<string, ServiceConfig>>
   readonly access: AccessConfig
+  /** undefined: each machine has its own limits. */
+  readonly limits?: LimitsConfig | undefined
 }
 
 export interface ApiConfig {
@@ -452,6 +454,15 @@ export interface RateLimitConfig {
   readonly key: RateLimitKey
   readonly rate: Rate
   readonly burst: number
+  /** Together with all machines that use the same Redis. */
+  readonly shared: boolean
+}
+
+/** What machines share. */
+export interface LimitsConfig {
+  readonly redis: string
+  /** undefined: as many as Redis has heard of. */
+  readonly machines: number | undefined
 }
 
 export interface ResilienceConfig {

@@ -58,6 +58,9 @@ export interface EventData {
   'endpoint.roleRefused': { readonly address: string; readonly reason: string }
   /** More than one says that it is the primary, and none is written to. */
   'service.primaryContested': { readonly addresses: readonly string[] }
+  /** Limits that machines share lie there; meanwhile each goes by its part. */
+  'limits.storeLost': { readonly reason: string }
+  'limits.storeBack': Record<never, never>
   'breaker.changed': {
     readonly address: string
     readonly from: string
@@ -150,6 +153,8 @@ const known: Readonly<Record<EventType, true>> = {
   'endpoint.demoted': true,
   'endpoint.roleRefused': true,
   'service.primaryContested': true,
+  'limits.storeLost': true,
+  'limits.storeBack': true,
   'breaker.changed': true,
   'request.quarantined': true,
   'request.forgotten': true,

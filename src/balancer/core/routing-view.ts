@@ -149,7 +149,16 @@ export interface RateLimitView {
   readonly periodMs: number
   readonly burst: number
   /** Where the table lies that other machines use too; undefined: in the primary of this one. */
-  readonly redis?: string | undefined
+  readonly shared?: SharedRateView | undefined
+}
+
+export interface SharedRateView {
+  /** Of a Redis. */
+  readonly url: string
+  /** Of its keys. */
+  readonly prefix: string
+  /** How many machines share it; undefined: they count themselves. */
+  readonly machines?: number | undefined
 }
 
 export interface ProbeView {

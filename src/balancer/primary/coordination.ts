@@ -21,6 +21,7 @@ import { Quarantines, type SavedQuarantine } from './quarantines.ts'
 import { RoleKeeper } from './roles/role-keeper.ts'
 import { Quotas } from './quotas.ts'
 import { Rates } from './rates.ts'
+import { SharedRates } from './shared-rates.ts'
 import { Standings } from './standings.ts'
 import { TelemetrySums, type EndpointFacts } from './telemetry.ts'
 
@@ -78,7 +79,14 @@ export class Coordination {
     this.#options = options
     this.#quotas = new Quotas(workers)
     this.#slots = new ConcurrencyLimits(workers, now)
-    this.#rates = new Rates({ workers, now })
+    const sharedRates = new SharedRates({
+      workers,
+      clock: systemClock,
+      onChange: (up, reason) => {
+        signal({ type: 'limitsStoreChanged', up, reason })
+      },
+    })
+    this.#rates = new Rates({ workers, now, shared: (scope, view, shared) => sharedRates.open(scope, view, shared) })
     this.#outliers = new Outliers({
       random: systemRandom,
       now,

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Gcra } from '../../resilience/core/rate.ts'
 import type { RateAsk, RateGrant } from '../core/rate-share.ts'
-import type { RateLimitView, RoutingView } from '../core/routing-view.ts'
+import type { RateLimitView, RoutingView, SharedRateView } from '../core/routing-view.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Peer } from './peer.ts'
 
@@ -21,7 +21,7 @@ export interface RatesOptions {
   readonly workers: number
   readonly now: () => number
   /** undefined: limits are this machine's own. */
-  readonly shared?: (service: string, view: RateLimitView & { readonly redis: string }, own: RateTable) => RateTable
+  readonly shared?: (service: string, view: RateLimitView, shared: SharedRateView) => RateTable
 }
 
 interface Entry {
@@ -51,9 +51,8 @@ export class Rates {
 
   #open(service: string, view: RateLimitView): RateTable {
     const { workers, now, shared } = this.#options
-    const own = new OwnTable(new Gcra(view), workers, now)
-    const { redis } = view
-    return redis === undefined || shared === undefined ? own : shared(service, { ...view, redis }, own)
+    if (view.shared !== undefined && shared !== undefined) return shared(service, view, view.shared)
+    return new OwnTable(new Gcra(view), workers, now)
   }
 
   hear(peer: Peer, message: Extract<WorkerToPrimary, { readonly type: 'takeRate' | 'returnRate' }>): void {
@@ -93,6 +92,12 @@ export class OwnTable implements RateTable {
     const ahead = Math.min(want - need, Math.floor(first.remaining / (2 * this.#workers)))
     const last = ahead > 0 ? this.#gcra.takeUpTo(key, now, ahead) : first
     return [key, ahead > 0 ? first.taken + last.taken : first.taken, last.remaining, last.resetMs, last.retryAfterMs]
+  }
+
+  /** They were taken elsewhere. */
+  note(grants: readonly RateGrant[]): void {
+    const now = this.#now()
+    for (const [key, granted] of grants) this.#gcra.takeUpTo(key, now, granted)
   }
 
   giveBack(unused: readonly (readonly [key: string, count: number])[]): void {

@@ -47,6 +47,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     cluster: { workers: cluster.workers === 'auto' ? around.cores : cluster.workers, gracefulShutdownTimeout: cluster.gracefulShutdownTimeout },
     services: record(settings.services, (service, name) => toService(name, service, firstHttp(listeners) ?? '', around)),
     access: { jwtSecret: access.jwtSecret, rateLimit: access.rateLimit },
+    ...(settings.limits && { limits: settings.limits }),
   })
 }
 
@@ -148,6 +149,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     cluster,
     services: record(config.services, fromService),
     access,
+    limits: config.limits,
     store: { sqlite: {} },
   }
 }

@@ -11,6 +11,8 @@ describe('what is refused', () => {
     ['name: x\n', '1:1 services: is missing; give it a map of services by name'],
     ['servces: {}\n', '1:1 servces: unknown key; did you mean "services"?'],
     [web('command: x\n    instnces: 3'), '4:5 services.web.instnces: unknown key; did you mean "instances"?'],
+    [web('command: x\n    resilience: { rateLimit: { rate: 1/s, shared: true } }'), '4:51 services.web.resilience.rateLimit.shared: needs a Redis that all machines use; set limits.redis at the top of the file, such as limits: { redis: "redis://10.0.0.9:6379" }'],
+    ['limits: { redis: "http://u:p@a" }\nservices: {}', '1:18 limits.redis: expected a URL such as redis://10.0.0.9:6379 or rediss://user:password@redis.internal:6380/0, found "http://u:***@a"'],
     [web('comand: x'), '3:5 services.web.comand: unknown key; did you mean "command"?'],
     [web('command: x\n    depends_on: []'), '4:5 services.web.depends_on: unknown key; did you mean "dependsOn"?'],
     [web('{ command: x, stop: { wibble: 1 } }'), '3:27 services.web.stop.wibble: unknown key; known here: signal, timeout'],

@@ -8,6 +8,7 @@ import type { Settings, ServiceSettings } from './keys.ts'
 import { checkOrigin, checkTcpOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
 import { checkTcp, entrances } from './tcp-keys.ts'
+import { checkShared } from './limits-keys.ts'
 import { firstHttp } from './listeners.ts'
 import { checkWhen, whenKey } from './route-keys.ts'
 import { checkMirror } from './mirror-keys.ts'
@@ -36,6 +37,9 @@ export function check(settings: Draft<Settings>, report: Report): void {
     if (service === undefined) continue
     checkService(`services.${name}`, service, report)
     checkMirror(`services.${name}.mirror`, name, service.mirror, services, report)
+  }
+  for (const [name, service] of Object.entries(services)) {
+    checkShared(`services.${name}.resilience.rateLimit`, service?.resilience?.rateLimit, report.given('limits.redis'), report)
   }
   for (const [name, listener] of Object.entries(settings.listeners ?? {})) {
     if (listener?.tls) checkTls(`listeners.${name}.tls`, listener.tls, report)

@@ -3,6 +3,7 @@ import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
 import { addressRange } from './http-keys.ts'
 import { accessLog, explain, tracing } from './observe-keys.ts'
+import { limits } from './limits-keys.ts'
 import { listenerProtocols } from '../types.ts'
 import { boolean, integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
 import { key, list, map, object, optional, planned, type Value } from './schema.ts'
@@ -97,6 +98,7 @@ export const configType = object({
     }),
     { doc: 'Who may use the API.', change: 'restartHoldfast' },
   ),
+  limits: optional(limits, { doc: 'What several machines share of the limits.', without: 'each machine has its own', change: 'routing' }),
   store: key(
     object({
       sqlite: key(object({}), { doc: 'SQLite in the data directory. It has no settings.' }),

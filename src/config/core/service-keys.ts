@@ -154,6 +154,7 @@ const rateLimit = switchable({
   }),
   rate: key(rate, { doc: 'How many go on in the long run.' }),
   burst: optional(integer(1, 1_000_000_000), { doc: 'How many may come at once.', without: 'as many as `rate` has in its time' }),
+  shared: key(boolean, { doc: 'Counts together with all machines that use the same `limits.redis`.', default: false }),
 })
 
 const fallback = switchable({

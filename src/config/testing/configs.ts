@@ -58,6 +58,7 @@ services:
   auth: { command: ./auth, port: 7000, resilience: { parking: off } }
   legacy: { endpoints: ["10.0.0.5:3000", { address: "[::1]:3000", weight: 2 }], health: /up, resilience: { parking: {} } }
 access: { jwtSecret: 0123456789abcdef0123456789abcdef, rateLimit: 5/10s }
+limits: { redis: "rediss://redis.internal:6380/1", machines: 3 }
 store: { sqlite: {} }
 `
 
