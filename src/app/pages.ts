@@ -38,7 +38,8 @@ function pagesOf(service: string, { errors, maintenance }: PagesConfig): Pages {
 
 /** The body of a service's fallback; undefined: it has none. Throws `page_unreadable`. */
 export function readFallback({ name, resilience: { fallback } }: ServiceConfig): PageView | undefined {
-  return fallback && readPage(`services.${name}.resilience.fallback.body`, fallback.body, fallback.contentType)
+  if (fallback?.body === undefined) return undefined
+  return readPage(`services.${name}.resilience.fallback.body`, fallback.body, fallback.contentType)
 }
 
 function readPage(path: string, file: string, contentType = contentTypes[extname(file).toLowerCase()]): PageView {

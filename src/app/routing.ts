@@ -282,6 +282,7 @@ export class Routing implements Router {
   #fallback(service: ServiceConfig): ServiceView['fallback'] {
     const page = this.#fallbacks.get(service)
     const { fallback } = service.resilience
+    if (fallback?.service !== undefined) return { service: fallback.service }
     return page && fallback && { status: fallback.status, page }
   }
 

@@ -465,6 +465,16 @@ export interface LimitsConfig {
   readonly machines: number | undefined
 }
 
+/** Exactly one of `body` and `service` is there. */
+export interface FallbackConfig {
+  readonly status: number
+  /** Absolute path. */
+  readonly body: string | undefined
+  readonly contentType: string | undefined
+  /** Name of another service. */
+  readonly service: string | undefined
+}
+
 export interface ResilienceConfig {
   /** The whole exchange up to the response head, all attempts and parking apart. */
   readonly timeout: Duration
@@ -477,8 +487,8 @@ export interface ResilienceConfig {
   readonly concurrency?: number | 'adaptive' | undefined
   /** Who waits beyond. */
   readonly queue?: { readonly size: number; readonly timeout: Duration } | undefined
-  /** In place of a failure; undefined: none. `body`: absolute path. */
-  readonly fallback?: { readonly status: number; readonly body: string; readonly contentType: string | undefined } | undefined
+  /** In place of a failure; undefined: none. */
+  readonly fallback?: FallbackConfig | undefined
   /** undefined: none. */
   readonly rateLimit?: RateLimitConfig | undefined
   readonly parking: { readonly timeout: Duration; readonly requests: number; readonly bytes: number } | undefined

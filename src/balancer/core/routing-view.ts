@@ -131,10 +131,8 @@ export interface BreakerView {
   readonly openMs: number
 }
 
-export interface FallbackView {
-  readonly status: number
-  readonly page: PageView
-}
+/** A page, or another service. */
+export type FallbackView = { readonly status: number; readonly page: PageView } | { readonly service: string }
 
 export interface ConcurrencyView {
   /** Requests at a time per endpoint, over all workers; learned from their latency, or a number. */

@@ -3,9 +3,9 @@
  *
  *   away ──connected, and a beat was answered in time──▶ up ──an answer too late, an error, closed──▶ away (another beat in 100 ms)
  */
-import { randomUUID } from 'node:crypto'
 import type { createClient } from 'redis'
 import { withoutPasswords } from '../../config/core/words.ts'
+import { newId } from '../../kernel/system.ts'
 import { after, ms, type Clock } from '../../kernel/time.ts'
 import { presenceScript, type Script } from './rate-scripts.ts'
 
@@ -32,7 +32,7 @@ export interface RedisLinkOptions {
 
 export class RedisLink {
   readonly #options: RedisLinkOptions
-  readonly #name = randomUUID()
+  readonly #name = newId()
   #client: RedisClient | undefined
   #up = false
   #told: boolean | undefined

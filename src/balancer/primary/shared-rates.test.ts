@@ -21,7 +21,10 @@ function made(answer: (run: Run) => unknown, machines?: number) {
     },
   }
   const table = new SharedTable({ link, prefix: 'p:', view, machines, workers: 2, now: () => 1_000, close: () => undefined })
-  const take = (...asks: RateAsk[]): Promise<readonly RateGrant[]> => new Promise((resolve) => void table.take(asks, resolve))
+  const take = (...asks: RateAsk[]): Promise<readonly RateGrant[]> =>
+    new Promise((resolve) => {
+      table.take(asks, resolve)
+    })
   return { table, link, runs, take }
 }
 

@@ -29,7 +29,7 @@ import {
   unavailable,
   underMaintenance,
 } from './failure-answers.ts'
-import { fallbackAnswer, reasonOf } from './fallbacks.ts'
+import { fallbackAnswer, fallbackField, mayAskService, reasonOf, type FallbackReason } from './fallbacks.ts'
 import { RequestSender } from './request-sender.ts'
 import { mayAskRange, Resume, type Resumable } from './resume.ts'
 import { Suspect, type SuspectHost } from './suspect.ts'
@@ -85,6 +85,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   /** The answer under way could be gone on with from elsewhere; with the head of its request. */
   #resume: Resume | undefined
   #resumeHead: Buffer | undefined
+  /** Why another service than its own is asked; undefined: it is its own. */
+  #fallback: FallbackReason | undefined
   /** The route by which it came; undefined: by none. */
   route: Route<ServiceRuntime> | undefined
   #status = 0
@@ -118,6 +120,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#phase = 'searching'
     this.#startedAt = this.#client.worker.now
     this.#status = 0
+    this.#fallback = undefined
     this.#service = undefined
     this.#rules = undefined
     this.#answerRules = undefined
@@ -386,11 +389,16 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const service = this.#service!
     const again = this.#goesAgain || this.#attempts.newsAllowsResend(this.#sender.replayable)
     this.#phase = 'awaitingVerdict'
-    const crashed = service.view.quarantine === true && this.#attempts.mayHaveKilled && endpoint.gone !== undefined && isCrash(endpoint.gone)
-    if (crashed && this.#asSuspect(service).caught(endpoint, this.#attempts.sentAt, again)) return
+    if (this.#hasCrashed && this.#asSuspect(service).caught(endpoint, this.#attempts.sentAt, again)) return
     this.#suspect?.end()
     if (again) this.#searchOn()
     else this.#answerFailure()
+  }
+
+  /** An instance has crashed with it, and perhaps by it. */
+  get #hasCrashed(): boolean {
+    const { mayHaveKilled, last } = this.#attempts
+    return this.#service!.view.quarantine === true && mayHaveKilled && last?.endpoint.gone !== undefined && isCrash(last.endpoint.gone)
   }
 
   // --- suspected of killing instances ------------------------------------------------------------------------------
@@ -449,7 +457,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#status = answer.counted ?? answer.status
-    const about = limited(answer, this.#admission?.lines)
+    const about = limited(limited(answer, this.#admission?.lines), this.#fallbackLine)
     const said = this.#attempts.tree?.dressed(about) ?? about
     client.writeAnswer(this.#rules === undefined ? said : dressed(said, this.#rules, this.#answerRules), !keep)
     this.#dropUpstream()
@@ -458,15 +466,66 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   /** Nothing could answer: what the service has in place of that, if anything. */
   #fail(failure: Answer): void {
-    const { view, counters } = this.#service!
-    if (view.fallback === undefined) {
+    const service = this.#service!
+    const { view, counters } = service
+    // A fallback has none of its own: two services that stand for each other would never end.
+    if (view.fallback === undefined || this.#fallback !== undefined) {
       this.answer(failure)
       return
     }
     const reason = reasonOf(failure)
+    const other = 'service' in view.fallback ? this.#otherService(view.fallback.service) : undefined
+    if ('service' in view.fallback && other === undefined) {
+      this.answer(failure)
+      return
+    }
     counters.fallbacks[reason] = (counters.fallbacks[reason] ?? 0) + 1
     this.#attempts.watch?.refused(`fallback: ${reason}`, this.#client.worker.now)
-    this.answer(fallbackAnswer(view.fallback, failure, reason))
+    if ('page' in view.fallback) this.answer(fallbackAnswer(view.fallback, failure, reason))
+    else this.#askOther(other!, failure, reason)
+  }
+
+  /** Whoever may answer in its place; undefined: nobody, since the request may not be sent once more, or the other is out of service. */
+  #otherService(name: string): ServiceRuntime | undefined {
+    const { worker, facts } = this.#client
+    const answered = this.#attempts.setAside !== undefined || this.#endpoint !== undefined
+    const other = worker.serviceNamed(name)
+    if (other === undefined || other.view.maintenance || this.#resume !== undefined || !this.#sender.replayable || this.#hasCrashed) return undefined
+    return mayAskService(this.#attempts, facts.idempotent, answered) ? other : undefined
+  }
+
+  /** For its own service this was the end, as a failure; the request begins anew, without a session, and past the rate limit that let it in. */
+  #askOther(other: ServiceRuntime, failure: Answer, reason: FallbackReason): void {
+    const { now } = this.#client.worker
+    const service = this.#service!
+    if (this.#endpoint) this.#endpoint.errors++
+    this.#search.end()
+    this.#suspect?.end()
+    this.#attempts.end()
+    this.#relay.end()
+    this.#dropUpstream()
+    this.#leaveEndpoint()
+    service.active--
+    service.finished(failure.status, (now - this.#startedAt) * 1_000)
+    this.#letNextGo()
+    this.#fallback = reason
+    this.#service = other
+    this.#madeRoom = false
+    this.#startedAt = now
+    this.#deadline = Infinity
+    this.#phase = 'searching'
+    other.active++
+    other.counters.requests++
+    this.#attempts.begin(other)
+    this.#attempts.session = undefined
+    this.#sender.goesTo(other)
+    this.#relay.begin(other.counters, this.#answerRules)
+    this.#suspect?.begin(other, this.route?.label)
+    this.admitted()
+  }
+
+  get #fallbackLine(): Buffer | undefined {
+    return this.#fallback && Buffer.from(fallbackField(this.#fallback), 'latin1')
   }
 
   #answerUnavailable(details: string): void {
@@ -535,6 +594,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#phase = 'relaying'
     this.#relay.extra = joined(joined(this.#attempts.watch?.answered(status, worker.now), this.#admission?.lines), this.#sessionLines)
     if (this.#attempts.tree !== undefined) this.#relay.extra = joined(this.#relay.extra, this.#attempts.tree.answerLines(status))
+    if (this.#fallback !== undefined) this.#relay.extra = joined(this.#relay.extra, this.#fallbackLine)
     this.#letNextGo()
     this.#deadline = worker.now + this.#answerIdleMs
     if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
@@ -665,7 +725,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       return
     }
     this.#answered(101)
-    this.#relay.extra = this.#sessionLines
+    this.#relay.extra = joined(this.#sessionLines, this.#fallbackLine)
     this.#relay.writeInterim(head, buffer, facts.upgrade)
     this.#noteEnd(101)
     const tunnel = new Tunnel(client, upstream, endpoint, this.#service!, facts.upgrade?.toLowerCase() === 'websocket', this.route?.tally)
@@ -753,7 +813,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 }
 
-/** With what every answer of a limited service says. */
+/** With what every answer of a limited service, or of a fallback, says. */
 const limited = (answer: Answer, lines: Buffer | undefined): Answer =>
   lines === undefined ? answer : { ...answer, fields: (answer.fields ?? '') + lines.toString('latin1') }
 

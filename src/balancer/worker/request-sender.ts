@@ -81,6 +81,11 @@ export class RequestSender {
     this.#headBytes = this.#head.end - this.#head.begin
   }
 
+  /** It goes to another service after all. */
+  goesTo(service: ServiceRuntime): void {
+    this.#service = service
+  }
+
   /** Bytes that are kept for sending it. */
   get bytes(): number {
     return this.#headBytes + this.#client.waitingBytes + this.#replay.bytes

@@ -158,6 +158,10 @@ export class Worker {
     this.#tell({ type: 'closed', name: which.name, host: which.host, port: which.port })
   }
 
+  serviceNamed(name: string): ServiceRuntime | undefined {
+    return this.#services.get(name)
+  }
+
   setSessionKeys(keys: Buffer): void {
     this.#signer = new SessionSigner(keys)
     for (const service of this.#services.values()) service.keepSessions(this.#signer)

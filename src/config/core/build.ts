@@ -126,7 +126,7 @@ function toFallback(
   fallback: Exclude<ServiceSettings['resilience']['fallback'], 'off'>,
   { resolve, directory }: Surroundings,
 ): ServiceConfig['resilience']['fallback'] {
-  return fallback && { ...fallback, body: resolve(directory, fallback.body) }
+  return fallback && { ...fallback, body: fallback.body === undefined ? undefined : resolve(directory, fallback.body) }
 }
 
 function toRateLimit(limit: Exclude<ServiceSettings['resilience']['rateLimit'], 'off'>): ServiceConfig['resilience']['rateLimit'] {

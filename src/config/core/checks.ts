@@ -39,6 +39,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
     checkMirror(`services.${name}.mirror`, name, service.mirror, services, report)
   }
   for (const [name, service] of Object.entries(services)) {
+    checkFallback(name, services, report)
     checkShared(`services.${name}.resilience.rateLimit`, service?.resilience?.rateLimit, report.given('limits.redis'), report)
   }
   for (const [name, listener] of Object.entries(settings.listeners ?? {})) {
@@ -55,6 +56,26 @@ export function check(settings: Draft<Settings>, report: Report): void {
 
 const isPlain = (listener: { readonly protocol?: 'http' | 'tcp' | undefined; readonly tls?: unknown } | undefined): boolean =>
   listener?.protocol !== 'tcp' && listener?.tls === undefined
+
+function checkFallback(name: string, services: Services, report: Report): void {
+  const fallback = services[name]?.resilience?.fallback
+  if (fallback === undefined || fallback === 'off') return
+  const path = `services.${name}.resilience.fallback`
+  const given = (key: string): boolean => report.given(`${path}.${key}`)
+  if (given('body') === given('service')) {
+    const message = given('body') ? 'cannot have both a body and a service' : 'has nothing to answer'
+    report.keyProblem(path, { message, hint: 'give it a body, which is a file, or a service' })
+    return
+  }
+  const { service } = fallback
+  if (service === undefined) return
+  for (const key of ['status', 'contentType']) {
+    if (given(key)) report.keyProblem(`${path}.${key}`, { message: 'means nothing with a service, whose own answer is passed on', hint: 'leave it out' })
+  }
+  if (service === name) report.problem(`${path}.service`, { message: 'a service cannot stand for itself' })
+  else if (!Object.keys(services).includes(service)) report.problem(`${path}.service`, unknownName('service', service, Object.keys(services)))
+  else if (services[service]?.tcp !== undefined) report.problem(`${path}.service`, { message: `${service} carries connections, not requests`, hint: 'name an HTTP service' })
+}
 
 const sources = ['command', 'image', 'kubernetes', 'endpoints', 'discover'] as const
 /** Keys about processes, which mean nothing for addresses that somebody else runs. */

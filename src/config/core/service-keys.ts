@@ -159,13 +159,13 @@ const rateLimit = switchable({
 
 const fallback = switchable({
   status: key(integer(200, 599), { doc: 'Its status.', default: 503 }),
-  body: key(filled('path', 'a path'), { doc: 'The file with its body, from the directory of the file, at most 128 KiB.' }),
+  body: optional(filled('path', 'a path'), { doc: 'The file with its body, from the directory of the file, at most 128 KiB.', without: 'one of `body` and `service` is required' }),
   contentType: optional(text('media type', { max: 128, expected: 'a media type such as application/json', matching: /^[\w!#$&^.+*-]+\/[\w!#$&^.+*-]+(; ?[\w-]+=[\w-]+)?$/ }), {
     doc: 'Its `Content-Type`.',
     without: 'by the suffix of the file',
   }),
+  service: optional(nameOf('service'), { doc: 'Another service answers, if the request may be sent once more.', without: 'one of `body` and `service` is required' }),
   stale: planned('An older answer out of the cache.', 'stale answers come with the cache'),
-  service: planned('Another service answers.', 'fallbacks to another service come with a later release'),
 })
 
 const resilience = object({
