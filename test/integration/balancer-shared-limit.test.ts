@@ -11,7 +11,8 @@ let redis: Redis
 let other: RunningProxy
 const clients: RawClient[] = []
 
-const [rate, burst] = [200, 40]
+/** A burst of a second: a machine that is held up for less loses nothing of the limit. */
+const [rate, burst] = [200, 200]
 
 /** As many whole seconds of answers as `forMs`; what was served, with when, and the slowest answer. */
 async function load(forMs: number): Promise<{ readonly served: number[]; readonly slowestMs: number; readonly strange: number }> {
@@ -59,14 +60,14 @@ describe.runIf(hasRedis())('a limit of two machines', () => {
 
   it('is one', async () => {
     await share(undefined)
-    // What the beginning was worth is used up, on both.
-    await load(1_000)
     const began = performance.now()
-    const { served, strange } = await load(4_000)
+    const { served, strange } = await load(5_000)
     const seconds = (performance.now() - began) / 1_000
     expect(strange).toBe(0)
-    expect(served.length).toBeLessThanOrEqual(1.02 * rate * seconds + 2)
-    expect(served.length).toBeGreaterThanOrEqual(0.98 * rate * 4)
+    expect(served.length).toBeLessThanOrEqual(1.02 * (burst + rate * seconds))
+    // A machine that is so busy that Redis is late goes by its part meanwhile.
+    const late = [proxy, other].some(({ signals }) => signals.some((signal) => signal.type === 'limitsStoreChanged'))
+    expect(served.length).toBeGreaterThanOrEqual((late ? 0.85 : 0.98) * (burst + rate * 5))
   })
 
   it('goes on in parts without Redis, hangs nobody, and is one again with it', async () => {

@@ -127,6 +127,7 @@ describe('what we ship', () => {
       .replaceAll(/^ {2}#(?=legacy:|db:|dbread:| {2})/gm, '  ')
       .replace('  # access:', '  access:')
       .replace('# tracing:', 'tracing:')
+      .replace('# limits:', 'limits:')
       .replace('  # jwtSecret: ${file:jwt.secret}', `  jwtSecret: ${'x'.repeat(32)}`)
     const { origins } = parseConfig(text, { file: example })
     const written = new Set([...origins.keys()].map((key) => key.replace(/^(services|listeners)\.\w+/, '$1.<name>').replaceAll(/\[\d+\]/g, '[]')))
