@@ -124,10 +124,11 @@ describe('what we ship', () => {
 
   it('the example is valid with everything in it switched on, and then holds every key there is', () => {
     const text = readFileSync(example, 'utf8')
-      .replaceAll(/^ {2}#(?=legacy:|db:|dbread:| {2})/gm, '  ')
+      .replaceAll(/^ {2}#(?=legacy:|plain:|db:|dbread:| {2})/gm, '  ')
       .replace('  # access:', '  access:')
       .replace('# tracing:', 'tracing:')
       .replace('# limits:', 'limits:')
+      .replace('# sticky:', 'sticky:')
       .replace('  # jwtSecret: ${file:jwt.secret}', `  jwtSecret: ${'x'.repeat(32)}`)
     const { origins } = parseConfig(text, { file: example })
     const written = new Set([...origins.keys()].map((key) => key.replace(/^(services|listeners)\.\w+/, '$1.<name>').replaceAll(/\[\d+\]/g, '[]')))

@@ -498,6 +498,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #askOther(other: ServiceRuntime, failure: Answer, reason: FallbackReason): void {
     const { now } = this.#client.worker
     const service = this.#service!
+    const { tree } = this.#attempts
     if (this.#endpoint) this.#endpoint.errors++
     this.#search.end()
     this.#suspect?.end()
@@ -517,6 +518,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     other.active++
     other.counters.requests++
     this.#attempts.begin(other)
+    this.#attempts.tree = tree
     this.#attempts.session = undefined
     this.#sender.goesTo(other)
     this.#relay.begin(other.counters, this.#answerRules)
