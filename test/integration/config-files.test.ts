@@ -129,6 +129,7 @@ describe('what we ship', () => {
       .replace('# tracing:', 'tracing:')
       .replace('# limits:', 'limits:')
       .replace('# sticky:', 'sticky:')
+      .replace('# when:', 'when:')
       .replace('  # jwtSecret: ${file:jwt.secret}', `  jwtSecret: ${'x'.repeat(32)}`)
     const { origins } = parseConfig(text, { file: example })
     const written = new Set([...origins.keys()].map((key) => key.replace(/^(services|listeners)\.\w+/, '$1.<name>').replaceAll(/\[\d+\]/g, '[]')))
