@@ -8,15 +8,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quantileOf } from '../../bench/lib/statistics.ts'
-import { killIfThere, serviceCommand, type Product } from '../support/product.ts'
-import { atLeast, atMost, exactly, fact, none, type Figure, type Move, type Scale } from './move.ts'
+import { serviceCommand, type Product } from '../support/product.ts'
+import { killAsTheyCome } from './kills.ts'
+import { atLeast, atMost, exactly, fact, none, type Figure, type Move } from './move.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const instances = 6
 const requestsPerSecond = 1_000
-/** Killed sooner after it was ready, an instance counts as one that cannot live, and its restarts are put off. */
-const readyForMs = 260
-const pollMs = 100
 /**
  * In the short run, beside everything else that a test run does: a worker that has to wait for a core is late, too. A routing that
  * learned of an exit by probes would be late every time.
@@ -24,23 +22,6 @@ const pollMs = 100
 const noiseShare = 0.25
 /** Readings of the data plane come once a second. */
 const readingsMs = 2_500
-
-async function killAsTheyCome(product: Product, kills: number, { signal }: Scale): Promise<number> {
-  const killed = new Set<number>()
-  while (killed.size < kills && !signal.aborted) {
-    const ripe = (await product.service()).instances.filter(
-      ({ pid, phase, readyAt }) =>
-        phase === 'ready' && pid !== undefined && !killed.has(pid) && readyAt !== undefined && Date.now() - readyAt > readyForMs,
-    )
-    const pid = ripe[0]?.pid
-    if (pid !== undefined) {
-      killed.add(pid)
-      killIfThere(pid)
-    }
-    await sleep(pollMs)
-  }
-  return killed.size
-}
 
 async function readLateSends(product: Product): Promise<{ told: number; metric: number }> {
   const told = (await product.overview()).proxy?.services.web?.lateSends ?? NaN
@@ -58,7 +39,7 @@ export const causalRouting: Move = {
     await product.up()
     const load = new SteadyLoad({ port: product.ports.web, requestsPerSecond, headBytes: 0 })
     load.start()
-    const kills = await killAsTheyCome(product, wanted, scale)
+    const kills = await killAsTheyCome(product, { enough: (killed) => killed >= wanted, signal: scale.signal })
     await sleep(readingsMs)
     const { sent, ok, latencies } = await load.stop()
     const late = await readLateSends(product)

@@ -12,9 +12,11 @@ import { keepAlive } from './keep-alive.ts'
 import { lastHealthy } from './last-healthy.ts'
 import { fact, none, type Figure, type Move, type Scale } from './move.ts'
 import { parking } from './parking.ts'
+import { poison } from './poison.ts'
+import { resume } from './resume.ts'
 import { survival } from './survival.ts'
 
-const moves: readonly Move[] = [causalRouting, parking, callTree, keepAlive, lastHealthy, survival]
+const moves: readonly Move[] = [causalRouting, parking, resume, poison, callTree, keepAlive, lastHealthy, survival]
 
 interface Row extends Figure {
   readonly move: Move

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { burstAloneMs, burstMs, isCrash, marksMax, markMs, Quarantine, settleMs, trialMs, type Caught, type QuarantineOrder } from './quarantine.ts'
+import { burstAloneMs, burstMs, isCrash, marksMax, markMs, Quarantine, settleMs, slowTrialMs, trialMs, type Caught, type QuarantineOrder } from './quarantine.ts'
 
 type Order = QuarantineOrder<string>
 
@@ -106,6 +106,18 @@ describe('a crash with several requests in flight', () => {
     expect([bench.verdictOf(9), bench.convicted]).toEqual(['noted', []])
   })
 
+  it('has patience with one that nobody waits for: what kills slowly is found, too', () => {
+    const bench = new Bench()
+      .crash('a')
+      .caught(caughtIn('a', 'f1'))
+      .caught(caughtIn('a', 'f1', { id: 7, sentAt: -1 }))
+      .pass(settleMs)
+    bench.pass(trialMs).pass(slowTrialMs - trialMs - 1)
+    expect(bench.gone).toEqual(['1 to c'])
+    bench.crash('c').caught(caughtIn('c', 'f1', { id: 9, trial: true }))
+    expect([bench.convicted, bench.verdictOf(7), bench.verdictOf(9)]).toEqual([['f1'], 'poison', 'poison'])
+  })
+
   it('lets everybody go when the trials take too long', () => {
     const bench = new Bench().crash('a')
     for (let i = 1; i <= 100; i++) bench.caught(caughtIn('a', `f${i}`))
@@ -191,7 +203,7 @@ describe('what is remembered', () => {
 
 describe('a crash', () => {
   it('is what a process does by itself', () => {
-    expect(['exit code=1', 'exit code=0', 'exit code=139', 'exit signal=SIGSEGV', 'exit signal=SIGABRT'].every(isCrash)).toBe(true)
+    expect(['exit code=1', 'exit code=0', 'exit code=139', 'exit code=unknown', 'exit signal=SIGSEGV', 'exit signal=SIGABRT'].every(isCrash)).toBe(true)
     expect(['exit signal=SIGKILL', 'exit signal=SIGTERM', 'exit code=137', 'exit code=143', 'exit', 'removed'].some(isCrash)).toBe(false)
   })
 })

@@ -7,7 +7,8 @@
  *                              │                                                    └──answer──▶ free
  *                              └── cannot be sent twice: told so; its next arrival, by fingerprint, is the one on trial
  *
- * One trial at a time per service, a quarter of a second at most: what takes longer goes on, and the next one begins; then neither is alone.
+ * One trial at a time per service, a quarter of a second at most: what takes longer goes on, and the next one begins; then neither is alone. While
+ * nobody else waits, it may take seconds: what kills slowly kills alone all the same.
  * Time is an argument; what is to be done is returned.
  */
 
@@ -18,6 +19,8 @@ export const markMs = 3_600_000
 export const settleMs = 15
 /** A trial keeps the others waiting no longer. */
 export const trialMs = 250
+/** The same while nobody else waits and another endpoint serves. */
+export const slowTrialMs = 5_000
 /** Trials of one burst may take that long, all together: where another endpoint serves meanwhile, and where none does. */
 export const burstMs = 10_000
 export const burstAloneMs = 2_000
@@ -312,7 +315,7 @@ export class Quarantine<P> {
   #proceed(court: Court<P>, now: number): QuarantineOrder<P>[] {
     const orders: QuarantineOrder<P>[] = []
     const { lane } = court
-    if (lane?.current !== undefined && now - lane.current.since >= trialMs) {
+    if (lane?.current !== undefined && now - lane.current.since >= this.#patience(court, lane.current.fingerprint)) {
       lane.slow.add(lane.current.fingerprint)
       lane.current = undefined
     }
@@ -325,6 +328,10 @@ export class Quarantine<P> {
     if (now - court.since < settleMs) return orders
     if (court.lane === undefined) return [...orders, ...this.#reserve(court, now)]
     return [...orders, ...this.#next(court, court.lane, now)]
+  }
+
+  #patience({ queue, endpoints }: Court<P>, fingerprint: string): number {
+    return endpoints.length < 2 || queue.some((each) => each.fingerprint !== fingerprint) ? trialMs : slowTrialMs
   }
 
   #burstIsOver({ since, endpoints, lane }: Court<P>, now: number): boolean {

@@ -167,9 +167,12 @@ export class Attempts {
   }
 
   /** The rest of a cut answer is asked for. Returns false when the budget does not allow it: one death is one event, whatever it catches. */
-  resumes(endpoint: EndpointPool): boolean {
+  resumes(endpoint: EndpointPool, now: number): boolean {
     const service = this.#service!
-    if (service.view.retries.attempts === 0 || (endpoint.gone === undefined && !this.#retrying && !service.retryBudgetFree)) return false
+    if (service.view.retries.attempts === 0) return false
+    // The connections of a process that ends break before its end is known.
+    const caughtInDeath = endpoint.gone !== undefined || this.sentAt <= endpoint.failed(now, false)
+    if (!caughtInDeath && !this.#retrying && !service.retryBudgetFree) return false
     this.#countResent(service)
     this.#resent = 0
     this.last = undefined

@@ -627,7 +627,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const resume = this.#resume
     const endpoint = this.#endpoint
     const canGoOn = resume !== undefined && endpoint !== undefined && !this.#client.ended
-    if (!canGoOn || !this.#attempts.resumes(endpoint) || !resume.cut(this.#relay.remaining)) {
+    if (!canGoOn || !this.#attempts.resumes(endpoint, this.#client.worker.now) || !resume.cut(this.#relay.remaining)) {
       this.#cut()
       return
     }

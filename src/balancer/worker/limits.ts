@@ -47,8 +47,11 @@ export const interimAnswersMax = 32
 /** How long a failed non-idempotent request waits to learn how its instance ended, so that the answer can say so. */
 export const deathNewsMs = 25
 
-/** The same where requests that kill are looked for: sent on without the news, one of them would go unrecognised. */
-export const crashNewsMs = 500
+/**
+ * The same where requests that kill are looked for: sent on without the news, one of them would go unrecognised. They come a few milliseconds after the
+ * connection broke; an origin that resets connections and lives costs its clients this wait.
+ */
+export const crashNewsMs = 50
 /** How long a request that was caught in a crash waits at most for its verdict; longer than all trials of a burst take (`core/quarantine.ts`). */
 export const verdictMsMax = 12_000
 

@@ -17,6 +17,7 @@ import type { BreakerAction, EndpointDelta, LeaseMessage, PrimaryToWorker, Servi
 import { BodyBuffers } from './body-buffers.ts'
 import { Connections, type WorkerListener } from './connections.ts'
 import { InputBlocks } from './client-input.ts'
+import { DeathNews } from './death-news.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { WorkerDrains } from './drains.ts'
 import { Leases } from './leases.ts'
@@ -80,7 +81,10 @@ export class Worker {
   readonly #routesAt = new Map<string, ListenerRoutes<ServiceRuntime>>()
   /** Connections of TCP services. */
   readonly tcp: TcpFront
-  readonly #waitingForNews = new Map<EndpointPool, (() => void)[]>()
+  readonly #deathNews = new DeathNews(() => {
+    this.tick()
+    return this.now
+  })
   readonly drains: WorkerDrains
   readonly #lots = new Set<WaitingLot>()
   readonly #suspectedAt = new Map<string, number>()
@@ -273,11 +277,7 @@ export class Worker {
     if (endpoint.lastSentAt > endpoint.exitedAt + lateSendMs) this.#services.get(endpoint.service)?.lateSent()
     endpoint.closeIdle()
     this.tcp.gone(endpoint)
-    const waiting = this.#waitingForNews.get(endpoint)
-    this.#waitingForNews.delete(endpoint)
-    waiting?.forEach((resume) => {
-      resume()
-    })
+    this.#deathNews.came(endpoint)
   }
 
   health(id: string, healthy: boolean): void {
@@ -343,20 +343,7 @@ export class Worker {
 
   /** Calls back when the endpoint is known to be gone, or after `waitMs`. */
   whenGone(endpoint: EndpointPool, waitMs: number, resume: () => void): void {
-    const waiting = this.#waitingForNews.get(endpoint)
-    if (waiting) {
-      waiting.push(resume)
-      return
-    }
-    this.#waitingForNews.set(endpoint, [resume])
-    setTimeout(() => {
-      const late = this.#waitingForNews.get(endpoint)
-      this.#waitingForNews.delete(endpoint)
-      this.tick()
-      late?.forEach((late) => {
-        late()
-      })
-    }, waitMs)
+    this.#deathNews.wait(endpoint, waitMs, resume)
   }
 
   /** `handshake`: why it came to no secure connection. */

@@ -309,6 +309,6 @@ export class ProcessRuntime implements Runtime {
  * live, who may have taken it (the workers of a cluster, what a shell has started).
  */
 function howItEnded(code: number | undefined, signal: string | undefined, lost: boolean, group: boolean): string {
-  const how = lost ? 'exit' : signal === undefined ? `exit code=${code ?? '?'}` : `exit signal=${signal}`
+  const how = lost ? 'exit code=unknown' : signal === undefined ? `exit code=${code ?? '?'}` : `exit signal=${signal}`
   return group ? `${how}, children left` : how
 }

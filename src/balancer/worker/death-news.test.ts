@@ -1,0 +1,35 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { DeathNews } from './death-news.ts'
+import type { EndpointPool } from './upstream.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const endpoint = {} as EndpointPool
+const told: string[] = []
+const resume = (name: string) => () => void told.push(name)
+
+it('gives everybody the whole time, also who comes when others have waited for long', () => {
+  const began = Date.now()
+  const news = new DeathNews(() => Date.now() - began)
+  told.length = 0
+  news.wait(endpoint, 50, resume('first'))
+  vi.advanceTimersByTime(45)
+  news.wait(endpoint, 50, resume('second'))
+  vi.advanceTimersByTime(5)
+  expect(told).toEqual(['first'])
+  vi.advanceTimersByTime(40)
+  news.came(endpoint)
+  expect(told).toEqual(['first', 'second'])
+  vi.advanceTimersByTime(1_000)
+  expect(told).toHaveLength(2)
+})
+
+it('lets go of everybody at once when the news come', () => {
+  const news = new DeathNews(() => 0)
+  told.length = 0
+  news.wait(endpoint, 50, resume('first'))
+  news.wait(endpoint, 50, resume('second'))
+  news.came(endpoint)
+  expect(told).toEqual(['first', 'second'])
+})
