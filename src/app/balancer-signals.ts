@@ -141,6 +141,7 @@ export class BalancerSignals {
 
   #onQuarantined({ id, service, label, crashes }: QuarantinedRequest): void {
     const instances = crashes.map(({ instance }) => instance)
+    this.#deps.supervisor.pardon(instances)
     this.#deps.events.emit('request.quarantined', {
       message: `${instances.join(' and ')} of ${service} crashed with the request ${label}: it is answered 500 and sent to no instance (holdfast quarantine)`,
       level: 'error',

@@ -274,6 +274,11 @@ export class Supervisor implements Component {
     this.#parts.runtime.check(id)
   }
 
+  /** They crashed by something that will not happen again: it is not held against their places, which are filled at once. */
+  pardon(instances: readonly string[]): void {
+    this.#send({ type: 'pardon', instances })
+  }
+
   /** The data plane's verdict from probing it. Unhealthy for 30 s: it is replaced. */
   reportHealth(id: string, health: 'healthy' | 'unhealthy', reason = 'its probe fails'): void {
     this.#tell(id, health === 'healthy' ? { type: 'healthy' } : { type: 'unhealthy', reason })

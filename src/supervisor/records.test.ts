@@ -16,6 +16,8 @@ const slot = (overrides: Partial<Slot>): Slot => ({
   restarts: 7,
   failed: false,
   portRetries: 0,
+  booked: [],
+  pardons: [],
   healAt: undefined,
   ...overrides,
 })

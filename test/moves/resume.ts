@@ -15,6 +15,7 @@ const command = `${process.execPath} ${fileURLToPath(new URL('../fixtures/files.
 const instances = 4
 /** At 100 ms each: 60 under way at once. */
 const requestsPerSecond = 600
+const fileBytes = 2 * 1024 * 1024
 const rescuedPercent = 99.9
 /** Counters come once a second. */
 const readingsMs = 2_000
@@ -24,7 +25,13 @@ export const resume: Move = {
   name: 'resume',
   title: 'kill -9 with requests under way, then in the middle of answers',
   async run(product, scale): Promise<readonly Figure[]> {
-    return [...(await killUnderLoad(product, scale)), ...(await cutAnswers(product, scale))]
+    const env = { SERVICE_MS: '100', FILE_BYTES: String(fileBytes), FILE_MS: '400', LOG_FILE: product.path('log') }
+    product.write('log', '')
+    product.configure({ web: { command, instances, env } })
+    await product.up()
+    const figures = [...(await killUnderLoad(product, scale)), ...(await cutAnswers(product, scale))]
+    await product.down()
+    return figures
   },
 }
 
@@ -34,10 +41,7 @@ const logged = (product: Product, kind: string): string[] =>
     .filter((line) => line.startsWith(`${kind} `))
 
 async function killUnderLoad(product: Product, { full, signal }: Scale): Promise<Figure[]> {
-  const wanted = full ? 100 : 6
-  product.write('log', '')
-  product.configure({ web: { command, instances, env: { SERVICE_MS: '100', LOG_FILE: product.path('log') } } })
-  await product.up()
+  const wanted = full ? 100 : 5
   let killed = 0
   const traffic = await underLoad(product, requestsPerSecond, async () => {
     killed = await killAsTheyCome(product, { enough: (kills) => kills >= wanted, signal, others: 2, pauseMs: 200 })
@@ -45,7 +49,6 @@ async function killUnderLoad(product: Product, { full, signal }: Scale): Promise
   await sleep(readingsMs)
   const { retried, parkedTotal } = (await product.service()).traffic
   const orders = logged(product, 'POST')
-  await product.down()
   const rescued = (100 * retried) / (retried + traffic.failedGet)
   return [
     atLeast('instances killed under load', killed, wanted),
@@ -56,31 +59,23 @@ async function killUnderLoad(product: Product, { full, signal }: Scale): Promise
   ]
 }
 
-const fileBytes = 2 * 1024 * 1024
-const fileMs = 400
 const clients = 24
 
 async function cutAnswers(product: Product, { full, signal }: Scale): Promise<Figure[]> {
   const wanted = full ? 1_000 : 50
-  const env = { FILE_BYTES: String(fileBytes), FILE_MS: String(fileMs), LOG_FILE: product.path('log') }
-  product.write('log', '')
-  product.configure({ web: { command, instances, env } })
-  await product.up()
   const cuts = (): number => logged(product, 'RANGE').length
   const downloads = { whole: 0, other: 0, failed: 0, over: false }
   const running = Array.from({ length: clients }, (_, i) => download(product, `/file/${i}`, downloads))
   const killed = await killAsTheyCome(product, { enough: () => cuts() >= wanted, signal, others: 2, pauseMs: 200 })
   downloads.over = true
   await Promise.all(running)
-  const figures = [
+  return [
     fact('instances killed in the middle of answers', String(killed)),
     atLeast('answers cut and gone on with', cuts(), wanted),
     fact('downloads complete, byte by byte the file', `${downloads.whole} of ${fileBytes / 2 ** 20} MiB`),
     none('downloads with other bytes', downloads.other),
     none('downloads broken off', downloads.failed),
   ]
-  await product.down()
-  return figures
 }
 
 interface Downloads {

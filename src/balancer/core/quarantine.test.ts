@@ -1,6 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { burstAloneMs, burstMs, isCrash, marksMax, markMs, Quarantine, settleMs, slowTrialMs, trialMs, type Caught, type QuarantineOrder } from './quarantine.ts'
+import {
+  burstAloneMs,
+  burstMs,
+  isCrash,
+  marksMax,
+  markMs,
+  Quarantine,
+  settleMs,
+  slowTrialMs,
+  trialMs,
+  type Caught,
+  type QuarantineOrder,
+} from './quarantine.ts'
 
 type Order = QuarantineOrder<string>
 
@@ -118,6 +130,14 @@ describe('a crash with several requests in flight', () => {
     expect([bench.convicted, bench.verdictOf(7), bench.verdictOf(9)]).toEqual([['f1'], 'poison', 'poison'])
   })
 
+  it('is told apart from one that came a moment before', () => {
+    const bench = new Bench(['a', 'b', 'c', 'd']).crash('a').caught(caughtIn('a', 'f1')).pass(settleMs)
+    bench.crash('d').caught(caughtIn('d', 'f1', { trial: true }))
+    bench.pass(20).crash('b').caught(caughtIn('b', 'f2')).pass(settleMs)
+    bench.crash('c').caught(caughtIn('c', 'f2', { trial: true }))
+    expect(bench.convicted).toEqual(['f1', 'f2'])
+  })
+
   it('lets everybody go when the trials take too long', () => {
     const bench = new Bench().crash('a')
     for (let i = 1; i <= 100; i++) bench.caught(caughtIn('a', `f${i}`))
@@ -203,7 +223,9 @@ describe('what is remembered', () => {
 
 describe('a crash', () => {
   it('is what a process does by itself', () => {
-    expect(['exit code=1', 'exit code=0', 'exit code=139', 'exit code=unknown', 'exit signal=SIGSEGV', 'exit signal=SIGABRT'].every(isCrash)).toBe(true)
+    expect(['exit code=1', 'exit code=0', 'exit code=139', 'exit code=unknown', 'exit signal=SIGSEGV', 'exit signal=SIGABRT'].every(isCrash)).toBe(
+      true,
+    )
     expect(['exit signal=SIGKILL', 'exit signal=SIGTERM', 'exit code=137', 'exit code=143', 'exit', 'removed'].some(isCrash)).toBe(false)
   })
 })

@@ -284,6 +284,8 @@ export class Quarantine<P> {
     court.queue = court.queue.filter((each) => each.fingerprint !== fingerprint)
     if (court.lane) court.lane.current = undefined
     const explained = new Set(crashes.map(({ instance }) => instance))
+    // They have their cause, and speak for nobody else: the next request that kills may come a moment later.
+    court.crashed = court.crashed.filter(({ instance }) => !explained.has(instance))
     const innocent = [...this.#suspects.values()].filter((each) => each.crashes.every(({ instance }) => explained.has(instance)))
     return [
       { type: 'mark', mark: 'poison', service, label, fingerprint },

@@ -49,9 +49,13 @@ export const deathNewsMs = 25
 
 /**
  * The same where requests that kill are looked for: sent on without the news, one of them would go unrecognised. They come a few milliseconds after the
- * connection broke; an origin that resets connections and lives costs its clients this wait.
+ * connection broke, on a machine with more to do than it can after a tenth of a second and more.
  */
-export const crashNewsMs = 50
+export const crashNewsMs = 500
+/** The same, once an endpoint that broke a connection has been found to live: it may do so all the time, and clients should not wait for each. */
+export const livesNewsMs = 50
+/** That is remembered for so long. */
+export const livesMs = 10_000
 /** How long a request that was caught in a crash waits at most for its verdict; longer than all trials of a burst take (`core/quarantine.ts`). */
 export const verdictMsMax = 12_000
 

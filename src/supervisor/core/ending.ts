@@ -13,6 +13,7 @@ import { after, elapsed, ms, type Duration, type Instant } from '../../kernel/ti
 import { isStopFirst, type Instance, type Service, type Slot } from './fleet-state.ts'
 import { readySinceOf, type InstanceEnd } from './instance-machine.ts'
 import { judge, type Ended } from './judge.ts'
+import { rememberFailure } from './pardon.ts'
 import { failRestart } from './restart-order.ts'
 import { decideRestart } from './restart-policy.ts'
 import type { Roster } from './roster.ts'
@@ -75,6 +76,7 @@ function bookFailure(roster: Roster, service: Service, slot: Slot, instance: Ins
     now,
     roster.options.random.next(),
   )
+  rememberFailure(slot, instance.id)
   slot.history = history
   slot.failed = true
   let entered = false

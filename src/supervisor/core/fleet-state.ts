@@ -11,6 +11,7 @@
 import type { ServiceConfig } from '../../config/types.ts'
 import { seconds, type Duration, type Instant } from '../../kernel/time.ts'
 import type { InstanceState } from './instance-machine.ts'
+import type { BookedFailure } from './pardon.ts'
 import type { RestartHistory } from './restart-policy.ts'
 
 export interface Instance {
@@ -43,6 +44,10 @@ export interface Slot {
   nextId: string
   rest: Rest
   history: RestartHistory
+  /** Its latest failures, for as long as they can be taken back. */
+  booked: readonly BookedFailure[]
+  /** When failures were taken back. */
+  pardons: readonly Instant[]
   /** How often it was started again after an unordered end. */
   restarts: number
   /** Its last instance ended unordered: the next start is a restart. */

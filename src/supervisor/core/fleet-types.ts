@@ -52,6 +52,8 @@ export type FleetInput =
     }
   | { readonly type: 'scale'; readonly service: string; readonly desired: number }
   | { readonly type: 'restart'; readonly service: string }
+  /** They crashed, and what made them crash will not come again. */
+  | { readonly type: 'pardon'; readonly instances: readonly string[] }
   | { readonly type: 'stopAll' }
   | { readonly type: 'killAll' }
   /** What instances hold, each with all it has started. */

@@ -18,6 +18,7 @@ import type { FleetState, Instance, Service } from './fleet-state.ts'
 import type { DesiredService, FleetCommand, FleetInput, FleetOptions } from './fleet-types.ts'
 import { weigh } from './memory-limit.ts'
 import { newService } from './new-service.ts'
+import { pardon } from './pardon.ts'
 import { plan } from './plan.ts'
 import { endRestart, followRestart, orderRestart } from './restart-order.ts'
 import { cleanHistory } from './restart-policy.ts'
@@ -76,6 +77,9 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
       case 'killAll':
         for (const instance of [...this.#roster.instances.values()]) sendTo(this.#roster, instance, { type: 'kill', reason: 'no time left' }, now)
         return
+      case 'pardon':
+        pardon(this.#roster, input.instances, now)
+        return
       case 'bootTime': {
         const service = this.services.get(input.service)
         if (service) service.bootTime = input.bootTime
@@ -130,6 +134,7 @@ export class Fleet implements FleetState, Machine<Fleet, FleetInput, FleetComman
       // What rests failed with what was there before; applying is somebody saying "try again".
       slot.rest = { phase: 'none' }
       slot.history = cleanHistory
+      slot.booked = []
       if (changed) slot.revision = undefined
     }
   }

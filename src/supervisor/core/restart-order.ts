@@ -13,6 +13,7 @@ export function orderRestart(roster: Roster, name: string): void {
     pending.set(slot.index, { from: slot.serving?.id })
     if (!slot.serving) slot.rest = { phase: 'none' }
     slot.history = cleanHistory
+    slot.booked = []
   }
   service.restart = { pending, replaced: [] }
   service.failedRollout = undefined

@@ -47,6 +47,8 @@ export class Roster implements FleetState {
       nextId: this.newId(service.name),
       rest: { phase: 'none' },
       history: cleanHistory,
+      booked: [],
+      pardons: [],
       restarts: 0,
       failed: false,
       portRetries: 0,
