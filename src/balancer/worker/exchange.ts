@@ -11,12 +11,14 @@
  * is at hand that is needed to send the request again; from then on a broken origin breaks the client's connection, so that a cut answer
  * can never look whole.
  */
+import { Aftermath } from './aftermath.ts'
 import { Admission, type AdmissionHost } from './admission.ts'
 import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
 import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
 import { CallTree, spentField, tooLate } from './call-tree.ts'
 import { Attempts, type Broken, type SetAside } from './attempts.ts'
+import { joined, withLines } from './extra-lines.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
 import {
   badRequest,
@@ -32,18 +34,17 @@ import {
 import { fallbackAnswer, fallbackField, mayAskService, reasonOf, type FallbackReason } from './fallbacks.ts'
 import { RequestSender } from './request-sender.ts'
 import { mayAskRange, Resume, type Resumable } from './resume.ts'
-import { Suspect, type SuspectHost } from './suspect.ts'
+import type { SuspectHost } from './suspect.ts'
 import type { ServiceRuntime } from './service.ts'
 import { Tunnel } from './tunnel.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
-import { isCrash } from '../core/quarantine.ts'
 import type { Failure } from '../core/resend.ts'
 import type { Route } from '../core/routes.ts'
 import { refusedByAlert } from '../core/tls-failure.ts'
 import { bodyTooLarge, type AnswerRules, type RouteRules } from '../core/rules/rules.ts'
 import { findField, headErrorSentence, type Head } from '../http1/head.ts'
 import { acceptsUpgrade, extentOf } from '../http1/response.ts'
-import { answerIdleMs, crashNewsMs, deathNewsMs, readerStallMs, tunnelIdleMs } from './limits.ts'
+import { answerIdleMs, readerStallMs, tunnelIdleMs } from './limits.ts'
 import type { Observer } from './observe/observer.ts'
 import { RequestWatch } from './observe/watch.ts'
 import { dressed } from './rules/answer-plan.ts'
@@ -51,7 +52,7 @@ import { requestReading } from './rules/reading.ts'
 import type { Affinity } from './sessions/affinity.ts'
 import { RequestSession } from './sessions/session.ts'
 
-type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'awaitingNews' | 'awaitingVerdict'
+type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'failed'
 
 const notConnected: Failure = { kind: 'notConnected' }
 const timedOut: Failure = { kind: 'timedOut' }
@@ -77,10 +78,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #madeRoom = false
   #startedAt = 0
   #ownWatch: RequestWatch | undefined
-  /** Made when a crash is first met. */
-  #suspect: Suspect | undefined
-  /** Whether it goes again, crash or not, once it is known how the process ended. */
-  #goesAgain = false
+  readonly #aftermath: Aftermath
   #ownSession: RequestSession | undefined
   /** The answer under way could be gone on with from elsewhere; with the head of its request. */
   #resume: Resume | undefined
@@ -93,15 +91,13 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #deadline = Infinity
   /** Between two pieces of the answer. */
   #answerIdleMs = answerIdleMs
-  readonly #afterNews = (): void => {
-    this.#newsCame()
-  }
 
   constructor(client: ClientSide) {
     this.#client = client
     this.#sender = new RequestSender(client)
     this.#relay = new AnswerRelay(client, this)
     this.#search = new EndpointSearch(client, this.#attempts, this.#sender, this)
+    this.#aftermath = new Aftermath(client, this.#attempts, this.#sender, this)
   }
 
   get parked(): boolean {
@@ -164,15 +160,13 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#attempts.session = session
     this.#sender.begin(service, source, start, target, rules, session)
     this.#relay.begin(service.counters, this.#answerRules)
-    this.#suspect?.begin(service, this.route?.label)
+    this.#aftermath.begin(service, this.route?.label)
     if (rate === undefined) this.admitted()
     else (this.#admission ??= new Admission(this)).enter(rate, key!)
   }
 
   admitted(): void {
-    const service = this.#service!
-    if (service.marks !== undefined && this.#asSuspect(service).arrived()) return
-    this.#search.begin(service)
+    if (!this.#aftermath.arrived()) this.#search.begin(this.#service!)
   }
 
   rateExceeded(answer: Answer): void {
@@ -264,7 +258,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   /** More of the request body has come from the client. */
   bodyAvailable(): void {
-    if (this.#suspect?.gathering === true) this.#suspect.bodyAvailable()
+    if (this.#aftermath.gathering) this.#aftermath.bodyAvailable()
     else if (this.#upstream === undefined) {
       this.#client.pauseInput()
       this.#client.holdBodyDeadline()
@@ -351,64 +345,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   #attemptFailed(broken: Broken): void {
-    const { worker, facts } = this.#client
-    const verdict = this.#attempts.failed(broken, facts.idempotent, this.#sender.replayable, worker)
-    this.#attempts.watch?.failed(broken, verdict, worker.now)
-    this.#goesAgain = verdict === 'again'
-    if (this.#service!.view.quarantine === true && this.#attempts.mayHaveKilled) {
-      if (broken.endpoint.gone === undefined) this.#awaitNews(broken.endpoint)
-      else this.#knowingTheEnd()
-      return
-    }
-    this.#suspect?.end()
-    switch (verdict) {
-      case 'again':
-        this.#searchOn()
-        return
-      case 'awaitNews':
-        // The supervisor will say within milliseconds how the process ended: the client gets the reason, not just the fact.
-        this.#awaitNews(broken.endpoint)
-        return
-      case 'giveUp':
-        this.#answerFailure()
-    }
-  }
-
-  #newsCame(): void {
-    if (this.#phase === 'awaitingNews') this.#knowingTheEnd()
-  }
-
-  #awaitNews(endpoint: EndpointPool): void {
-    this.#phase = 'awaitingNews'
-    this.#client.worker.whenGone(endpoint, this.#service!.view.quarantine === true ? crashNewsMs : deathNewsMs, this.#afterNews)
-  }
-
-  /** How the process ended is known now, or will not be. */
-  #knowingTheEnd(): void {
-    const { endpoint } = this.#attempts.last!
-    const service = this.#service!
-    const again = this.#goesAgain || this.#attempts.newsAllowsResend(this.#sender.replayable)
-    this.#phase = 'awaitingVerdict'
-    if (this.#hasCrashed && this.#asSuspect(service).caught(endpoint, this.#attempts.sentAt, again)) return
-    this.#suspect?.end()
-    if (again) this.#searchOn()
-    else this.#answerFailure()
-  }
-
-  /** An instance has crashed with it, and perhaps by it. */
-  get #hasCrashed(): boolean {
-    const { mayHaveKilled, last } = this.#attempts
-    return this.#service!.view.quarantine === true && mayHaveKilled && last?.endpoint.gone !== undefined && isCrash(last.endpoint.gone)
-  }
-
-  // --- suspected of killing instances ------------------------------------------------------------------------------
-
-  #asSuspect(service: ServiceRuntime): Suspect {
-    if (this.#suspect === undefined) {
-      this.#suspect = new Suspect(this.#client, this.#sender, this)
-      this.#suspect.begin(service, this.route?.label)
-    }
-    return this.#suspect
+    this.#phase = 'failed'
+    this.#aftermath.failed(broken)
   }
 
   proceed(endpoint: EndpointPool | undefined): void {
@@ -457,7 +395,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#status = answer.counted ?? answer.status
-    const about = limited(limited(answer, this.#admission?.lines), this.#fallbackLine)
+    const about = withLines(withLines(answer, this.#admission?.lines), this.#fallbackLine)
     const said = this.#attempts.tree?.dressed(about) ?? about
     client.writeAnswer(this.#rules === undefined ? said : dressed(said, this.#rules, this.#answerRules), !keep)
     this.#dropUpstream()
@@ -490,7 +428,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker, facts } = this.#client
     const answered = this.#attempts.setAside !== undefined || this.#endpoint !== undefined
     const other = worker.serviceNamed(name)
-    if (other === undefined || other.view.maintenance || this.#resume !== undefined || !this.#sender.replayable || this.#hasCrashed) return undefined
+    if (other === undefined || other.view.maintenance || this.#resume !== undefined || !this.#sender.replayable || this.#aftermath.hasCrashed)
+      return undefined
     return mayAskService(this.#attempts, facts.idempotent, answered) ? other : undefined
   }
 
@@ -501,7 +440,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { tree } = this.#attempts
     if (this.#endpoint) this.#endpoint.errors++
     this.#search.end()
-    this.#suspect?.end()
+    this.#aftermath.end()
     this.#attempts.end()
     this.#relay.end()
     this.#dropUpstream()
@@ -522,7 +461,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#attempts.session = undefined
     this.#sender.goesTo(other)
     this.#relay.begin(other.counters, this.#answerRules)
-    this.#suspect?.begin(other, this.route?.label)
+    this.#aftermath.begin(other, this.route?.label)
     this.admitted()
   }
 
@@ -599,8 +538,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     if (this.#fallback !== undefined) this.#relay.extra = joined(this.#relay.extra, this.#fallbackLine)
     this.#letNextGo()
     this.#deadline = worker.now + this.#answerIdleMs
-    if (this.#service!.marks !== undefined) this.#asSuspect(this.#service!).answered()
-    else this.#suspect?.end()
+    this.#aftermath.answered()
     if (this.#relay.resumable !== undefined) this.#prepareResume(this.#relay.resumable)
     if (this.#service!.mirror !== undefined) this.#relay.onlooker = this.#service!.mirror.copy(this.#client, this.#sender)
     this.#sender.release()
@@ -777,7 +715,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#phase = 'closed'
     this.#deadline = Infinity
     this.#admission?.end()
-    this.#suspect?.end()
+    this.#aftermath.end()
     this.#resume = undefined
     this.#resumeHead = undefined
     this.#search.end()
@@ -814,10 +752,3 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     else if (this.#phase === 'relaying') this.#cut()
   }
 }
-
-/** With what every answer of a limited service, or of a fallback, says. */
-const limited = (answer: Answer, lines: Buffer | undefined): Answer =>
-  lines === undefined ? answer : { ...answer, fields: (answer.fields ?? '') + lines.toString('latin1') }
-
-const joined = (a: Buffer | undefined, b: Buffer | undefined): Buffer | undefined =>
-  a === undefined || b === undefined ? (a ?? b) : Buffer.concat([a, b])
