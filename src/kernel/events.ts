@@ -60,7 +60,7 @@ export interface EventData {
   'service.primaryContested': { readonly addresses: readonly string[] }
   /** Limits that machines share lie there; meanwhile each goes by its part. */
   'limits.storeLost': { readonly reason: string }
-  'limits.storeBack': Record<never, never>
+  'limits.storeBack': Readonly<Record<string, never>>
   'breaker.changed': {
     readonly address: string
     readonly from: string
