@@ -53,6 +53,7 @@ export class ClientReads {
   #filled = false
   /** To the request under way. */
   #lent: Buffer[] = []
+  #lentHeld = false
 
   constructor(handle: AcceptedHandle, host: ReadHost, buffers: BodyBuffers) {
     this.#host = host
@@ -97,13 +98,19 @@ export class ClientReads {
     return buffer
   }
 
-  /** The request is over. `held`: somebody may still hold bytes of what was lent to it. */
-  requestOver(held: boolean): void {
+  /**
+   * The request is over. `held`: somebody may still hold bytes of what was lent to it. `unread`: more lies there, of requests behind it; then what was
+   * lent comes back with the last of them.
+   */
+  requestOver(held: boolean, unread: boolean): void {
     if (this.#lent.length === 0) return
-    if (!held) {
+    this.#lentHeld ||= held
+    if (unread) return
+    if (!this.#lentHeld) {
       // The next read goes into the current one.
       for (const buffer of this.#lent) if (buffer !== this.#current) this.#buffers.give(buffer)
     }
     this.#lent = []
+    this.#lentHeld = false
   }
 }

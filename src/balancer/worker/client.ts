@@ -436,7 +436,7 @@ export class Client implements ClientSide, ReadHost {
     this.#deadline = this.worker.now + (this.#leaving ? lastRequestMs : clientIdleMs)
     this.resumeInput()
     this.#input.requestOver()
-    this.#reads?.requestOver(this.#bodyHeld)
+    this.#reads?.requestOver(this.#bodyHeld, !this.#input.empty)
     if (!this.#input.empty || this.#ended) this.#parseRequests()
   }
 
