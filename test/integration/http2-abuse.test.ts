@@ -116,10 +116,10 @@ describe('malformed requests', () => {
 })
 
 describe('floods', () => {
-  const goaway = (bytes: Buffer): number | undefined =>
+  const goaways = (bytes: Buffer): number[] =>
     framesIn(bytes)
-      .find(({ type }) => type === 7)
-      ?.payload.readUInt32BE(4)
+      .filter(({ type }) => type === 7)
+      .map(({ payload }) => payload.readUInt32BE(4))
   const calm = 11
 
   it('of streams that are reset at once end the connection, and nobody else’s', async () => {
@@ -127,8 +127,9 @@ describe('floods', () => {
     const client = await connect()
     client.send(opening())
     for (let id = 1; id < 3_000; id += 2) client.send(Buffer.concat([headersFrame(id, usual, true), frame(3, 0, id, Buffer.from([0, 0, 0, 8]))]))
-    await eventually('its end', () => goaway(client.rest) !== undefined || client.closed || client.ended)
-    expect(goaway(client.rest) ?? calm).toBe(calm)
+    await eventually('its end', () => client.closed || client.ended)
+    // Of the frames behind a reset not all arrive; newer versions of Node say first that the connection ends.
+    expect(goaways(client.rest).filter((code) => code !== calm && code !== 0)).toEqual([])
     expect(await other.ask()).toMatchObject({ status: 200 })
     await other.close()
     expect((await proxy.telemetry()).refused.http2_resets ?? 0).toBeGreaterThan(0)
