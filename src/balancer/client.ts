@@ -128,6 +128,13 @@ export class ProxyClient implements Proxy {
     return this.#telemetry
   }
 
+  /** Readings with all that was counted until now; `telemetry` is up to two seconds old. Rejects with `proxy_unreachable`. */
+  async read(): Promise<ProxyTelemetry> {
+    await this.#order((id) => ({ type: 'read', id }), orderTimeoutMs)
+    if (this.#telemetry === undefined) throw new HoldfastError('proxy_unreachable', 'asking the proxy for readings failed: it sent none')
+    return this.#telemetry
+  }
+
   onTelemetry(listener: (telemetry: ProxyTelemetry) => void): Disposable {
     this.#telemetryListeners.add(listener)
     return { [Symbol.dispose]: () => this.#telemetryListeners.delete(listener) }

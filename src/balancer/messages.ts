@@ -24,6 +24,8 @@ export type ControlToPrimary =
   /** A request is quarantined no longer. */
   | { readonly type: 'forgetQuarantined'; readonly id: number; readonly request: string }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
+  /** Readings that hold all that was counted until now. */
+  | { readonly type: 'read'; readonly id: number }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
   /** From a worker whose own primary has died. */
   | { readonly type: 'fromOrphan'; readonly message: WorkerToPrimary }
@@ -96,6 +98,8 @@ export type PrimaryToWorker =
   | { readonly type: 'reserve'; readonly endpoint: string; readonly on: boolean }
   | { readonly type: 'verdict'; readonly id: number; readonly verdict: TrialVerdict; readonly endpoint?: string | undefined }
   | LeaseMessage
+  /** Tell what you have counted; then `reported`. */
+  | { readonly type: 'report'; readonly id: number }
   /** Slots of an endpoint, and what may be kept of them while others are in need; undefined: all (`core/slots.ts`). */
   | { readonly type: 'slotsGiven'; readonly service: string; readonly endpoint: string; readonly amount: number; readonly keep?: number | undefined }
   /** Answers `takeRate`, key by key. */
@@ -151,6 +155,7 @@ export type WorkerToPrimary =
   /** Nothing of others is under way here at a reserved endpoint. */
   | { readonly type: 'quiet'; readonly endpoint: string }
   | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
+  | { readonly type: 'reported'; readonly id: number }
   | { readonly type: 'explained'; readonly id: number; readonly trails: readonly RequestTrail[] }
 
 /** `isolate` holds all breakers of a service open; `close` and `reset` end that, and forget what was counted. */

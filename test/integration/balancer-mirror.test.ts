@@ -13,7 +13,16 @@ const mirrored = (to: Origin, mirror: Partial<MirrorView> = {}): ServiceView => 
 const serving = (body: string, fields = ''): Promise<Origin> => origin(({ socket }) => socket.write(plain(body, fields)))
 
 const post = (body: string): string => `POST /buy?card=1 HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-const counts = async () => (await proxy.telemetry()).services.api!.mirror!
+/** What is counted when copies that are under way have had time to end. */
+async function counts() {
+  for (let before = ''; ;) {
+    const { mirror } = (await proxy.telemetry()).services.api!
+    const now = JSON.stringify(mirror)
+    if (now === before) return mirror!
+    before = now
+    await pause(400)
+  }
+}
 
 describe('a mirror', () => {
   it('gets what the service got, marked as a copy, and its equal answers are counted', async () => {

@@ -27,6 +27,17 @@ export async function eventually<T>(what: string, condition: () => T | undefined
   }
 }
 
+/** Reads until the readings are as wanted. */
+export async function readUntil(proxy: RunningProxy, what: string, condition: (telemetry: ProxyTelemetry) => boolean): Promise<ProxyTelemetry> {
+  const end = performance.now() + 10_000
+  for (;;) {
+    const telemetry = await proxy.telemetry()
+    if (condition(telemetry)) return telemetry
+    if (performance.now() > end) throw new Error(`the readings did not come to this within 10 s: ${what}`)
+    await pause(20)
+  }
+}
+
 export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -69,14 +80,7 @@ export async function startProxy(workers = 1): Promise<RunningProxy> {
     signals,
     apply,
     route: (...services) => apply({ listeners: [{ name: 'web', host: '127.0.0.1', port }], services }),
-    async telemetry() {
-      // Workers report once a second, and the primary adds up once a second: two of its readings hold what was counted before.
-      const readings: ProxyTelemetry[] = []
-      const listening = client.onTelemetry((telemetry) => readings.push(telemetry))
-      const telemetry = await eventually('three readings', () => readings[2])
-      listening[Symbol.dispose]()
-      return telemetry
-    },
+    telemetry: () => client.read(),
     async stop() {
       await client.shutdown(200)
       // The primary tidies up in there until its very end.

@@ -20,6 +20,7 @@ import { Prober } from './prober.ts'
 import { Quarantines, type SavedQuarantine } from './quarantines.ts'
 import { RoleKeeper } from './roles/role-keeper.ts'
 import { Quotas } from './quotas.ts'
+import { Readings } from './readings.ts'
 import { Rates } from './rates.ts'
 import { SharedRates } from './shared-rates.ts'
 import { Standings } from './standings.ts'
@@ -61,6 +62,7 @@ export class Coordination {
   readonly #reports: InstanceReports | undefined
   readonly #drains = new Drains()
   readonly #explaining = new Explaining(systemClock)
+  readonly #readings = new Readings()
   readonly #outliers: Outliers
   readonly #roles: RoleKeeper
   readonly #standings: Standings
@@ -242,6 +244,7 @@ export class Coordination {
     this.#sums.workerExited(peer.pid)
     this.#drains.left(peer)
     this.#explaining.left(peer)
+    this.#readings.left(peer)
     this.#quotas.left(peer)
     this.#slots.left(peer)
     this.#breakers.left(peer)
@@ -257,6 +260,9 @@ export class Coordination {
         return
       case 'explained':
         this.#explaining.answered(peer, message.id, message.trails)
+        return
+      case 'reported':
+        this.#readings.reported(peer, message.id)
         return
       case 'outlier':
         this.#outliers.hear(message)
@@ -322,6 +328,11 @@ export class Coordination {
 
   explain(request: string, answer: (trails: readonly RequestTrail[]) => void): void {
     this.#explaining.ask(this.#ready, request, answer)
+  }
+
+  /** Calls back when every worker has told what it has counted until now. */
+  read(answer: () => void): void {
+    this.#readings.ask(this.#ready, answer)
   }
 
   breaker(service: string, action: BreakerAction): void {

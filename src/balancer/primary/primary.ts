@@ -199,6 +199,12 @@ export class Primary {
       case 'forgetQuarantined':
         this.#forget(channel, message.id, message.request)
         return
+      case 'read':
+        coordination.read(() => {
+          channel.send({ type: 'telemetry', telemetry: coordination.snapshot() })
+          channel.send({ type: 'done', id: message.id })
+        })
+        return
       case 'explain':
         coordination.explain(message.request, (trails) => {
           channel.send({ type: 'explained', id: message.id, trails })

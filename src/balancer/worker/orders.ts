@@ -9,6 +9,10 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
     case 'closeListener':
       worker.closeListener(message)
       return
+    case 'report':
+      worker.report()
+      tell({ type: 'reported', id: message.id })
+      return
     case 'view':
       worker.applyView(message.view, new Set(message.unhealthy))
       return

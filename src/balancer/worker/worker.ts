@@ -123,6 +123,11 @@ export class Worker {
     ]
   }
 
+  /** Tells at once what it has counted since the last report. */
+  report(): void {
+    this.#tell({ type: 'telemetry', delta: this.#delta() })
+  }
+
   tick(): void {
     this.now = performance.now()
   }
