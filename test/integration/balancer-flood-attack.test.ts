@@ -231,7 +231,8 @@ describe('what is compressed', () => {
     const packed = gzipSync('the body of a request')
     const head = `POST /packed HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n\r\n`
     await ask(proxy.port, Buffer.concat([Buffer.from(head), packed]))
-    const seen = origin.requests.at(-1)!
+    // The last of a flood may come behind it.
+    const seen = origin.requests.findLast(({ body }) => body.length > 0)!
     expect([fieldOf(seen, 'content-encoding'), seen.body.equals(packed)]).toEqual(['gzip', true])
     await route()
   })

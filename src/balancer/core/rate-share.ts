@@ -49,8 +49,11 @@ interface Share {
 export const sharesMax = 10_000
 /** Requests that wait for the primary; more are decided alone. */
 export const waitersMax = 10_000
-/** Without an answer for so long nobody is waited for. Longer than the time-out of a table that lies elsewhere (20 ms). */
-export const answerTimeoutMs = 50
+/**
+ * Without an answer for so long nobody is waited for. Longer than the time-out of a table that lies elsewhere (20 ms), and than a primary on a busy machine
+ * may keep us waiting: a part of our own that is begun without need lets too many in.
+ */
+export const answerTimeoutMs = 200
 /** While alone, the primary is asked this often whether it is back. */
 const probeMs = 500
 /** A key is hot when it has used up what it took within this time: then it takes more ahead. */
