@@ -20,8 +20,10 @@ describe('the table of faults', () => {
     expect(row?.cells[0]).toMatchObject({ errorRate: 0.001, p99Ms: 30 })
   })
 
-  it('is met by whoever is not worse than the best of the others, in both figures', () => {
-    expect(verdictOf(turn('holdfast', 0, 10), turn('haproxy', 5, 20), turn('nginx', 0, 12))).toBe('met')
+  it('calls us lowest only when nobody is better in either figure, and says when it cannot tell', () => {
+    expect(verdictOf(turn('holdfast', 0, 10), turn('haproxy', 5, 20), turn('nginx', 0, 12))).toBe('lowest')
+    expect(verdictOf(turn('holdfast', 0, 13), turn('haproxy', 5, 20), turn('nginx', 0, 12))).toBe('even')
+    expect(verdictOf(turn('holdfast', 0, 8), turn('haproxy', 5, 20), turn('nginx', 0, 5))).toBe('missed: p99')
     expect(verdictOf(turn('holdfast', 6, 10), turn('haproxy', 5, 20), turn('nginx', 9, 12))).toBe('missed: errors')
     expect(verdictOf(turn('holdfast', 6, 100), turn('haproxy', 5, 80), turn('nginx', 0, 90))).toBe('missed: errors, p99')
   })
