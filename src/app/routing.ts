@@ -241,6 +241,7 @@ export class Routing implements Router {
       algorithm: service.tcp && balance.algorithm === 'p2c-ewma' ? 'least-connections' : balance.algorithm,
       hashHeader: balance.hashHeader,
       slowStartMs: balance.slowStart,
+      ...(balance.weights === 'configured' && { configuredWeights: true }),
       ...sessionView(service, this.#switches),
       mirror: mirrorView(service),
       timeoutMs: resilience.timeout,

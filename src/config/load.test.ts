@@ -30,7 +30,7 @@ describe('a configuration', () => {
           restart: { policy: 'always', backoff: { initial: 1_000, max: 60_000 } },
           health: undefined,
           routes: [{ listener: 'web', host: undefined, path: '/', methods: undefined, stripPath: false }],
-          balance: { algorithm: 'p2c-ewma', hashHeader: undefined, slowStart: 0 },
+          balance: { algorithm: 'p2c-ewma', hashHeader: undefined, slowStart: 0, weights: 'fused' },
           resilience: {
             timeout: 30_000,
             connectTimeout: 2_000,

@@ -44,7 +44,7 @@ describe('showing', () => {
           stop: { signal: 'SIGTERM', timeout: '30s' },
           restart: { policy: 'always', backoff: { initial: '1s', max: '1m' } },
           routes: [{ listener: 'web', path: '/', stripPath: false }],
-          balance: { algorithm: 'p2c-ewma', slowStart: '0s' },
+          balance: { algorithm: 'p2c-ewma', slowStart: '0s', weights: 'fused' },
           resilience: {
             timeout: '30s',
             connectTimeout: '2s',
@@ -131,6 +131,7 @@ describe('explaining', () => {
       'services.a.balance.algorithm',
       'services.a.balance.hashHeader',
       'services.a.balance.slowStart',
+      'services.a.balance.weights',
       'services.a.balance.sticky',
       'services.a.resilience.timeout',
       'services.a.resilience.connectTimeout',

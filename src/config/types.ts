@@ -188,6 +188,7 @@ export interface ServiceConfig {
     readonly algorithm: BalanceAlgorithm
     readonly hashHeader: string | undefined
     readonly slowStart: Duration
+    readonly weights: BalanceWeights
     /** undefined: every request is free. */
     readonly sticky?: StickyConfig | undefined
   }
@@ -419,6 +420,10 @@ export const balanceAlgorithms = [
   'p2c-ewma',
 ] as const
 export type BalanceAlgorithm = (typeof balanceAlgorithms)[number]
+
+/** What an endpoint's share goes by: everything that is known of it, or the configuration only. */
+export const balanceWeights = ['fused', 'configured'] as const
+export type BalanceWeights = (typeof balanceWeights)[number]
 
 export interface RetriesConfig {
   readonly attempts: number

@@ -147,7 +147,7 @@ export function serviceOf(name: string, options: ServiceOptions = {}): ServiceCo
     health: options.health,
     ...(options.memory !== undefined && { resources: { memory: options.memory } }),
     routes: [],
-    balance: { algorithm: 'p2c-ewma', hashHeader: undefined, slowStart: ms(0) },
+    balance: { algorithm: 'p2c-ewma', hashHeader: undefined, slowStart: ms(0), weights: 'fused' },
     resilience: { timeout: seconds(30), connectTimeout: seconds(2), retries: { attempts: 1, budget: 0.2 }, parking: undefined },
   }
 }

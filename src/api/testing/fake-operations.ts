@@ -38,7 +38,7 @@ function serviceConfig(name: string): Config['services'][string] {
     restart: { policy: 'always', backoff: { initial: ms(1_000), max: ms(60_000) } },
     health: undefined,
     routes: [{ listener: 'web', host: undefined, path: `/${name}`, methods: undefined, stripPath: false }],
-    balance: { algorithm: name === 'shop' ? 'p2c-ewma' : 'least-connections', hashHeader: undefined, slowStart: ms(0) },
+    balance: { algorithm: name === 'shop' ? 'p2c-ewma' : 'least-connections', hashHeader: undefined, slowStart: ms(0), weights: 'fused' },
     resilience: { timeout: ms(30_000), connectTimeout: ms(2_000), retries: { attempts: 1, budget: 0.2 }, parking: undefined },
   }
 }

@@ -66,6 +66,8 @@ export interface ServiceView {
   /** For consistent-hash: the request header whose value is the key; undefined: the path. */
   readonly hashHeader?: string | undefined
   readonly slowStartMs: number
+  /** What is known of endpoints takes nothing from their weights; undefined: it does. */
+  readonly configuredWeights?: boolean | undefined
   /** undefined: a client may get another endpoint with each request. */
   readonly sticky?: StickyView | undefined
   /** undefined: revisions get what the weights of their endpoints say. */

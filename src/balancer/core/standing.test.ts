@@ -36,6 +36,19 @@ describe('what is known of an endpoint over all workers', () => {
     expect(standings.notable).toEqual([])
   })
 
+  it('takes nothing from a weight where only the configured one counts, and gives back what was taken', () => {
+    const bad: Circumstances = { lagMs: 400, heapShare: 0.99, failedProbes: 2, probesToFall: 3 }
+    const standings = book(['a', 'b'])
+    standings.counted('a', 30, 30, emptyHistogram)
+    expect(standings.look('a', bad, 0)).toMatchObject({ lagMs: 400, errorShare: 1 })
+    const views = ['a', 'b'].map((id) => view(id, { restarts: 3 }))
+    standings.setPool({ ...rules, configuredWeights: true }, views, 0)
+    expect(standings.look('a', bad, 0)).toBe(wellStanding)
+    expect(standings.look('b', bad, 0)).toBeUndefined()
+    standings.setPool(rules, views, 0)
+    expect(standings.look('a', bad, 0)).toMatchObject({ lagMs: 400 })
+  })
+
   it('counts the errors of the last seconds, of all workers, and forgets them', () => {
     const standings = book(['a', 'b'])
     standings.counted('a', 5, 5, emptyHistogram)

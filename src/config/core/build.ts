@@ -76,6 +76,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
       algorithm: balance.algorithm,
       hashHeader: balance.hashHeader,
       slowStart: balance.slowStart,
+      weights: balance.weights,
       ...(balance.sticky && { sticky: balance.sticky }),
     },
     ...(settings.split && { split: settings.split }),

@@ -1,6 +1,6 @@
 /** The declaration of a service: every key below `services.<name>`. */
 import { minutes, ms, seconds } from '../../kernel/time.ts'
-import { balanceAlgorithms } from '../types.ts'
+import { balanceAlgorithms, balanceWeights } from '../types.ts'
 import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
 import { mirrorKeys } from './mirror-keys.ts'
@@ -121,6 +121,7 @@ const balance = object({
   algorithm: key(oneOf(balanceAlgorithms), { doc: 'How an endpoint is chosen.', default: 'p2c-ewma' }),
   hashHeader: optional(headerName, { doc: 'For `consistent-hash`: the request header whose value is the key.', without: 'the path is the key' }),
   slowStart: key(patience, { doc: 'A new endpoint gets its full share only after this long.', default: ms(0) }),
+  weights: key(oneOf(balanceWeights), { doc: 'What shares go by: `fused`: everything that is known of an endpoint; `configured`: the configured weights only. Probes, ejection and breakers take it out all the same.', default: 'fused' }),
   sticky: optional(sticky, { doc: 'Keeps a client at its endpoint, by a signed cookie.', without: 'every request is free' }),
 })
 

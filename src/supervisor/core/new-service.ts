@@ -34,7 +34,7 @@ export function orphanConfig(name: string, stop: ServiceConfig['stop'] | undefin
     restart: { policy: 'never', backoff: { initial: seconds(1), max: seconds(60) } },
     health: undefined,
     routes: [],
-    balance: { algorithm: 'round-robin', hashHeader: undefined, slowStart: ms(0) },
+    balance: { algorithm: 'round-robin', hashHeader: undefined, slowStart: ms(0), weights: 'fused' },
     resilience: { timeout: seconds(30), connectTimeout: seconds(2), retries: { attempts: 0, budget: 0 }, parking: undefined },
   }
 }

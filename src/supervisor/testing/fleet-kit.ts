@@ -27,7 +27,7 @@ export function serviceConfig(name: string, options: ServiceOptions = {}): Servi
     restart: restart ?? { policy: 'always', backoff: { initial: seconds(1), max: seconds(60) } },
     health: undefined,
     routes: [],
-    balance: { algorithm: 'round-robin', hashHeader: undefined, slowStart: ms(0) },
+    balance: { algorithm: 'round-robin', hashHeader: undefined, slowStart: ms(0), weights: 'fused' },
     resilience: { timeout: seconds(30), connectTimeout: seconds(2), retries: { attempts: 0, budget: 0 }, parking: undefined },
   }
 }
