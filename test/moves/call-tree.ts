@@ -22,6 +22,8 @@ const leafWorkMs = 20
 interface Counts {
   readonly begun: number
   readonly begunLate: number
+  /** The machine stopped the process for longer than the least that a request must come with, after it had looked at the clock. */
+  readonly stoodStill: number
   readonly refused: number
 }
 
@@ -70,12 +72,14 @@ async function passingDeadlines(product: Product, { full, signal }: Scale): Prom
       'work begun after its deadline',
       sum(({ begunLate }) => begunLate),
     ),
+    fact('begun late by a process that was stopped for 5 ms after it had looked', String(sum(({ stoodStill }) => stoodStill))),
   ]
 }
 
 const without = (after: Counts, before: Counts): Counts => ({
   begun: after.begun - before.begun,
   begunLate: after.begunLate - before.begunLate,
+  stoodStill: after.stoodStill - before.stoodStill,
   refused: after.refused - before.refused,
 })
 

@@ -8,6 +8,7 @@ import { interruptSignal } from '../../bench/lib/interrupt.ts'
 import { isBuilt, Product } from '../support/product.ts'
 import { callTree } from './call-tree.ts'
 import { causalRouting } from './causal-routing.ts'
+import { fusedScore } from './fused-score.ts'
 import { keepAlive } from './keep-alive.ts'
 import { lastHealthy } from './last-healthy.ts'
 import { fact, none, type Figure, type Move, type Scale } from './move.ts'
@@ -16,7 +17,7 @@ import { poison } from './poison.ts'
 import { resume } from './resume.ts'
 import { survival } from './survival.ts'
 
-const moves: readonly Move[] = [causalRouting, parking, resume, poison, callTree, keepAlive, lastHealthy, survival]
+const moves: readonly Move[] = [causalRouting, parking, resume, poison, fusedScore, callTree, keepAlive, lastHealthy, survival]
 
 interface Row extends Figure {
   readonly move: Move
