@@ -25,5 +25,6 @@ export { hedge, type HedgeEvents, type HedgeOptions, type HedgePolicy } from './
 export type { Call, CallContext, ExecuteOptions, Policy, PolicyKind, Tools } from './policy.ts'
 export { answerFields, isSpent, markSpent, propagate, received } from './propagation.ts'
 export { rateLimit, type RateLimitEvents, type RateLimitOptions, type RateLimitPolicy } from './rate-limit.ts'
+export { sharedRateLimit, type SharedRateLimitEvents, type SharedRateLimitOptions, type SharedRateLimitPolicy } from './shared-rate-limit.ts'
 export { retry, throwIfUnavailable, type RetryEvents, type RetryOptions, type RetryPolicy } from './retry.ts'
 export { timeout, type TimeoutEvents, type TimeoutOptions, type TimeoutPolicy } from './timeout.ts'

@@ -1,7 +1,7 @@
 /** `rateLimit(options).execute(fn, { key })`: a token bucket (GCRA) or a sliding window for each key. Rejects with `rate_limited`. */
 import { HoldfastError } from '../kernel/errors.ts'
 import { Gcra, SlidingWindow, type RateDecision, type RateOptions } from './core/rate.ts'
-import { rateFields, type RateFields } from './core/rate-fields.ts'
+import { rateFields, type RateFields, type RatePolicyField } from './core/rate-fields.ts'
 import { Emitter } from './events.ts'
 import { checkBegin, clockOf, Context, type Policy, type Tools } from './policy.ts'
 
@@ -38,13 +38,18 @@ export function rateLimit(options: RateLimitOptions): RateLimitPolicy {
       checkBegin(clock, call)
       const key = call.key ?? ''
       const decision = limiter.take(key, clock.now())
-      if (decision.allowed) return fn(new Context(call))
-      const { retryAfterMs } = decision
-      events.emit('rejected', { key, retryAfterMs })
-      throw new HoldfastError('rate_limited', `asked for more than ${options.rate} in ${policy.windowMs} ms`, {
-        hint: 'try again later',
-        details: { key, retryAfterMs, fields: rateFields(policy, decision) },
-      })
+      if (!decision.allowed) throw refusal(events, key, decision, policy)
+      return fn(new Context(call))
     },
   }
+}
+
+/** Tells the listeners, and returns what the call is rejected with. */
+export function refusal(events: Emitter<RateLimitEvents>, key: string, decision: RateDecision, policy: RatePolicyField): HoldfastError {
+  const { retryAfterMs } = decision
+  events.emit('rejected', { key, retryAfterMs })
+  return new HoldfastError('rate_limited', `asked for more than ${policy.quota} in ${policy.windowMs} ms`, {
+    hint: 'try again later',
+    details: { key, retryAfterMs, fields: rateFields(policy, decision) },
+  })
 }

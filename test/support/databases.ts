@@ -222,6 +222,10 @@ export class Redis {
     }
   }
 
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process!.kill(signal)
+  }
+
   async kill(): Promise<void> {
     if (this.#process) await killed(this.#process, 'SIGKILL')
   }

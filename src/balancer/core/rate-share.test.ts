@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Gcra } from '../../resilience/core/rate.ts'
 import { OwnTable } from '../primary/rates.ts'
-import { answerTimeoutMs, partOf, RateShare, type RateGrant, type RateReading } from './rate-share.ts'
+import { answerTimeoutMs, RateShare, type RateGrant, type RateReading } from './rate-share.ts'
+import { partOf } from '../../resilience/core/rate.ts'
 
 const options = { rate: 100, periodMs: 1_000, burst: 20 }
 

@@ -10,7 +10,7 @@
  * was taken ahead goes back when it is not used within some 50 ms. The road not taken, parts of the limit per worker, refuses clients
  * whose connections fall on one worker; counting afterwards lets too many in.
  */
-import { Gcra, type RateOptions } from '../../resilience/core/rate.ts'
+import { Gcra, partOf, type RateOptions } from '../../resilience/core/rate.ts'
 
 /** `need`: requests that wait for a token; `want`: with those that would be good to have. */
 export type RateAsk = readonly [key: string, need: number, want: number]
@@ -228,11 +228,4 @@ const newShare = (): Share => ({
   refusedUntil: -Infinity,
   remaining: 0,
   resetAt: 0,
-})
-
-/** An equal part of a limit: together the parts are never more than the whole, but for a burst of one each. */
-export const partOf = ({ rate, burst, ...rest }: RateOptions, parts: number): RateOptions => ({
-  ...rest,
-  rate: rate / parts,
-  burst: Math.max(1, Math.floor((burst ?? rate) / parts)),
 })

@@ -2,12 +2,12 @@
  * Limits that several machines share: their tables lie in Redis. While it does not answer, each machine goes by an equal part of the limit.
  * What was taken there is noted in that part too, so that losing Redis does not give every machine a new burst.
  */
-import { Gcra } from '../../resilience/core/rate.ts'
-import { partOf, type RateAsk, type RateGrant } from '../core/rate-share.ts'
+import { RedisLink, type RedisLinkOptions } from '../../redis/index.ts'
+import { Gcra, partOf } from '../../resilience/core/rate.ts'
+import { takeScript } from '../../resilience/core/rate-script.ts'
+import type { RateAsk, RateGrant } from '../core/rate-share.ts'
 import type { RateLimitView, SharedRateView } from '../core/routing-view.ts'
 import { OwnTable, type RateTable } from './rates.ts'
-import { takeScript } from './rate-scripts.ts'
-import { RedisLink, type RedisLinkOptions } from './redis-link.ts'
 
 /** Keys that one run of the script looks at: Redis does nothing else meanwhile. */
 const keysPerRun = 256

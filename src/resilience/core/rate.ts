@@ -169,3 +169,10 @@ export class SlidingWindow implements RateLimiter {
     this.#window = window
   }
 }
+
+/** An equal part of a limit: together the parts are never more than the whole, but for a burst of one each. */
+export const partOf = ({ rate, burst, ...rest }: RateOptions, parts: number): RateOptions => ({
+  ...rest,
+  rate: rate / parts,
+  burst: Math.max(1, Math.floor((burst ?? rate) / parts)),
+})

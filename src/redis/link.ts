@@ -1,18 +1,18 @@
 /**
- * The connection to the Redis that holds shared limits. Nobody waits for it longer than 20 ms.
+ * A connection to a Redis that is shared by several machines. Nobody waits for it longer than 20 ms.
  *
  *   away ──connected, and a beat was answered in time──▶ up ──an answer too late, an error, closed──▶ away (another beat in 100 ms)
  */
 import type { createClient } from 'redis'
-import { withoutPasswords } from '../../config/core/words.ts'
-import { newId } from '../../kernel/system.ts'
-import { after, ms, type Clock } from '../../kernel/time.ts'
-import { presenceScript, type Script } from './rate-scripts.ts'
-
-type RedisClient = ReturnType<typeof createClient>
+import { withoutPasswords } from '../config/core/words.ts'
+import { newId } from '../kernel/system.ts'
+import { after, ms, type Clock } from '../kernel/time.ts'
+import { runScript, type RedisClient } from './script.ts'
 
 /** Source: the handbook of resilience, 8.2. */
 export const answerWithinMs = 20
+/** The first one has to be connected, and its script compiled. */
+const firstAnswerWithinMs = 250
 /** Between two beats: while away it is tried this often whether it is back. */
 const [beatMs, awayBeatMs] = [1_000, 100]
 /** A machine that was not heard of for so long is not counted. */
@@ -22,12 +22,27 @@ const deadMs = 1_000
 /** Commands on their way; more are not sent. */
 const commandsMax = 10_000
 
+/** Who shares: KEYS the set of them; ARGV the own name, and for how many milliseconds one is counted. Returns how many there are. */
+const presenceScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('PEXPIRE', KEYS[1], 2 * ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+`
+
 export interface RedisLinkOptions {
   readonly url: string
   /** Of the keys that belong together. */
   readonly prefix: string
   readonly clock: Clock
+  /** It went away, or is back. The first connection tells only of failure. */
   readonly onChange: (up: boolean, reason: string | undefined) => void
+  /** An answer that takes longer is none. Default 20 ms. */
+  readonly timeoutMs?: number | undefined
+  /** It keeps no process alive, but while a call is under way. */
+  readonly unref?: boolean
 }
 
 export class RedisLink {
@@ -39,13 +54,20 @@ export class RedisLink {
   #timer: Disposable | undefined
   #unansweredSince: number | undefined
   #beating = false
+  #underWay = 0
   #closed = false
   /** Machines that share, as far as is known. */
   machines: number | undefined
+  /** Fulfilled when the first attempt has come to an end, either way: within a second or so. */
+  readonly begun: Promise<void>
 
   constructor(options: RedisLinkOptions) {
     this.#options = options
-    this.#beat()
+    this.begun = this.#beat()
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? answerWithinMs
   }
 
   get up(): boolean {
@@ -53,11 +75,11 @@ export class RedisLink {
   }
 
   /** Rejects when it is away, or has not answered in time: then it is away. */
-  async run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  async run(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const client = this.#client
     if (client === undefined || !this.#up) throw new Error('not connected')
     try {
-      return await this.#inTime(runScript(client, script, keys, args))
+      return await this.#inTime(client, runScript(client, script, keys, args), this.#timeoutMs)
     } catch (error) {
       if (client === this.#client) this.#lost(error as Error)
       throw error
@@ -65,16 +87,20 @@ export class RedisLink {
   }
 
   /** An answer that lies in the socket already when we were late ourselves is in time. */
-  #inTime<T>(answer: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#after(answerWithinMs, () => {
+  #inTime<T>(client: RedisClient, answer: Promise<T>, withinMs: number): Promise<T> {
+    // A call under way is work: it does keep the process alive.
+    if (this.#options.unref === true && this.#underWay++ === 0) client.ref()
+    return new Promise<T>((resolve, reject) => {
+      const timer = this.#after(withinMs, () => {
         setImmediate(() => {
-          reject(new Error(`no answer within ${answerWithinMs} ms`))
+          reject(new Error(`no answer within ${withinMs} ms`))
         })
       })
       answer.then(resolve, reject).finally(() => {
         timer[Symbol.dispose]()
       })
+    }).finally(() => {
+      if (this.#options.unref === true && --this.#underWay === 0) client.unref()
     })
   }
 
@@ -83,17 +109,14 @@ export class RedisLink {
     return clock.schedule(after(clock.now(), ms(wait)), task)
   }
 
-  #beat(): void {
+  #beat(): Promise<void> {
     this.#timer?.[Symbol.dispose]()
-    if (this.#closed) return
-    if (!this.#beating) {
-      this.#beating = true
-      void this.#sayHello().finally(() => {
-        this.#beating = false
-      })
-    }
-    this.#timer = this.#after(this.#up ? beatMs : awayBeatMs, () => {
-      this.#beat()
+    if (this.#closed) return Promise.resolve()
+    this.#timer = this.#after(this.#up ? beatMs : awayBeatMs, () => void this.#beat())
+    if (this.#beating) return Promise.resolve()
+    this.#beating = true
+    return this.#sayHello().finally(() => {
+      this.#beating = false
     })
   }
 
@@ -104,7 +127,7 @@ export class RedisLink {
     try {
       const client = (this.#client ??= await this.#connect())
       const hello = runScript(client, presenceScript, [`${this.#options.prefix}machines`], [this.#name, String(presentMs)])
-      this.machines = Number(await this.#inTime(hello))
+      this.machines = Number(await this.#inTime(client, hello, this.machines === undefined ? Math.max(firstAnswerWithinMs, this.#timeoutMs) : this.#timeoutMs))
       this.#unansweredSince = undefined
       if (this.#closed || client !== this.#client) return
       this.#up = true
@@ -142,7 +165,7 @@ export class RedisLink {
     this.#up = false
     if (this.#closed) return
     this.#tell(false, withoutPasswords(error.message === '' ? error.name : error.message))
-    if (was) this.#beat()
+    if (was) void this.#beat()
   }
 
   #tell(up: boolean, reason?: string): void {
@@ -164,16 +187,5 @@ export class RedisLink {
     this.#up = false
     this.#timer?.[Symbol.dispose]()
     this.#drop()
-  }
-}
-
-/** A server that has started anew has to be given the text. */
-async function runScript(client: RedisClient, { sha, text }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-  const parameters = { keys: [...keys], arguments: [...args] }
-  try {
-    return await client.evalSha(sha, parameters)
-  } catch (error) {
-    if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
-    return await client.eval(text, parameters)
   }
 }

@@ -1,22 +1,14 @@
 /**
- * What Redis runs for limits that several machines share. One script takes and gives back for many keys at once, by the clock of the server:
- * clocks of machines differ, and a limit must not. The arithmetic is that of `resilience/core/rate.ts`, with one number per key, in microseconds.
+ * A rate limit that several machines share, as Redis runs it. One script takes and gives back for many keys at once, by the clock of the server:
+ * clocks of machines differ, and a limit must not. The arithmetic is that of `rate.ts`, with one number per key, in microseconds.
  */
-import { createHash } from 'node:crypto'
-
-export interface Script {
-  readonly text: string
-  readonly sha: string
-}
-
-const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') })
 
 /**
  * ARGV: microseconds between two, how far ahead one may be, how many share what is taken ahead of need; then for each key what is needed and
  * what is wanted, or −n: n are given back. Returns for each key: granted, remaining, microseconds to the full quota, to the next token.
  * A microsecond of slack: numbers of this size are exact to a quarter of one.
  */
-export const takeScript = script(`
+export const takeScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval, tolerance, sharers = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -42,14 +34,4 @@ for i, key in ipairs(KEYS) do
   replies[i] = { granted, left(tat - now), math.ceil(tat - now), math.max(0, math.ceil(tat + interval - now - tolerance)) }
 end
 return replies
-`)
-
-/** Who shares: KEYS the set of them; ARGV the own name, and for how many milliseconds one is counted. Returns how many there are. */
-export const presenceScript = script(`
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
-redis.call('PEXPIRE', KEYS[1], 2 * ARGV[2])
-return redis.call('ZCARD', KEYS[1])
-`)
+`
