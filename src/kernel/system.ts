@@ -34,6 +34,22 @@ export const systemClock: Clock = makeClock(true)
 /** The same time; its timers keep no process alive. For what lives in somebody else's program. */
 export const backgroundClock: Clock = makeClock(false)
 
+let turnNow = 0
+
+/**
+ * Monotonic milliseconds for where reading the clock would cost more than the work itself: read once a millisecond, and standing still within a turn of
+ * the event loop.
+ */
+export function coarseNow(): number {
+  if (turnNow === 0) {
+    turnNow = performance.now()
+    setTimeout(() => {
+      turnNow = 0
+    }, 1).unref()
+  }
+  return turnNow
+}
+
 /** Chance for load spreading and jitter. Secrets come from `node:crypto` directly, never from here. */
 export const systemRandom: Random = { next: Math.random }
 
