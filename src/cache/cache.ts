@@ -10,16 +10,20 @@
 import { HoldfastError } from '../kernel/errors.ts'
 import type { Random } from '../kernel/random.ts'
 import { backgroundClock, coarseNow, systemRandom } from '../kernel/system.ts'
-import { instant, type Clock } from '../kernel/time.ts'
+import { instant, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Held, refreshesEarly } from './core/held.ts'
 import { Invalidations } from './core/invalidations.ts'
 import { checkKey, checkTags, defaultRules, negativeTtlMostMs, rulesOf, ttlSpread, type EntryOptions, type EntryRules } from './core/options.ts'
+import { deafTtlMs, FarSide } from './far-side.ts'
 import { Flight } from './flight.ts'
 import { Memory, type MemoryOptions } from './memory.ts'
+import type { Far, Lease } from './ports.ts'
 import { Counters, type CacheStats } from './stats.ts'
 
 export interface CacheOptions extends Omit<EntryOptions, 'tags'> {
   readonly memory?: MemoryOptions
+  /** The layer that processes share. */
+  readonly far?: Far
   /** Where time and chance come from; the system's when left out. Timers keep no process alive. */
   readonly clock?: Clock
   readonly random?: Random
@@ -38,6 +42,8 @@ export interface FactoryContext {
 export type Factory<T> = (context: FactoryContext) => T | PromiseLike<T>
 
 const nothing: Promise<undefined> = Promise.resolve(undefined)
+/** Whoever has no right to make a value looks for it so often, and makes it after all when it takes too long. */
+const [leaseWaitMs, leaseWaitLongestMs, leaseWaitMostMs] = [25, 200, 2_000]
 const noTags: readonly string[] = []
 
 export class Cache {
@@ -49,6 +55,9 @@ export class Cache {
   readonly #invalidations = new Invalidations()
   readonly #flights = new Map<string, Flight>()
   readonly #counters = new Counters()
+  /** Made, and being told to the others. */
+  readonly #shares = new Set<Promise<void>>()
+  readonly #far: FarSide | undefined
 
   constructor(options: CacheOptions = {}) {
     this.#rules = rulesOf(options, defaultRules)
@@ -59,6 +68,16 @@ export class Cache {
     this.#memory = new Memory(options.memory ?? {}, () => {
       this.#counters.evictions++
     })
+    if (options.far !== undefined) {
+      const parts = {
+        memory: this.#memory,
+        invalidations: this.#invalidations,
+        flights: this.#flights,
+        counters: this.#counters,
+        now: () => this.#clock.now(),
+      }
+      this.#far = new FarSide(options.far, parts)
+    }
   }
 
   /** The value, when it is fresh; undefined otherwise. */
@@ -68,8 +87,22 @@ export class Cache {
       this.#counters.hits++
       return held.promise as Promise<T>
     }
+    if (this.#far !== undefined) return this.#fetched(key, this.#far) as Promise<T | undefined>
     this.#counters.misses++
     return nothing
+  }
+
+  async #fetched(key: string, far: FarSide): Promise<unknown> {
+    checkKey(key)
+    const fetched = await far.fetch(key)
+    const held = fetched === 'unknown' ? undefined : fetched.held
+    if (held === undefined || this.#clock.now() >= held.softAt) {
+      // No answer is no miss.
+      if (fetched !== 'unknown') this.#counters.misses++
+      return undefined
+    }
+    this.#counters.remoteHits++
+    return held.value
   }
 
   /** The same, of what is in memory, without waiting. */
@@ -87,36 +120,61 @@ export class Cache {
     const tags = tagsOf(options, value)
     // Newer than whatever is being made.
     this.#flights.get(key)?.fence()
-    this.#store(key, value, rulesOf(options, this.#rules), tags, this.#invalidations.mark, 0)
+    const held = this.#store(key, value, rulesOf(options, this.#rules), tags, this.#invalidations.mark, 0)
+    if (this.#far === undefined || held === undefined) return
+    this.#advance(
+      await this.#far.far.put(key, { value, softInMs: held.softAt - held.storedAt, hardInMs: held.hardAt - held.storedAt, madeInMs: 0, tags }),
+    )
+  }
+
+  #advance(to: number | undefined): void {
+    if (to !== undefined) this.#invalidations.advance(to)
   }
 
   /** Whether there was something. What is being made for it meanwhile is not stored. */
   async delete(key: string): Promise<boolean> {
+    checkKey(key)
     this.#flights.get(key)?.fence()
-    return this.#memory.delete(key)
+    const here = this.#memory.delete(key)
+    const there = await this.#far?.far.remove([key])
+    return here || (there ?? 0) > 0
   }
 
   async mget<T>(keys: Iterable<string>): Promise<Map<string, T>> {
     const found = new Map<string, T>()
-    for (const key of keys) {
-      const value = await this.get<T>(key)
+    const asked = [...keys]
+    const values = await Promise.all(asked.map((key) => this.get<T>(key)))
+    asked.forEach((key, i) => {
+      const value = values[i]
       if (value !== undefined) found.set(key, value)
-    }
+    })
     return found
   }
 
   async mset(entries: Iterable<readonly [string, unknown]>, options?: EntryOptions): Promise<void> {
-    for (const [key, value] of entries) await this.set(key, value, options)
+    await Promise.all([...entries].map(async ([key, value]) => this.set(key, value, options)))
   }
 
   /** Everything that carries one of them, now and what is being made. */
   async invalidateTags(...tags: readonly string[]): Promise<void> {
     for (const tag of checkTags(tags)) this.#invalidations.tag(tag)
+    this.#advance(await this.#far?.far.invalidate(tags))
   }
 
   async clear(): Promise<void> {
     this.#invalidations.all()
     this.#memory.clear()
+    this.#advance(await this.#far?.far.clear())
+  }
+
+  /** Ends the connection to the far layer, when all that was made has got there or could not. What is in memory stays. */
+  async close(): Promise<void> {
+    await Promise.all(this.#shares)
+    await this.#far?.far.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   stats(): CacheStats {
@@ -142,6 +200,15 @@ export class Cache {
 
   async #obtain(key: string, held: Held | undefined, factory: Factory<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
     options?.signal?.throwIfAborted()
+    if (held === undefined && this.#far !== undefined && !this.#flights.has(key)) {
+      checkKey(key)
+      const fetched = await this.#far.fetch(key)
+      held = fetched === 'unknown' ? undefined : fetched.held
+      if (held !== undefined && this.#clock.now() < held.softAt) {
+        this.#counters.remoteHits++
+        return held.value
+      }
+    }
     const stale = held?.failure === undefined ? held : undefined
     const flying = this.#flights.get(key)
     const flight = flying ?? this.#start(key, held, factory, options)
@@ -206,20 +273,67 @@ export class Cache {
     options: GetOrSetOptions | undefined,
   ): Promise<unknown> {
     const rules = rulesOf(options, this.#rules)
+    const lease = this.#far?.up === true ? await this.#lease(key, flight, this.#far, rules) : undefined
+    if (lease instanceof Held) return lease.value
     const { mark } = this.#invalidations
+    flight.mark = mark
     const beganAt = this.#clock.now()
     this.#counters.factoryCalls++
+    let kept: Held | undefined
     try {
       const value = await factory({ signal: flight.signal })
       const tags = tagsOf(options, value)
       if (flight.fenced || !this.#invalidations.spares(mark, tags)) this.#counters.fenced++
-      else this.#store(key, value, rules, tags, mark, this.#clock.now() - beganAt)
+      else kept = this.#store(key, value, rules, tags, mark, this.#clock.now() - beganAt)
       return value
     } catch (error) {
       this.#counters.factoryFailures++
       if (!flight.signal.aborted && !flight.fenced) this.#failed(key, held, error, rules, mark)
       throw error
+    } finally {
+      if (this.#far !== undefined) this.#sharing(this.#share(key, kept, lease, this.#far))
     }
+  }
+
+  /**
+   * The right to make it, among all processes. A value, when somebody else has made it meanwhile; undefined when nobody knows, or whoever has the right
+   * takes too long.
+   */
+  async #lease(key: string, flight: Flight, far: FarSide, { hardTimeoutMs }: EntryRules): Promise<Lease | Held | undefined> {
+    const until = this.#clock.now() + Math.min(hardTimeoutMs, leaseWaitMostMs)
+    for (let wait = leaseWaitMs; ; wait = Math.min(wait * 2, leaseWaitLongestMs)) {
+      const lease = await far.far.lease(key)
+      if (lease === 'unknown') return undefined
+      const fetched = await far.fetchAnew(key)
+      const made = fetched === 'unknown' ? undefined : fetched.held
+      if (made !== undefined && this.#clock.now() < made.softAt) {
+        if (lease !== 'taken') lease.release()
+        return made
+      }
+      if (lease !== 'taken') return lease
+      const left = until - this.#clock.now()
+      if (left <= 0 || flight.signal.aborted) return undefined
+      await flight.pause(sleep(this.#clock, ms(Math.min(wait, left))))
+    }
+  }
+
+  #sharing(share: Promise<void>): void {
+    this.#shares.add(share)
+    void share.finally(() => this.#shares.delete(share))
+  }
+
+  /** After those who waited here were given it: so that others are. */
+  async #share(key: string, kept: Held | undefined, lease: Lease | undefined, { far }: FarSide): Promise<void> {
+    if (kept !== undefined) {
+      const { value, tags, mark, madeInMs, softAt, hardAt } = kept
+      const now = this.#clock.now()
+      const written = await far.write(key, { value, tags, mark, madeInMs, softInMs: softAt - now, hardInMs: hardAt - now })
+      if (written === 'fenced') {
+        this.#counters.fenced++
+        if (this.#memory.peek(key) === kept) this.#memory.delete(key)
+      } else if (written === 'unknown') this.#counters.remoteErrors++
+    }
+    lease?.release()
   }
 
   /** With a stale value it is left alone for a while; without, so is the factory. */
@@ -236,13 +350,16 @@ export class Cache {
     this.#memory.set(key, new Held({ failure: error }, { storedAt: now, softAt, hardAt: softAt + negativeTtlMostMs }, noTags, mark))
   }
 
-  #store(key: string, value: unknown, rules: EntryRules, tags: readonly string[], mark: number, madeInMs: number): void {
+  #store(key: string, value: unknown, rules: EntryRules, tags: readonly string[], mark: number, madeInMs: number): Held | undefined {
     // There is no way to tell it from a miss.
-    if (value === undefined) return
+    if (value === undefined) return undefined
     const now = this.#clock.now()
-    const softAt = now + rules.ttlMs * (1 + ttlSpread * (2 * this.#random.next() - 1))
+    const ttlMs = this.#far === undefined || this.#far.up ? rules.ttlMs : Math.min(deafTtlMs, rules.ttlMs)
+    const softAt = now + ttlMs * (1 + ttlSpread * (2 * this.#random.next() - 1))
     const limits = { storedAt: now, softAt, hardAt: softAt + rules.graceMs }
-    this.#memory.set(key, new Held({ value, madeInMs, bytes: this.#memory.bytesOf(value) }, limits, tags, mark))
+    const held = new Held({ value, madeInMs, bytes: this.#memory.bytesOf(value) }, limits, tags, mark)
+    this.#memory.set(key, held)
+    return held
   }
 }
 

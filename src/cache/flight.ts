@@ -4,6 +4,9 @@
  */
 export class Flight {
   fenced = false
+  /** The logical time at which the making began; Infinity before that. */
+  mark = Infinity
+  #wake: (() => void) | undefined
   readonly #controller = new AbortController()
   #waiting = 0
   #wanted = false
@@ -21,6 +24,18 @@ export class Flight {
 
   fence(): void {
     this.fenced = true
+  }
+
+  /** Somebody else has stored, changed or removed the value, at this time. */
+  changedElsewhere(at: number): void {
+    if (at > this.mark) this.fenced = true
+    this.#wake?.()
+  }
+
+  /** Resolves after `wait`, or earlier when somebody else has changed the value. */
+  async pause(wait: Promise<void>): Promise<void> {
+    await Promise.race([wait, new Promise<void>((resolve) => (this.#wake = resolve))])
+    this.#wake = undefined
   }
 
   run(make: () => Promise<unknown>): void {

@@ -1,0 +1,152 @@
+/** One way to speak to a Redis alone, one behind Sentinels, and a cluster. Nothing is queued while there is no connection: a call fails at once. */
+import type { createClient, createCluster, createSentinel } from 'redis'
+import { HoldfastError } from '../../kernel/errors.ts'
+import { invalid } from '../core/options.ts'
+
+export interface RedisOptions {
+  /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */
+  readonly url?: string
+  readonly cluster?: readonly string[]
+  readonly sentinel?: {
+    readonly name: string
+    readonly nodes: readonly { readonly host: string; readonly port: number }[]
+    readonly username?: string
+    readonly password?: string
+  }
+  /** Of TLS: PEM texts; for `rediss://`, and for clusters and Sentinels whose nodes speak TLS. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
+}
+
+/** What comes back of bulk strings is a Buffer. */
+export type Reply = Buffer | number | string | null | readonly Reply[]
+
+export interface RedisConnection {
+  connect(): Promise<void>
+  /** `key` says which node it is for. */
+  send(key: string, readonly: boolean, args: readonly (string | Buffer)[]): Promise<Reply>
+  subscribe(channels: readonly string[], listener: (message: Buffer) => void): Promise<void>
+  close(): void
+}
+
+const connectTimeoutMs = 1_000
+const commandsMax = 10_000
+const reconnectMostMs = 1_000
+/** `$` in RESP. */
+const blobString = 36
+
+const socket = (tls: RedisOptions['tls']): object => ({
+  connectTimeout: connectTimeoutMs,
+  reconnectStrategy: (tries: number) => Math.min(reconnectMostMs, 50 * 2 ** Math.min(tries, 10)),
+  ...(tls === undefined ? {} : { tls: true, ...tls }),
+})
+
+interface Package {
+  readonly createClient: typeof createClient
+  readonly createCluster: typeof createCluster
+  readonly createSentinel: typeof createSentinel
+}
+
+export async function loadRedis(): Promise<Package> {
+  try {
+    return await import('redis')
+  } catch (error) {
+    throw new HoldfastError('package_missing', 'tried to reach Redis, and the package redis is not installed', {
+      hint: 'install it: npm install redis',
+      cause: error,
+    })
+  }
+}
+
+const common = (options: RedisOptions) => ({
+  socket: socket(options.tls),
+  disableOfflineQueue: true,
+  commandsQueueMaxLength: commandsMax,
+  name: 'holdfast-cache',
+})
+
+const commandOptions = { typeMapping: { [blobString]: Buffer } }
+
+/** `onError`: something of the connection is broken; it mends itself. */
+export function openRedis(redis: Package, options: RedisOptions, onError: (error: Error) => void): RedisConnection {
+  const said = [options.url, options.cluster, options.sentinel].filter((each) => each !== undefined)
+  if (said.length !== 1) throw invalid('redis', `${said.length} of them`, 'exactly one of url, cluster and sentinel')
+  if (options.cluster !== undefined) return openCluster(redis, options, options.cluster, onError)
+  if (options.sentinel !== undefined) return openSentinel(redis, options, options.sentinel, onError)
+  return openSingle(redis, options, options.url ?? '', onError)
+}
+
+function openSingle(redis: Package, options: RedisOptions, url: string, onError: (error: Error) => void): RedisConnection {
+  const client = redis.createClient({ ...common(options), url })
+  const subscriber = client.duplicate()
+  for (const each of [client, subscriber]) each.on('error', onError)
+  return {
+    connect: async () => {
+      await Promise.all([client.connect(), subscriber.connect()])
+    },
+    send: async (_key, _readonly, args) => await client.sendCommand<Reply>(args, commandOptions),
+    subscribe: async (channels, listener) => {
+      await subscriber.subscribe([...channels], listener, true)
+    },
+    close: () => {
+      for (const each of [client, subscriber]) if (each.isOpen) each.destroy()
+    },
+  }
+}
+
+function openCluster(redis: Package, options: RedisOptions, nodes: readonly string[], onError: (error: Error) => void): RedisConnection {
+  const cluster = redis.createCluster({
+    rootNodes: nodes.map((url) => ({ url })),
+    defaults: { ...common(options), ...credentialsOf(nodes[0] ?? '') },
+  })
+  cluster.on('error', onError)
+  return {
+    connect: async () => {
+      await cluster.connect()
+    },
+    send: async (key, readonly, args) => await cluster.sendCommand<Reply>(key, readonly, [...args], commandOptions),
+    subscribe: async (channels, listener) => {
+      await cluster.subscribe([...channels], listener, true)
+    },
+    close: () => {
+      cluster.destroy()
+    },
+  }
+}
+
+const credentialsOf = (url: string): { username?: string; password?: string } => {
+  const { username, password } = new URL(url)
+  return {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+  }
+}
+
+function openSentinel(
+  redis: Package,
+  options: RedisOptions,
+  { name, nodes, username, password }: NonNullable<RedisOptions['sentinel']>,
+  onError: (error: Error) => void,
+): RedisConnection {
+  const credentials = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
+  const sentinel = redis.createSentinel({
+    name,
+    sentinelRootNodes: nodes.map(({ host, port }) => ({ host, port })),
+    nodeClientOptions: { ...common(options), ...credentials },
+    sentinelClientOptions: { socket: socket(undefined) },
+    scanInterval: 1_000,
+    passthroughClientErrorEvents: true,
+  })
+  sentinel.on('error', onError)
+  return {
+    connect: async () => {
+      await sentinel.connect()
+    },
+    send: async (_key, readonly, args) => await sentinel.sendCommand<Reply>(readonly, [...args], commandOptions),
+    subscribe: async (channels, listener) => {
+      await sentinel.subscribe([...channels], listener, true)
+    },
+    close: () => {
+      void sentinel.destroy()
+    },
+  }
+}

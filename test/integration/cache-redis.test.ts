@@ -1,0 +1,196 @@
+/** The cache over a real Redis: one value for all processes, and no hung call and no wrong value when Redis fails. */
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createCache, type Cache, type CreateCacheOptions } from '../../src/cache/index.ts'
+import { eventually, pause } from '../support/balancer-harness.ts'
+import { hasRedis, Redis } from '../support/databases.ts'
+
+let redis: Redis
+const caches: Cache[] = []
+const states = new Map<Cache, boolean>()
+
+/** Connected, and hearing. Time-outs are long: the machine may be busy, and what is looked at is not how fast it is. */
+async function cacheOn(
+  options: Omit<CreateCacheOptions, 'redis'> & { readonly encryption?: readonly string[]; readonly readTimeoutMs?: number } = {},
+): Promise<Cache> {
+  const { encryption, readTimeoutMs = 500, ...rest } = options
+  const cache: Cache = createCache({
+    ...rest,
+    redis: {
+      url: `redis://127.0.0.1:${redis.port}`,
+      prefix: 'test:',
+      readTimeoutMs,
+      writeTimeoutMs: 1_000,
+      ...(encryption === undefined ? {} : { encryption }),
+      onChange: (up) => states.set(cache, up),
+    },
+  })
+  caches.push(cache)
+  await isUp(cache)
+  return cache
+}
+
+const isUp = (cache: Cache): Promise<true> => eventually('the cache hears', () => states.get(cache) === true)
+
+describe.runIf(hasRedis())('the cache of several processes', () => {
+  beforeEach(async () => {
+    redis = await Redis.start()
+  })
+
+  afterEach(async () => {
+    for (const cache of caches.splice(0)) await cache.close()
+    await redis.end()
+  })
+
+  it('gives what another has stored, with the time that is left, and forgets what another removes', async () => {
+    const [one, other] = [await cacheOn(), await cacheOn()]
+    const value = { name: 'Ada', tags: [1, 2], none: null }
+    await one.set('user:{1}%', value, { ttlMs: 60_000, tags: ['users'] })
+    await one.set('text', 'ä', { ttlMs: 60_000 })
+    await one.set('bytes', Buffer.from([1, 2, 3]), { ttlMs: 300, graceMs: 0 })
+    expect(await other.get('user:{1}%')).toEqual(value)
+    expect(await other.get('text')).toBe('ä')
+    expect(await other.get('bytes')).toEqual(Buffer.from([1, 2, 3]))
+    expect(other.stats()).toMatchObject({ remoteHits: 3, misses: 0 })
+    await pause(350)
+    expect(await other.get('bytes')).toBeUndefined()
+    await one.delete('text')
+    await eventually('the other has heard', () => other.peek('text') === undefined)
+    expect(await other.get('text')).toBeUndefined()
+    await one.invalidateTags('users')
+    await eventually('the other has heard', () => other.peek('user:{1}%') === undefined)
+    expect(await other.get('user:{1}%')).toBeUndefined()
+    await other.set('user:{1}%', 'new', { tags: ['users'] })
+    expect(await one.get('user:{1}%')).toBe('new')
+    await other.clear()
+    expect(await other.get('user:{1}%')).toBeUndefined()
+    await eventually('the first has heard', () => one.peek('user:{1}%') === undefined)
+    expect(await (await cacheOn()).get('user:{1}%')).toBeUndefined()
+  })
+
+  it('knows of invalidations from before it came', async () => {
+    const one = await cacheOn()
+    await one.set('a', 1, { tags: ['x'] })
+    await one.set('b', 2, { tags: ['y'] })
+    await one.invalidateTags('x')
+    const late = await cacheOn()
+    expect([await late.get('a'), await late.get('b')]).toEqual([undefined, 2])
+  })
+
+  it('makes a value once for 4 processes with 250 callers each', async () => {
+    const program = `
+      import { createCache } from ${JSON.stringify(new URL('../../dist/cache/index.js', import.meta.url).href)}
+      let calls = 0
+      const cache = createCache({ redis: { url: 'redis://127.0.0.1:${redis.port}', prefix: 'once:', readTimeoutMs: 2000, writeTimeoutMs: 2000, onChange: (up) => up && process.send('up') } })
+      process.on('message', async () => {
+        const all = await Promise.all(Array.from({ length: 250 }, () => cache.getOrSet('k', async () => { calls++; await new Promise((done) => setTimeout(done, 100)); return process.pid })))
+        process.send({ calls, values: [...new Set(all)] })
+        await cache.close()
+        process.disconnect()
+      })`
+    const children = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+    )
+    const answers: { readonly calls: number; readonly values: readonly number[] }[] = []
+    let ready = 0
+    for (const child of children) {
+      child.on('message', (message: 'up' | { readonly calls: number; readonly values: readonly number[] }) => {
+        if (message === 'up') ready++
+        else answers.push(message)
+      })
+    }
+    await eventually('all are connected', () => ready >= 4)
+    for (const child of children) child.send('go')
+    await eventually('all have answered', () => answers.length === 4)
+    expect(answers.reduce((sum, { calls }) => sum + calls, 0)).toBe(1)
+    expect(new Set(answers.flatMap(({ values }) => values)).size).toBe(1)
+  })
+
+  it('does not store what was invalidated elsewhere while it was made', async () => {
+    const [one, other] = [await cacheOn(), await cacheOn()]
+    for (const invalidate of [() => other.delete('k'), () => other.invalidateTags('t'), () => other.clear(), () => other.set('k', 'theirs')]) {
+      let finish = (_value: string): void => undefined
+      const given = one.getOrSet('k', () => new Promise<string>((resolve) => (finish = resolve)), { tags: ['t'], ttlMs: 60_000 })
+      await eventually('it is being made', () => one.stats().factoryCalls > 0 && redis.cli('exists', 'test:{k}:l') === '1')
+      await invalidate()
+      finish('old')
+      expect(await given).toBe('old')
+      await eventually('it is gone', () => one.peek('k') !== 'old')
+      expect(await one.get('k')).not.toBe('old')
+      expect(await other.get('k')).not.toBe('old')
+      await one.delete('k')
+      await eventually('the lease is over', () => redis.cli('exists', 'test:{k}:l') === '0')
+    }
+  })
+
+  it('goes on by memory when Redis stands still, hangs no call, and keeps no old value when it is back', async () => {
+    const [one, other] = [await cacheOn({ readTimeoutMs: 50 }), await cacheOn({ readTimeoutMs: 50 })]
+    await one.set('known', 'old', { tags: ['t'], ttlMs: 60_000 })
+    expect(await other.get('known')).toBe('old')
+    redis.signal('SIGSTOP')
+    const slowest = { ms: 0 }
+    const timed = async <T>(call: () => Promise<T>): Promise<T> => {
+      const began = performance.now()
+      const value = await call()
+      slowest.ms = Math.max(slowest.ms, performance.now() - began)
+      return value
+    }
+    for (let i = 0; i < 40; i++) {
+      expect(await timed(() => other.get('known'))).toBe('old')
+      expect(await timed(() => one.getOrSet(`made ${i}`, () => i))).toBe(i)
+      await timed(() => one.get(`unknown ${i}`))
+    }
+    await timed(() => one.invalidateTags('t'))
+    await timed(() => one.set('known', 'new', { tags: ['t'], ttlMs: 60_000 }))
+    expect(await one.get('known')).toBe('new')
+    expect(slowest.ms).toBeLessThan(4_000)
+    expect(one.stats().remoteErrors).toBeGreaterThan(0)
+    await eventually('it is noticed', () => states.get(one) === false && states.get(other) === false)
+    redis.signal('SIGCONT')
+    await Promise.all([isUp(one), isUp(other)])
+    await pause(300)
+    expect(await other.get('known')).not.toBe('old')
+    expect(await one.get('known')).not.toBe('old')
+  })
+
+  it('begins without Redis, and uses it once it is there', async () => {
+    const { port } = redis
+    await redis.kill()
+    const cache = createCache({
+      redis: { url: `redis://127.0.0.1:${port}`, prefix: 'test:', onChange: (up, reason) => (states.set(cache, up), reasons.push(reason)) },
+    })
+    const reasons: (string | undefined)[] = []
+    caches.push(cache)
+    expect(await cache.getOrSet('k', () => 1)).toBe(1)
+    await eventually('it says so', () => reasons.length > 0)
+    expect(reasons[0]).toContain('ECONNREFUSED')
+    await redis.start()
+    await isUp(cache)
+    await cache.set('k', 2)
+    expect(redis.cli('exists', 'test:{k}')).toBe('1')
+  })
+
+  it('loses all of it to FLUSHALL and nothing else', async () => {
+    const cache = await cacheOn()
+    await cache.set('a', 1, { tags: ['t'] })
+    redis.cli('flushall')
+    expect(await cache.get('a')).toBe(1)
+    await cache.invalidateTags('t')
+    expect(await cache.get('a')).toBeUndefined()
+    await cache.set('a', 2, { tags: ['t'] })
+    expect(await (await cacheOn()).get('a')).toBe(2)
+  })
+
+  it('keeps values encrypted, reads those of an older key, and nobody else’s', async () => {
+    const [old, current] = [randomBytes(32).toString('hex'), randomBytes(32).toString('base64')]
+    const first = await cacheOn({ encryption: [old] })
+    await first.set('secret', { card: '4111 1111' })
+    expect(redis.cli('get', 'test:{secret}')).not.toContain('4111')
+    expect(await (await cacheOn({ encryption: [current, old] })).get('secret')).toEqual({ card: '4111 1111' })
+    expect(await (await cacheOn({ encryption: [current] })).get('secret')).toBeUndefined()
+    expect(await (await cacheOn()).get('secret')).toBeUndefined()
+    redis.cli('rename', 'test:{secret}', 'test:{other}')
+    expect(await first.get('other')).toBeUndefined()
+  })
+})
