@@ -93,7 +93,7 @@ export class Aftermath {
   #knowingTheEnd(): void {
     const { endpoint } = this.#attempts.last!
     const again = this.#goesAgain || this.#attempts.newsAllowsResend(this.#sender.replayable)
-    if (this.hasCrashed && this.#asSuspect().caught(endpoint, this.#attempts.sentAt, again)) return
+    if (this.hasCrashed && this.#asSuspect().caught(endpoint, this.#attempts.current.sentAt, again)) return
     this.#suspect?.end()
     if (again) this.#host.proceed(undefined)
     else this.#host.giveUp()

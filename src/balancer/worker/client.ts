@@ -302,8 +302,7 @@ export class Client implements ClientSide, ReadHost {
     const route = this.#route(head, input)
     if (route === undefined) return
     const target = this.#target(route, head, input)
-    this.exchange.route = route
-    this.exchange.begin(route.service, input, start, target, route.rules)
+    this.exchange.begin(route, input, start, target)
   }
 
   /** An authority asks whether a name is ours (RFC 8555 §8.3); what is not known goes the way of all requests. */

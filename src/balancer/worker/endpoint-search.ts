@@ -28,20 +28,33 @@ export interface SearchHost {
   found(endpoint: EndpointPool, upstream: Upstream): void
   /** The endpoint could not be connected to. `code`: the system's error. */
   notConnected(endpoint: EndpointPool, code: string | undefined): void
+  /** The client has left while it waited. */
+  clientGone(): void
+}
+
+/** Who answers when it ends with nothing. */
+export interface SearchEnd {
   /** Attempts to connect have taken all the time there is for them. */
   connectTimeSpent(): void
   /** No endpoint may be tried, and waiting makes no sense. `why` is undefined when attempts were made: they say it. */
   foundNothing(why: string | undefined): void
   /** All of them have an open breaker; so many seconds until one is tried again. */
   breakerOpen(retryAfterSeconds: number): void
-  /** The client has left while it waited. */
-  clientGone(): void
+}
+
+/** What it goes by. */
+export interface SearchParts {
+  readonly client: ClientSide
+  readonly attempts: Attempts
+  readonly sender: RequestSender
+  readonly unanswered: SearchEnd
 }
 
 export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched {
   readonly #client: ClientSide
   readonly #attempts: Attempts
   readonly #sender: RequestSender
+  readonly #unanswered: SearchEnd
   readonly #host: SearchHost
   #phase: Phase = 'idle'
   #service: ServiceRuntime | undefined
@@ -62,10 +75,11 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   #letGo = false
   readonly #pickRequest
 
-  constructor(client: ClientSide, attempts: Attempts, sender: RequestSender, host: SearchHost) {
+  constructor({ client, attempts, sender, unanswered }: SearchParts, host: SearchHost) {
     this.#client = client
     this.#attempts = attempts
     this.#sender = sender
+    this.#unanswered = unanswered
     this.#host = host
     this.#pickRequest = { now: 0, onlyOnce: false, tried: attempts.tried, key: () => sender.hashKey() }
   }
@@ -86,7 +100,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   search(only?: EndpointPool): void {
     this.#only = only
     if (this.#connectLeftMs <= 0) {
-      this.#host.connectTimeSpent()
+      this.#unanswered.connectTimeSpent()
       return
     }
     this.#phase = 'choosing'
@@ -150,7 +164,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     endpoint.active++
     endpoint.requests++
     const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
-    this.#attempts.reused = idle !== undefined
+    this.#attempts.current.reused = idle !== undefined
     if (idle === undefined) this.#connect(endpoint)
     else {
       this.#phase = 'idle'
@@ -163,18 +177,19 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const only = this.#only
     this.#only = undefined
     if (only?.view.state === 'active' && only.gone === undefined) {
-      this.#attempts.endpoint = only
+      this.#attempts.current.chosen = only
       return only
     }
     const { session } = this.#attempts
     const endpoint = service.choose(this.#pickRequest, session === undefined ? service.pick(this.#pickRequest) : session.pick(this.#pickRequest))
-    this.#attempts.endpoint = endpoint
+    const { current } = this.#attempts
+    current.chosen = endpoint
     if (endpoint?.breaker === undefined) return endpoint
     const generation = endpoint.breaker.allow(this.#pickRequest.now)
     const other = generation === 0 ? service.pickOther(this.#pickRequest) : undefined
-    this.#attempts.generation = other?.generation ?? generation
-    this.#attempts.endpoint = generation === 0 ? other?.endpoint : endpoint
-    return this.#attempts.endpoint
+    current.generation = other?.generation ?? generation
+    current.chosen = generation === 0 ? other?.endpoint : endpoint
+    return current.chosen
   }
 
   /** Nobody is asked who fails all the time: the client is told at once, unless it has met something worth telling. */
@@ -183,13 +198,13 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const openForSeconds = last === undefined && setAside === undefined ? breakersOpenFor(service.endpoints, now) : undefined
     if (openForSeconds === undefined) return false
     this.#phase = 'idle'
-    this.#host.breakerOpen(openForSeconds)
+    this.#unanswered.breakerOpen(openForSeconds)
     return true
   }
 
   #nothing(why: string | undefined): void {
     this.#phase = 'idle'
-    this.#host.foundNothing(why)
+    this.#unanswered.foundNothing(why)
   }
 
   // --- connecting -----------------------------------------------------------------------------------------------

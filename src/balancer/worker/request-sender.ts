@@ -3,14 +3,16 @@
  * client's input holds them, and a replay of its body. Both are let go when the answer begins.
  */
 import type { HeadEdit } from '../core/rules/head-edit.ts'
-import type { RouteRules } from '../core/rules/rules.ts'
+import { bodyTooLarge, type RouteRules } from '../core/rules/rules.ts'
 import { addressKey } from '../core/picker.ts'
 import { oneReadBytesMax } from '../core/resend.ts'
 import { routingPath } from '../core/request-path.ts'
 import { text } from '../http1/bytes.ts'
 import { findField, type Head, parseRequestHead } from '../http1/head.ts'
 import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
+import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
+import { badRequest } from './failure-answers.ts'
 import { joinBytesMax } from './outgoing.ts'
 import { Replay, replayBytesMax } from './replay.ts'
 import type { RequestSession } from './sessions/session.ts'
@@ -91,9 +93,11 @@ export class RequestSender {
     return this.#headBytes + this.#client.waitingBytes + this.#replay.bytes
   }
 
-  /** The most that the body may have, when it has more. */
-  get bodyExceeds(): number | undefined {
-    return this.#client.facts.bodyBytes > this.#bodyMax ? this.#bodyMax : undefined
+  /** The body is malformed or too large: counts it, and returns what its client is told. */
+  bodyFault(): Answer {
+    const tooLarge = this.#client.facts.bodyBytes > this.#bodyMax
+    this.#client.worker.countRefused(tooLarge ? 'rule' : 'malformed')
+    return tooLarge ? bodyTooLarge(this.#bodyMax) : badRequest('the chunked body is malformed')
   }
 
   /** Every body byte that was sent is still at hand. */
