@@ -58,6 +58,11 @@ describe('a GET that crashes whoever it is sent to', () => {
     })
     expect(event).toMatchObject({ level: 'error', service: 'web', data: { request: 'GET /crash', requestIds: ['the-one', 'the-one'] } })
     expect(JSON.stringify(event?.data)).toContain('cannot read the order of /crash')
+    const { stdout } = await product.must('explain', 'the-one')
+    expect(stdout).toMatch(/heard +web-\w+ +exit code=1.*: tried again/)
+    expect(stdout).toMatch(/suspect +web-\w+ +it goes on trial, alone/)
+    expect(stdout).toMatch(/suspect +instances die of it: it is in quarantine as [0-9a-f]{32}/)
+    expect(stdout).toMatch(/refused +500 by the balancer, http_request_denied: quarantined/)
     await product.down()
   })
 

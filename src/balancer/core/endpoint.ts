@@ -5,7 +5,7 @@
  */
 import { emptyHistogram } from '../../kernel/histogram.ts'
 import type { Instant } from '../../kernel/time.ts'
-import type { Breaker } from '../../resilience/core/breaker.ts'
+import type { Breaker, BreakerChange } from '../../resilience/core/breaker.ts'
 import { hash32 } from './hash.ts'
 import { Tally, type TallyData } from './tally.ts'
 import type { TcpCounts } from './tcp-counts.ts'
@@ -42,6 +42,7 @@ export class Endpoint {
   warmTogetherUntil = -Infinity
   /** The verdict of the active probes. */
   healthy = true
+  unhealthyWhy: string | undefined
   active = 0
   tunnels = 0
   requests = 0
@@ -54,6 +55,7 @@ export class Endpoint {
   #answers: Tally | undefined
   /** Taken out as an outlier until then. */
   ejectedUntil = 0
+  ejectedWhy: string | undefined
   /** Answers of 5xx in a row, and attempts in a row that failed; counted only where outliers are ejected. */
   errorRun = 0
   failureRun = 0
@@ -61,6 +63,8 @@ export class Endpoint {
   ranAt = -Infinity
   /** undefined: the service has none. */
   breaker: Breaker | undefined
+  /** How it got into its present state; undefined: it was never in another. */
+  breakerChange: BreakerChange | undefined
   /** Of a TCP service; undefined: nothing has been carried. */
   tcp: TcpCounts | undefined
   /** Among databases. */
@@ -222,6 +226,13 @@ export class Endpoint {
     return now >= this.#warmUntil || now < this.warmTogetherUntil ? 1 : warmShare(now - this.#warmFrom, this.#warmUntil - this.#warmFrom)
   }
 
+  #whyOpen(now: number): string | undefined {
+    const { breaker, breakerChange } = this
+    if (breaker?.state !== 'open') return undefined
+    const again = `tried again in ${seconds(breaker.retryAfterMs(now))}`
+    return breakerChange === undefined ? again : `${openedBy(breakerChange)}, ${again}`
+  }
+
   /** Why it weighs what it does. `largest`: configured weight that counts as 100. */
   explainWeight(now: number, largest: number): Weight {
     return weigh({
@@ -231,18 +242,28 @@ export class Endpoint {
       warm: this.#warmShareAt(now),
       gone: this.#gone,
       healthy: this.healthy,
-      ejected: now < this.ejectedUntil ? `for ${Math.ceil((this.ejectedUntil - now) / 1_000)} s more` : undefined,
+      unhealthyWhy: this.unhealthyWhy,
+      ejected: now < this.ejectedUntil ? `${this.ejectedWhy ?? 'it failed'}, for ${seconds(this.ejectedUntil - now)} more` : undefined,
       breaker: this.breaker?.state,
+      breakerWhy: this.#whyOpen(now),
       avoidedMs: this.#avoidUntil - now,
     })
   }
 }
+
+const seconds = (ms: number): string => (ms < 950 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.ceil(ms / 1_000)} s`)
 
 /** Of endpoints that are all in their slow start none is spared: there is nobody to take what they do not. */
 export function warmTogether(endpoints: readonly Endpoint[]): void {
   let until = Infinity
   for (const endpoint of endpoints) if (endpoint.view.state === 'active' && endpoint.gone === undefined) until = Math.min(until, endpoint.warmUntil)
   for (const endpoint of endpoints) endpoint.warmTogetherUntil = until
+}
+
+function openedBy({ reason, calls, failed, slow }: BreakerChange): string {
+  if (reason === 'told') return 'another worker saw its requests fail'
+  if (reason === 'slow') return `${slow} of ${calls} requests were slow`
+  return `${failed} of ${calls} requests failed${reason === 'trialFailed' ? ' on trial' : ''}`
 }
 
 /** The configured weight that counts as 100. */

@@ -69,6 +69,8 @@ export interface WeightFacts {
   /** Why it is out as an outlier. */
   readonly ejected?: string | undefined
   readonly breaker?: BreakerState | undefined
+  /** What opened it, and until when. */
+  readonly breakerWhy?: string | undefined
   /** Milliseconds that no connection is tried. */
   readonly avoidedMs?: number | undefined
 }
@@ -137,7 +139,7 @@ export function weigh(facts: WeightFacts): Weight {
 }
 
 /** Why it gets nothing. */
-function reasonsOut({ view, gone, healthy, unhealthyWhy, ejected, breaker, avoidedMs = 0 }: WeightFacts): WeightReason[] {
+function reasonsOut({ view, gone, healthy, unhealthyWhy, ejected, breaker, breakerWhy, avoidedMs = 0 }: WeightFacts): WeightReason[] {
   const reasons: WeightReason[] = []
   const out = (factor: FactorName, why: string): void => {
     reasons.push({ factor, value: 0, why })
@@ -146,7 +148,7 @@ function reasonsOut({ view, gone, healthy, unhealthyWhy, ejected, breaker, avoid
   else if (view.state !== 'active') out('state', view.state === 'draining' ? 'draining' : 'in maintenance')
   if (!healthy) out('probes', `unhealthy${unhealthyWhy === undefined ? '' : `: ${unhealthyWhy}`}`)
   if (ejected !== undefined) out('ejection', `ejected: ${ejected}`)
-  if (breaker === 'open') out('breaker', 'its circuit breaker is open')
+  if (breaker === 'open') out('breaker', `its circuit breaker is open${breakerWhy === undefined ? '' : `: ${breakerWhy}`}`)
   else if (breaker === 'forcedOpen') out('breaker', 'its circuit breaker is held open by hand')
   else if (breaker === 'halfOpen') reasons.push({ factor: 'breaker', value: 1, why: 'its circuit breaker lets requests through on trial' })
   if (avoidedMs > 0) out('connect', `avoided for ${Math.ceil(avoidedMs)} ms after failed connections`)

@@ -93,12 +93,12 @@ export class Coordination {
       random: systemRandom,
       now,
       onChange: (endpoint, service, ejection) => {
-        this.#tellAll({ type: 'ejected', endpoint, forMs: ejection?.forMs ?? 0 })
+        this.#tellAll({ type: 'ejected', endpoint, forMs: ejection?.forMs ?? 0, reason: ejection?.reason })
         signal(ejection ? { type: 'endpointEjected', endpoint, service, ...ejection } : { type: 'endpointReinstated', endpoint, service })
         onStateChange()
       },
-      onRestored: (endpoint, forMs) => {
-        this.#tellAll({ type: 'ejected', endpoint, forMs })
+      onRestored: (endpoint, forMs, reason) => {
+        this.#tellAll({ type: 'ejected', endpoint, forMs, reason })
       },
     })
     this.#outliers.inherit(saved?.ejected ?? [], systemClock.wallTime())
@@ -232,6 +232,8 @@ export class Coordination {
   /** What a worker that begins must know, behind its view. */
   welcome(worker: Peer): void {
     worker.send({ type: 'roles', roles: this.#roles.roles })
+    for (const endpoint of this.unhealthy)
+      worker.send({ type: 'health', endpoint, healthy: false, reason: this.#whyUnhealthy(endpoint, this.#prober.reasonOf(endpoint)) })
     this.#standings.tell(worker)
     this.#outliers.tell(worker)
     this.#breakers.tell(worker)
@@ -350,14 +352,18 @@ export class Coordination {
   // --- what is known of endpoints -----------------------------------------------------------------------------------
 
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
-    this.#tellAll({ type: 'health', endpoint, healthy })
+    this.#tellAll({ type: 'health', endpoint, healthy, reason: healthy ? undefined : this.#whyUnhealthy(endpoint, reason) })
     if (healthy) {
       this.#outliers.recovered(endpoint)
       this.#standings.revived(endpoint)
       this.#options.signal({ type: 'endpointRecovered', endpoint, service })
     } else {
-      this.#options.signal({ type: 'endpointUnhealthy', endpoint, service, reason: reason ?? this.#reports?.reasonOf(endpoint) ?? 'probe failed' })
+      this.#options.signal({ type: 'endpointUnhealthy', endpoint, service, reason: this.#whyUnhealthy(endpoint, reason) })
     }
+  }
+
+  #whyUnhealthy(endpoint: string, reason: string | undefined): string {
+    return reason ?? this.#reports?.reasonOf(endpoint) ?? 'probe failed'
   }
 
   #onReadiness(endpoint: string): void {

@@ -5,7 +5,18 @@
 import { refusedByAlert, tlsFailure } from '../core/tls-failure.ts'
 import { findField, type Head } from '../http1/head.ts'
 import { extentOf } from '../http1/response.ts'
-import { killedReason, mayResend, neverRead, rescuesMax, type Failure } from '../core/resend.ts'
+import {
+  budgetSpent,
+  killedReason,
+  mayHaveRun,
+  neverRead,
+  noRetries,
+  notAtHand,
+  resendRefusal,
+  rescuesMax,
+  sentOften,
+  type Failure,
+} from '../core/resend.ts'
 import { Attempt } from './attempt.ts'
 import { spentField, type CallTree } from './call-tree.ts'
 import type { ClientSide } from './client-side.ts'
@@ -59,6 +70,8 @@ export class Attempts {
   setAside: SetAside | undefined
   /** What the caller said of deadline and tries; undefined: nothing. */
   tree: CallTree | undefined
+  /** Why the last failure was the end; undefined: it was not. */
+  whyNot: string | undefined
   #service: ServiceRuntime | undefined
   #resent = 0
   #retrying = false
@@ -125,17 +138,28 @@ export class Attempts {
   /** Whether another endpoint is asked in place of this answer. If so it has been counted. */
   #mayAskAnother(status: number, endpoint: EndpointPool, idempotent: boolean, replayable: boolean): boolean {
     const service = this.#service!
-    const { statuses, attempts } = service.view.retries
-    if (statuses === undefined || !statuses.includes(status) || !idempotent || !replayable) return false
-    if (this.tree?.isRetry === true || this.#resent >= attempts) return false
-    if (!service.retryBudgetFree) {
-      if (this.tree !== undefined) this.tree.spent = true
+    const { statuses } = service.view.retries
+    if (statuses?.includes(status) !== true) return false
+    const whyNot = this.#askRefusal(service, endpoint, idempotent, replayable)
+    if (whyNot !== undefined) {
+      if (whyNot === budgetSpent && this.tree !== undefined) this.tree.spent = true
+      this.watch?.notRetried(whyNot)
       return false
     }
-    if (!service.eligible.some((other) => other !== endpoint && !this.tried.includes(other) && other.available(this.current.sentAt))) return false
+    this.watch?.retried(endpoint, status, this.current.sentAt)
     this.tried.push(endpoint)
     this.#countResent(service)
     return true
+  }
+
+  #askRefusal(service: ServiceRuntime, endpoint: EndpointPool, idempotent: boolean, replayable: boolean): string | undefined {
+    if (!idempotent) return mayHaveRun
+    if (!replayable) return notAtHand
+    if (this.tree?.isRetry === true) return noRetries
+    if (this.#resent >= service.view.retries.attempts) return sentOften
+    if (!service.retryBudgetFree) return budgetSpent
+    const isOther = (other: EndpointPool): boolean => other !== endpoint && !this.tried.includes(other) && other.available(this.current.sentAt)
+    return service.eligible.some(isOther) ? undefined : 'no other endpoint can be asked'
   }
 
   /** How long this attempt may take until the head of its answer. */
@@ -176,7 +200,7 @@ export class Attempts {
     else service.verdicts?.failed(endpoint, current.takeGeneration(), worker.now - current.sentAt, worker.now)
     const why = failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer'
     worker.reportSuspect(endpoint, why, tlsFailure(code)?.reason)
-    const again = mayResend(failure, {
+    this.whyNot = resendRefusal(failure, {
       idempotent,
       replayable,
       resent: this.#resent,
@@ -185,7 +209,7 @@ export class Attempts {
       caughtInDeath: quiet || current.sentAt <= failingSince || endpoint.gone !== undefined,
       budgetFree: service.retryBudgetFree,
     })
-    if (again) {
+    if (this.whyNot === undefined) {
       this.#goOn(failure, endpoint)
       return 'again'
     }
@@ -211,6 +235,7 @@ export class Attempts {
     // The connections of a process that ends break before its end is known.
     const caughtInDeath = endpoint.gone !== undefined || this.current.sentAt <= endpoint.failed(now, false)
     if (!caughtInDeath && !this.#retrying && !service.retryBudgetFree) return false
+    this.watch?.resumed(endpoint, now)
     this.#countResent(service)
     this.#resent = 0
     this.last = undefined

@@ -155,12 +155,15 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       }
       if (service.verdicts !== undefined && this.#breakersOpen(service, worker.now)) return
       // An answer is there already: it is better than waiting for one.
-      if (this.#attempts.setAside !== undefined) this.#nothing(undefined)
-      else if (service.mayPark) this.#park()
-      else this.#nothing(undefined)
+      // An answer that is there already is better than waiting for one.
+      if (this.#attempts.setAside === undefined && service.mayPark) this.#park()
+      else {
+        this.#attempts.watch?.noneFor('no endpoint can be asked', service, this.#pickRequest)
+        this.#nothing(undefined)
+      }
       return
     }
-    this.#attempts.watch?.picked(endpoint, service, this.#attempts.tried, worker.now, this.#attempts.session?.note)
+    this.#attempts.watch?.picked(endpoint, service, this.#pickRequest, this.#attempts.session)
     endpoint.active++
     endpoint.requests++
     const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
@@ -187,6 +190,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     if (endpoint?.breaker === undefined) return endpoint
     const generation = endpoint.breaker.allow(this.#pickRequest.now)
     const other = generation === 0 ? service.pickOther(this.#pickRequest) : undefined
+    if (generation === 0) this.#attempts.watch?.passedOver(endpoint, this.#pickRequest.now)
     current.generation = other?.generation ?? generation
     current.chosen = generation === 0 ? other?.endpoint : endpoint
     return current.chosen
@@ -197,6 +201,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const { last, setAside } = this.#attempts
     const openForSeconds = last === undefined && setAside === undefined ? breakersOpenFor(service.endpoints, now) : undefined
     if (openForSeconds === undefined) return false
+    this.#attempts.watch?.noneFor('all breakers are open', service, this.#pickRequest)
     this.#phase = 'idle'
     this.#unanswered.breakerOpen(openForSeconds)
     return true
@@ -317,7 +322,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     }
     if (this.#parkDeadline === undefined) service.counters.parked++
     this.#parkDeadline = parked.deadline
-    this.#attempts.watch?.parked(service, worker.now)
+    this.#attempts.watch?.parked(service, this.#attempts.session, parked.deadline, worker.now)
     this.#attempts.tried.length = 0
     this.#phase = 'parked'
     this.#holdBody()
@@ -341,7 +346,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#attempts.tried.length = 0
     if (!again) {
       service.counters.queued++
-      this.#attempts.watch?.queued(service, worker.now)
+      this.#attempts.watch?.queued(service, this.#attempts.session, place.deadline, worker.now)
     }
     this.#phase = 'queued'
     this.#holdBody()
@@ -351,7 +356,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   letGo(): void {
     if (this.#phase !== 'queued') return
     this.#letGo = true
-    this.#attempts.watch?.released(this.#client.worker.now)
+    this.#attempts.watch?.released(this.#client.worker.now, 'an endpoint is below its limit again')
     this.search()
   }
 
@@ -373,14 +378,16 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#nothing(why)
   }
 
-  unpark(): void {
+  unpark(because?: string): void {
     if (this.#phase !== 'parked') return
-    this.#attempts.watch?.released(this.#client.worker.now)
+    this.#attempts.watch?.released(this.#client.worker.now, because)
     this.search()
   }
 
   parkingExpired(): void {
-    if (this.#phase === 'parked') this.#nothing('parked too long')
+    if (this.#phase !== 'parked') return
+    this.#attempts.watch?.released(this.#client.worker.now, 'its time to wait is over')
+    this.#nothing('parked too long')
   }
 
   parkingRefused(): void {

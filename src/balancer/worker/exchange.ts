@@ -124,7 +124,6 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   rateExceeded(answer: Answer): void {
     this.service!.counters.limited++
-    this.#attempts.watch?.refused(answer.details, this.#client.worker.now)
     this.answer(answer)
   }
 
@@ -277,6 +276,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const client = this.#client
     const keep = client.facts.keepAlive && client.bodyDone && !close && !client.closing && client.minor === 1
     this.#books.status = answer.counted ?? answer.status
+    this.#attempts.watch?.refused(answer, client.worker.now)
     client.writeAnswer(this.#intake.dressed(answer, this.#unanswered.lines), !keep)
     this.#attempts.current.drop()
     this.#finish(keep)
@@ -345,7 +345,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#patience.forAnswer()
     this.#aftermath.answered()
     if (this.#relay.resumable !== undefined) this.#continuation.prepare(this.#relay.resumable)
-    if (mirror !== undefined) this.#relay.onlooker = mirror.copy(this.#client, this.#sender)
+    if (mirror !== undefined) this.#relay.onlooker = mirror.copy(this.#client, this.#sender, this.#attempts.watch)
     this.#sender.release()
     if (this.#client.bodyDone && this.#attempts.current.upstream?.socket.writableLength === 0) this.#client.bodyFree()
   }
@@ -449,6 +449,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   /** The answer cannot be completed: the client must see that it was cut. */
   #cut(): void {
+    this.#attempts.watch?.cut('the answer broke off, and the client was cut off with it', this.#client.worker.now)
     this.#books.status = 0
     this.#attempts.current.drop()
     // A chunked or counted body shows by itself that it is not whole; one that ends with the connection does not.

@@ -63,7 +63,7 @@ export class Intake {
   /** The host hears whether it may go on. */
   admit({ rate }: ServiceRuntime): void {
     if (rate === undefined) this.#host.admitted()
-    else (this.#admission ??= new Admission(this.#host)).enter(rate, this.#rateKey!)
+    else (this.#admission ??= new Admission(this.#host, this.#client, this.#attempts)).enter(rate, this.#rateKey!)
   }
 
   #ruled(rules: RouteRules, head: Head, source: Buffer): Answer | undefined {

@@ -20,13 +20,13 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
       worker.gone(message.endpoint, message.reason, message.exitedAt)
       return
     case 'health':
-      worker.health(message.endpoint, message.healthy)
+      worker.health(message.endpoint, message.healthy, message.reason)
       return
     case 'roles':
       worker.tcp.roles(message.roles)
       return
     case 'ejected':
-      worker.ejected(message.endpoint, message.forMs)
+      worker.ejected(message.endpoint, message.forMs, message.reason)
       return
     case 'trip':
       worker.trip(message.endpoint)

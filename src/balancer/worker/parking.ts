@@ -11,7 +11,8 @@ import { parkingOverdraftBytes, parkingOverdraftRequests } from './limits.ts'
 
 /** What waits in a parking lot. */
 export interface Parked {
-  unpark(): void
+  /** `because`: what let it go, for people. */
+  unpark(because?: string): void
   parkingExpired(): void
   /** It was let in undecided, and there is no place for it. */
   parkingRefused(): void

@@ -39,6 +39,9 @@ export class ServiceCounters {
 
 export type { Parked }
 
+const endpointThere = 'an endpoint can take it'
+const placeFree = 'one that was let go before it has its answer'
+
 export class ServiceRuntime {
   view: ServiceView
   readonly name: string
@@ -269,7 +272,7 @@ export class ServiceRuntime {
       if (!this.mayPark) for (const parked of this.lot.expired(Infinity)) parked.parkingExpired()
       return
     }
-    for (const parked of this.lot.open(this.active - this.lot.size - this.tunnels)) parked.unpark()
+    for (const parked of this.lot.open(this.active - this.lot.size - this.tunnels)) parked.unpark(endpointThere)
   }
 
   /** A request was sent after its endpoint had exited. */
@@ -296,6 +299,6 @@ export class ServiceRuntime {
 
   /** A request has its answer, or will have none: others may go. */
   madeRoom(): void {
-    if (this.lot.size > 0) for (const parked of this.lot.finished()) parked.unpark()
+    if (this.lot.size > 0) for (const parked of this.lot.finished()) parked.unpark(placeFree)
   }
 }

@@ -103,7 +103,7 @@ export class Unanswered implements SearchEnd {
       return
     }
     counters.fallbacks[reason] = (counters.fallbacks[reason] ?? 0) + 1
-    attempts.watch?.refused(`fallback: ${reason}`, client.worker.now)
+    attempts.watch?.fallback(`${reason}: ${other === undefined ? 'its page is shown' : `${other.name} is asked`}`, client.worker.now)
     if ('page' in fallback) this.#host.answer(fallbackAnswer(fallback, failure, reason))
     else {
       this.#fallback = reason

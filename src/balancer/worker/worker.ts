@@ -285,22 +285,23 @@ export class Worker {
     this.#deathNews.came(endpoint)
   }
 
-  health(id: string, healthy: boolean): void {
+  health(id: string, healthy: boolean, why?: string): void {
     this.tick()
     const endpoint = this.#endpoints.get(id)
     if (!endpoint) return
     endpoint.healthy = healthy
+    endpoint.unhealthyWhy = why
     if (healthy) endpoint.welcome()
     if (healthy) this.#wake(endpoint)
   }
 
   /** The primary has taken it out as an outlier, or let it in again (0). */
-  ejected(id: string, forMs: number): void {
+  ejected(id: string, forMs: number, why?: string): void {
     this.tick()
     const endpoint = this.#endpoints.get(id)
     if (!endpoint) return
     const service = this.#services.get(endpoint.service)
-    if (forMs > 0) service?.verdicts?.ejected(endpoint, forMs, this.now)
+    if (forMs > 0) service?.verdicts?.ejected(endpoint, forMs, this.now, why)
     else endpoint.ejectedUntil = 0
     if (forMs === 0) this.#wake(endpoint)
   }
