@@ -309,6 +309,7 @@ export class Routing implements Router {
           weight: 1,
           revision: instance.version,
           restarts: instance.restarts,
+          process: instance.process,
           state: draining ? 'draining' : 'active',
         })
     }

@@ -8,6 +8,8 @@ export interface RoutedInstance {
   readonly port: number
   /** The user's own label on its revision. */
   readonly version?: string | undefined
+  /** What runs there, on this machine. */
+  readonly process?: { readonly pid: number; readonly startTicks: number } | undefined
   /** Failures of its slot of late. */
   readonly restarts?: number | undefined
 }

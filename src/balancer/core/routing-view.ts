@@ -184,6 +184,8 @@ export interface EndpointView {
   readonly state: 'active' | 'draining' | 'maintenance'
   /** It speaks HTTP/2. */
   readonly http2?: boolean | undefined
+  /** What runs there, on this machine; undefined: nobody knows. */
+  readonly process?: { readonly pid: number; readonly startTicks: number } | undefined
   /** How often it ended unordered of late; undefined: never, or nobody knows. */
   readonly restarts?: number | undefined
 }

@@ -52,6 +52,10 @@ export const deathNewsMs = 25
  * connection broke, on a machine with more to do than it can after a tenth of a second and more.
  */
 export const crashNewsMs = 500
+/** After so long it is looked whether the process still runs and accepts connections: whoever waits for news of one that does goes on. */
+export const lookMs = 4
+/** A service whose instance crashed although it had been found to live closes its connections well before its end: for so long looks do not count there. */
+export const slowExitsMs = 600_000
 /** The same, once an endpoint that broke a connection has been found to live: it may do so all the time, and clients should not wait for each. */
 export const livesNewsMs = 50
 /** That is remembered for so long. */
