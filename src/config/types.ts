@@ -496,5 +496,13 @@ export interface ResilienceConfig {
   readonly fallback?: FallbackConfig | undefined
   /** undefined: none. */
   readonly rateLimit?: RateLimitConfig | undefined
-  readonly parking: { readonly timeout: Duration; readonly requests: number; readonly bytes: number } | undefined
+  readonly parking: ParkingConfig | undefined
+}
+
+export interface ParkingConfig {
+  readonly timeout: Duration
+  readonly requests: number
+  readonly bytes: number
+  /** Navigations of browsers get a waiting page after that; undefined: when the others are refused. */
+  readonly pageAfter?: Duration | undefined
 }

@@ -88,13 +88,15 @@ export interface ServiceView {
   /** undefined: endpoints have no limits. */
   readonly concurrency?: ConcurrencyView | undefined
   /** undefined: never park. */
-  readonly parking?: { readonly timeoutMs: number; readonly requests: number; readonly bytes: number } | undefined
+  readonly parking?: ParkingView | undefined
   /** Somebody restarts what dies: an endpoint that refuses is worth waiting for. */
   readonly managed: boolean
   /** An endpoint is on its way (start, restart, scale from zero): park instead of refusing. */
   readonly coming: boolean
   /** Learned boot time, for `Retry-After`; undefined: unknown. */
   readonly bootMs?: number | undefined
+  /** When an endpoint will be ready, on the machine's monotonic clock; undefined: one is, or nobody knows. */
+  readonly readyAtMachineMs?: number | undefined
   /** Answer 503 with the maintenance page to everything. */
   readonly maintenance: boolean
   /** Requests that kill instances are looked for (`core/quarantine.ts`). */
@@ -105,6 +107,16 @@ export interface ServiceView {
   /** undefined: endpoints are spoken to by plain HTTP/1.1. */
   readonly origin?: OriginView | undefined
   readonly endpoints: readonly EndpointView[]
+}
+
+export interface ParkingView {
+  readonly timeoutMs: number
+  /** Nor is it waited longer than this behind the time at which an endpoint was expected; undefined: nobody knows how long boots take. */
+  readonly patienceMs?: number | undefined
+  readonly requests: number
+  readonly bytes: number
+  /** Navigations of browsers wait no longer, and get a page that asks again; undefined: as long as all others. */
+  readonly pageAfterMs?: number | undefined
 }
 
 export interface RetryView {

@@ -13,6 +13,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Dispatched } from '../worker/dispatcher.ts'
 import { readerStallMs } from '../worker/limits.ts'
+import type { ParkingPlace } from '../core/parking-lot.ts'
 import type { Parked } from '../worker/parking.ts'
 import type { ByteSocket } from '../worker/client-side.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from '../worker/upstream.ts'
@@ -53,7 +54,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
   #connectingSince = 0
   #connectSpentMs = 0
   #connected = false
-  #parkDeadline: number | undefined
+  #parkPlace: ParkingPlace | undefined
   readonly #pickRequest
 
   constructor(front: TcpFront, worker: Worker, gate: TcpGate, socket: Socket, address: string) {
@@ -109,7 +110,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
       return
     }
     // Whoever waits was here first.
-    const isNew = this.#parkDeadline === undefined && this.#pickRequest.tried.length === 0
+    const isNew = this.#parkPlace === undefined && this.#pickRequest.tried.length === 0
     if (isNew && gate.lot.size > 0 && service.mayPark) {
       this.#park(now)
       return
@@ -175,14 +176,14 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
 
   #park(now: number): void {
     const { gate } = this
-    const parked = gate.parking.park(this, this.#stashBytes, now, this.#parkDeadline)
+    const parked = gate.parking.park(this, this.#stashBytes, now, undefined, this.#parkPlace)
     if (parked === undefined) {
       gate.service.counters.shed++
       this.#refuse(this.#nobody)
       return
     }
-    if (this.#parkDeadline === undefined) gate.service.counters.parked++
-    this.#parkDeadline = parked.deadline
+    if (this.#parkPlace === undefined) gate.service.counters.parked++
+    this.#parkPlace = parked
     this.#pickRequest.tried.length = 0
     if (this.#phase !== 'parked') gate.finding--
     this.#phase = 'parked'
@@ -223,6 +224,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     const { now } = this.#worker
     this.#phase = 'open'
     this.gate.finding--
+    if (this.#parkPlace !== undefined) this.gate.lot.leave(this)
     service.tunnels++
     endpoint.tunnels++
     endpoint.active--
@@ -386,8 +388,8 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     this.#upstream = undefined
     service.active--
     service.finished(status)
-    if (phase === 'parked') gate.lot.leave(this)
-    else if (phase !== 'open') gate.finding--
+    if (this.#parkPlace !== undefined) gate.lot.leave(this)
+    if (phase !== 'parked' && phase !== 'open') gate.finding--
     if (endpoint) {
       if (phase === 'open') {
         endpoint.tunnels--

@@ -162,7 +162,7 @@ export class Client implements ClientSide, ReadHost {
       this.runBodyDeadline()
       this.exchange.bodyAvailable()
     }
-    return !input.empty || length >= smallBytesMax
+    return !input.empty || (length >= smallBytesMax && !this.exchange.copiesBody)
   }
 
   /** Stops reading while more waits than is wanted; `resumeInput` starts it again. */

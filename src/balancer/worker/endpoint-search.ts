@@ -16,7 +16,8 @@ import type { Dispatched } from './dispatcher.ts'
 import type { RequestSender } from './request-sender.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
-import { queuedTooLong, queueFull } from './failure-answers.ts'
+import type { ParkingPlace } from '../core/parking-lot.ts'
+import { parkedTooLong, parkingFull, queuedTooLong, queueFull } from './failure-answers.ts'
 import type { Concurrency, Queued } from './concurrency.ts'
 import { breakersOpenFor } from './verdicts.ts'
 
@@ -30,6 +31,10 @@ export interface SearchHost {
   notConnected(endpoint: EndpointPool, code: string | undefined): void
   /** The client has left while it waited. */
   clientGone(): void
+  /** The time that its caller gave is over. */
+  callerHasLeft(): void
+  /** Its body is malformed, or too large. */
+  badBody(): void
 }
 
 /** Who answers when it ends with nothing. */
@@ -38,6 +43,8 @@ export interface SearchEnd {
   connectTimeSpent(): void
   /** No endpoint may be tried, and waiting makes no sense. `why` is undefined when attempts were made: they say it. */
   foundNothing(why: string | undefined): void
+  /** It waited for an endpoint too long, or too many do. `opensPage`: a browser that would show a page asked. */
+  parkedInVain(why: string, opensPage: boolean): void
   /** All of them have an open breaker; so many seconds until one is tried again. */
   breakerOpen(retryAfterSeconds: number): void
 }
@@ -67,7 +74,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   #connectingSince = 0
   /** Of all attempts to connect for this request together: at most the service's `timeout`. */
   #connectSpentMs = 0
-  #parkDeadline: number | undefined
+  #parkPlace: ParkingPlace | undefined
+  /** While parked, no more of the body is taken in: there is no room for it, or it is too long to be kept. */
+  #bodyLeft = false
   /** It is on trial there. */
   #only: EndpointPool | undefined
   #queueDeadline: number | undefined
@@ -88,9 +97,14 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     return this.#phase === 'parked' || this.#phase === 'queued'
   }
 
+  /** Bytes of the body that come now are kept, if there is room. */
+  get waits(): boolean {
+    return this.#phase === 'parked'
+  }
+
   begin(service: ServiceRuntime, only?: EndpointPool): void {
     this.#service = service
-    this.#parkDeadline = undefined
+    this.#parkPlace = undefined
     this.#queueDeadline = undefined
     this.#connectSpentMs = 0
     this.search(only)
@@ -112,8 +126,8 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const phase = this.#phase
     this.#phase = 'idle'
     if (this.#letGo) this.#looked()
-    if (phase === 'parked') this.#service!.lot.leave(this)
-    else if (phase === 'queued') this.#service!.concurrency?.leave(this)
+    if (this.#parkPlace !== undefined) this.#service!.lot.leave(this)
+    if (phase === 'queued') this.#service!.concurrency?.leave(this)
     else if (phase === 'connecting') this.#leaveEndpoint()
   }
 
@@ -133,7 +147,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   #choose(): void {
     const service = this.#service!
     // Whoever waits was here first.
-    const isNew = this.#parkDeadline === undefined && this.#attempts.last === undefined
+    const isNew = this.#parkPlace === undefined && this.#attempts.last === undefined
     if (isNew && service.lot.size > 0 && service.mayPark && this.#only === undefined) this.#park()
     else if (isNew && !this.#letGo && service.concurrency?.crowded === true && this.#only === undefined) this.#queue(service.concurrency)
     else this.#pick()
@@ -171,6 +185,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     if (idle === undefined) this.#connect(endpoint)
     else {
       this.#phase = 'idle'
+      if (this.#parkPlace !== undefined) service.lot.leave(this)
       this.#host.found(endpoint, idle)
     }
   }
@@ -250,6 +265,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#endpoint = undefined
     this.#upstream = undefined
     this.#attempts.watch?.connected(this.#client.worker.now - this.#connectingSince)
+    if (this.#parkPlace !== undefined) this.#service!.lot.leave(this)
     this.#host.found(endpoint, upstream)
   }
 
@@ -299,6 +315,8 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   }
 
   sweep(now: number): void {
+    // Others may have left room for it.
+    if (this.#phase === 'parked' && this.#bodyLeft) this.bodyAvailable()
     if (this.#phase !== 'connecting') return
     const { connectTimeoutMs } = this.#service!.view
     if (now - this.#connectingSince >= Math.min(connectTimeoutMs, this.#connectLeftMs)) this.#failed('ETIMEDOUT')
@@ -313,20 +331,44 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       this.#host.clientGone()
       return
     }
-    const parked = service.parking.park(this, this.#sender.bytes, worker.now, this.#parkDeadline)
-    if (parked === undefined) {
-      const expired = this.#parkDeadline !== undefined && this.#parkDeadline <= worker.now
+    const place = service.parking.park(
+      this,
+      this.#sender.bytes,
+      worker.now,
+      this.#parkPlace === undefined ? this.#waitsUntil(service) : undefined,
+      this.#parkPlace,
+    )
+    if (place === undefined) {
+      const expired = this.#parkPlace !== undefined && this.#parkPlace.deadline <= worker.now
       service.counters.shed++
-      this.#nothing(expired ? 'parked too long' : 'parked queue full')
+      this.#parkedInVain(expired ? parkedTooLong : parkingFull)
       return
     }
-    if (this.#parkDeadline === undefined) service.counters.parked++
-    this.#parkDeadline = parked.deadline
-    this.#attempts.watch?.parked(service, this.#attempts.session, parked.deadline, worker.now)
+    if (this.#parkPlace === undefined) service.counters.parked++
+    this.#parkPlace = place
+    this.#attempts.watch?.parked(service, this.#attempts.session, place.deadline, worker.now)
     this.#attempts.tried.length = 0
     this.#phase = 'parked'
-    this.#holdBody()
     worker.watchLot(service)
+    this.bodyAvailable()
+  }
+
+  /** Its own deadline, when it has one; a browser's patience, when it is to get a page. */
+  #waitsUntil(service: ServiceRuntime): number {
+    const { now } = this.#client.worker
+    const { pageAfterMs } = service.view.parking!
+    const ownDeadline = this.#attempts.tree?.deadline ?? Infinity
+    const pageAt = pageAfterMs !== undefined && this.#sender.opensPage ? now + pageAfterMs : Infinity
+    return Math.min(ownDeadline, pageAt, service.parkUntil(now))
+  }
+
+  /** While parked: more of the body has come. Reading it is how we notice that a client has left. */
+  bodyAvailable(): void {
+    const service = this.#service!
+    const { worker } = this.#client
+    const gathered = this.#phase === 'parked' ? this.#sender.gatherAhead((bytes) => service.parking.resize(this, bytes, worker.now)) : 'left'
+    this.#bodyLeft = gathered === 'left'
+    if (gathered === 'malformed') this.#host.badBody()
   }
 
   #queue(concurrency: Concurrency): void {
@@ -380,6 +422,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
 
   unpark(because?: string): void {
     if (this.#phase !== 'parked') return
+    this.#holdBody()
     this.#attempts.watch?.released(this.#client.worker.now, because)
     this.search()
   }
@@ -387,12 +430,18 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   parkingExpired(): void {
     if (this.#phase !== 'parked') return
     this.#attempts.watch?.released(this.#client.worker.now, 'its time to wait is over')
-    this.#nothing('parked too long')
+    this.#parkedInVain(parkedTooLong)
   }
 
   parkingRefused(): void {
     if (this.#phase !== 'parked') return
     this.#service!.counters.shed++
-    this.#nothing('parked queue full')
+    this.#parkedInVain(parkingFull)
+  }
+
+  #parkedInVain(why: string): void {
+    this.#phase = 'idle'
+    if (this.#attempts.tree?.over(this.#client.worker.now) === true) this.#host.callerHasLeft()
+    else this.#unanswered.parkedInVain(why, this.#sender.opensPage)
   }
 }

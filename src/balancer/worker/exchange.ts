@@ -80,6 +80,11 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     return this.#search.parked
   }
 
+  /** What comes of the body is copied at once. */
+  get copiesBody(): boolean {
+    return this.#search.waits
+  }
+
   /** The head of the service's answer is out. */
   get answering(): boolean {
     return this.#phase === 'relaying'
@@ -175,6 +180,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   bodyAvailable(): void {
     const { upstream } = this.#attempts.current
     if (this.#aftermath.gathering) this.#aftermath.bodyAvailable()
+    else if (this.#search.waits) this.#search.bodyAvailable()
     else if (upstream === undefined) {
       this.#client.pauseInput()
       this.#client.holdBodyDeadline()
@@ -494,7 +500,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   /** Its deadline is over: no failure of the endpoint, which may have been given a millisecond. */
-  #callerHasLeft(): void {
+  callerHasLeft(): void {
     if (this.#phase === 'sent' && this.#continuation.asking === undefined) this.#relay.end()
     this.#attempts.current.drop()
     this.answer(tooLate)
@@ -503,7 +509,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   /** Deadlines, checked by the worker's sweep. */
   sweep(now: number): void {
     if (this.#attempts.tree?.over(now) === true && (this.#phase === 'searching' || this.#phase === 'sent')) {
-      this.#callerHasLeft()
+      this.callerHasLeft()
       return
     }
     if (this.#phase === 'searching') this.#search.sweep(now)

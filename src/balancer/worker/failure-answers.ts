@@ -3,10 +3,14 @@ import { unreachable } from '../../kernel/errors.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
 import type { Answer } from './answers.ts'
 import type { Broken } from './attempts.ts'
+import { waitingPage } from './waiting-page.ts'
 
 /** All endpoints are at their limits, and so is the line of those who wait. */
 export const queueFull = 'queue full'
 export const queuedTooLong = 'queued too long'
+/** There is no endpoint; one is on its way. */
+export const parkingFull = 'parked queue full'
+export const parkedTooLong = 'parked too long'
 
 export const underMaintenance: Answer = {
   status: 503,
@@ -23,6 +27,12 @@ export const unavailable = (details: string, retryAfterSeconds: number): Answer 
     details === queueFull || details === queuedTooLong ? 'this service has as much to do as it can bear' : 'no instance of this service is ready',
   details,
   retryAfterSeconds,
+})
+
+/** `opensPage`: to a browser, a page that says so and asks again by itself. */
+export const notReady = (details: string, retryAfterSeconds: number, opensPage: boolean): Answer => ({
+  ...unavailable(details, retryAfterSeconds),
+  page: opensPage ? waitingPage(retryAfterSeconds) : undefined,
 })
 
 export const breakerOpen = (retryAfterSeconds: number): Answer => ({

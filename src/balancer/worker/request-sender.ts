@@ -12,7 +12,9 @@ import { findField, type Head, parseRequestHead } from '../http1/head.ts'
 import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
 import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
+import { bodyBufferBytes } from './body-buffers.ts'
 import { badRequest } from './failure-answers.ts'
+import { isNavigation } from './waiting-page.ts'
 import { joinBytesMax } from './outgoing.ts'
 import { Replay, replayBytesMax } from './replay.ts'
 import type { RequestSession } from './sessions/session.ts'
@@ -49,6 +51,10 @@ export class RequestSender {
     this.passedBytes += end - start
     if (this.#source !== undefined) this.#replay.add(buffer, start, end)
     this.#client.worker.outgoing.add(buffer, start, end)
+  }
+
+  readonly #keepCopy = (buffer: Buffer, start: number, end: number): void => {
+    this.#keep(Buffer.from(buffer.subarray(start, end)), 0, end - start)
   }
 
   readonly #keep = (buffer: Buffer, start: number, end: number): void => {
@@ -100,6 +106,13 @@ export class RequestSender {
     return tooLarge ? bodyTooLarge(this.#bodyMax) : badRequest('the chunked body is malformed')
   }
 
+  /** A browser asks for a document that it will show: a page of ours is as good. */
+  get opensPage(): boolean {
+    if (this.#client.facts.method !== 'GET' || this.#source === undefined) return false
+    const head = this.#head ?? this.#reparse()
+    return isNavigation((name) => findField(head, this.#source!, name))
+  }
+
   /** Every body byte that was sent is still at hand. */
   get replayable(): boolean {
     return this.#replay.whole
@@ -133,6 +146,28 @@ export class RequestSender {
     }
     if (!client.takeBody(this.#keep) || facts.bodyBytes > this.#bodyMax) return 'malformed'
     return this.#gathered()
+  }
+
+  /**
+   * The same while the request is parked and nothing is connected: what is kept is counted, with room for the next read, and copied, so that a body that
+   * comes in small pieces holds no more than that. `left`: the rest stays with the client, and so does the news that he has gone.
+   */
+  gatherAhead(reserve: (bytes: number) => boolean): 'whole' | 'more' | 'left' | 'malformed' {
+    const client = this.#client
+    const { facts } = client
+    if (!client.takeBody(this.#keepCopy) || facts.bodyBytes > this.#bodyMax) return 'malformed'
+    if (client.bodyDone || (facts.expectsContinue && !this.continued)) {
+      reserve(this.bytes)
+      client.holdBodyDeadline()
+      client.resumeInput()
+      return 'whole'
+    }
+    const nextBytes = Math.min(bodyBufferBytes, facts.bodyLength < 0 ? Infinity : facts.bodyLength - this.#replay.bytes)
+    const keepable = facts.bodyLength <= replayBytesMax && this.#replay.bytes + nextBytes <= replayBytesMax
+    if (keepable && this.#replay.whole && reserve(this.bytes + nextBytes)) return this.#gathered()
+    client.pauseInput()
+    client.holdBodyDeadline()
+    return 'left'
   }
 
   #gathered(): 'whole' | 'more' {

@@ -1,6 +1,7 @@
 /** A service as one worker runs it: its endpoints, its picker, its parking lot and its counters. They outlive the views. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Random } from '../../kernel/random.ts'
+import { machineNow } from '../../kernel/system.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { ParkingLot } from '../core/parking-lot.ts'
 import { Picker, type PickRequest } from '../core/picker.ts'
@@ -259,9 +260,23 @@ export class ServiceRuntime {
     return budgetFree(this.retrying, this.active, this.view.retries.budget)
   }
 
-  /** Seconds after which a client should try again: the learned boot time, at least one. */
+  /** When an endpoint is expected to be ready; undefined: nobody knows, or one is. */
+  get #readyAt(): number | undefined {
+    const { readyAtMachineMs } = this.view
+    return readyAtMachineMs === undefined ? undefined : readyAtMachineMs - (machineNow() - performance.now())
+  }
+
+  /** Seconds after which a client should try again: when an endpoint is expected, or else the learned boot time; at least one. */
   get retryAfterSeconds(): number {
-    return Math.max(1, Math.ceil((this.view.bootMs ?? 1_000) / 1_000))
+    const readyAt = this.#readyAt
+    const waitMs = readyAt === undefined ? (this.view.bootMs ?? 1_000) : readyAt - performance.now()
+    return Math.max(1, Math.ceil(waitMs / 1_000))
+  }
+
+  /** How long an endpoint is worth waiting for, besides the configured time. */
+  parkUntil(now: number): number {
+    const patienceMs = this.view.parking?.patienceMs
+    return patienceMs === undefined ? Infinity : Math.max(now, this.#readyAt ?? now) + patienceMs
   }
 
   /** Lets parked requests go when something can serve them. */

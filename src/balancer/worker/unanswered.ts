@@ -8,7 +8,7 @@ import type { AnswerRelay } from './answer-relay.ts'
 import type { Answer } from './answers.ts'
 import type { Attempts } from './attempts.ts'
 import type { ClientSide } from './client-side.ts'
-import { breakerOpen, connectTimeSpent, failureAnswer, onlyErrors, unavailable } from './failure-answers.ts'
+import { breakerOpen, connectTimeSpent, failureAnswer, notReady, onlyErrors, unavailable } from './failure-answers.ts'
 import { fallbackAnswer, fallbackField, mayAskService, reasonOf, type FallbackReason } from './fallbacks.ts'
 import type { SearchEnd } from './endpoint-search.ts'
 import type { RequestSender } from './request-sender.ts'
@@ -71,6 +71,10 @@ export class Unanswered implements SearchEnd {
   foundNothing(why: string | undefined): void {
     if (why === undefined) this.attemptsFailed()
     else this.#unavailable(why)
+  }
+
+  parkedInVain(why: string, opensPage: boolean): void {
+    this.failed(notReady(why, this.#retryAfterSeconds, opensPage))
   }
 
   connectTimeSpent(): void {

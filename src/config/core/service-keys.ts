@@ -128,7 +128,11 @@ const balance = object({
 const parking = switchable({
   timeout: key(timeout, { doc: 'How long a request waits for an endpoint.', default: seconds(30) }),
   requests: key(integer(1, 100_000), { doc: 'How many wait at most; one more is refused.', default: 256 }),
-  bytes: key(size(0, 1_024 ** 3), { doc: 'How much of their bodies is held at most.', default: 16 * 1_024 ** 2 }),
+  bytes: key(size(0, 1_024 ** 3), { doc: 'How much of their heads and bodies is held at most.', default: 16 * 1_024 ** 2 }),
+  pageAfter: optional(patience, {
+    doc: 'A browser that opens a page gets one after this long that says so and asks again by itself.',
+    without: 'when its request is refused',
+  }),
 })
 
 /** Of the application; what else is 5xx says that another endpoint would answer the same. */
