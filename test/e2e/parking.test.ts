@@ -14,9 +14,10 @@ afterEach(async () => {
   expect(await product.end()).toEqual([])
 })
 
-const bootMs = 2_000
+/** Readings are told once a second. */
+const longBootMs = 5_000
 
-async function start(parking: Record<string, unknown> = {}): Promise<void> {
+async function start(bootMs: number, parking: Record<string, unknown> = {}): Promise<void> {
   product.configure({ web: { instances: 1, env: { START_MS: String(bootMs) }, resilience: { parking } } })
   await product.up()
   await product.settled(1)
@@ -31,7 +32,7 @@ async function kill(): Promise<void> {
 const parked = async (): Promise<number> => (await product.service()).traffic.parked
 
 it('requests wait for it, bodies and all; who leaves meanwhile leaves nothing behind', async () => {
-  await start()
+  await start(longBootMs)
   await kill()
   const leaving = new AbortController()
   const left = fetch(product.url, { signal: leaving.signal }).catch(() => 'left')
@@ -52,7 +53,7 @@ it('requests wait for it, bodies and all; who leaves meanwhile leaves nothing be
 })
 
 it('who finds no place is told when to come again, and a browser comes by itself', async () => {
-  await start({ requests: 1, pageAfter: '300ms' })
+  await start(2_000, { requests: 1, pageAfter: '300ms' })
   await kill()
   const first = fetch(product.url)
   await until('it waits', async () => (await parked()) === 1 || undefined)
