@@ -263,7 +263,8 @@ export class Routing implements Router {
       ...(expected?.readyAtMachineMs !== undefined && { readyAtMachineMs: expected.readyAtMachineMs }),
       maintenance: this.#switches.maintenanceServices.includes(name),
       probe: health && {
-        path: health.path,
+        path: health.path ?? '',
+        grpc: health.grpc,
         intervalMs: health.interval,
         timeoutMs: health.timeout,
         fall: health.fall,

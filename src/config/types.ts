@@ -317,7 +317,10 @@ export interface ResourcesConfig {
 }
 
 export interface HealthProbeConfig {
-  readonly path: string
+  /** Asked for with GET; undefined: the health protocol of gRPC is spoken. */
+  readonly path: string | undefined
+  /** The service that is asked for by the health protocol of gRPC; empty: the server as a whole; undefined: `path` is asked for. */
+  readonly grpc?: string | undefined
   readonly interval: Duration
   readonly timeout: Duration
   /** Failures in a row until unhealthy. */

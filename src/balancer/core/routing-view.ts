@@ -175,6 +175,8 @@ export interface SharedRateView {
 
 export interface ProbeView {
   readonly path: string
+  /** The health protocol of gRPC is spoken in place of a GET, and this service asked for; empty: the server as a whole. */
+  readonly grpc?: string | undefined
   readonly intervalMs: number
   readonly timeoutMs: number
   readonly fall: number

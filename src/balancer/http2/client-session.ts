@@ -124,6 +124,7 @@ export class ClientSession implements StreamSocketHost {
       get longLived() {
         return socket.grpc
       },
+      cutShort: (why) => socket.cutShort(why),
       ownAnswer: (answer: Answer, requestId: string) => (socket.grpc ? grpcAnswer(answer, requestId, this.#worker.pseudonym) : undefined),
     }
     this.#clients.set(socket, new Client(this.#worker, this.#listener, socket, face))

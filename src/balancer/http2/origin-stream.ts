@@ -14,6 +14,7 @@ import type { ByteSocket } from '../worker/client-side.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from '../worker/upstream.ts'
 import { answerHead, type AnswerFraming } from './answer-head.ts'
 import { addFields, linesOf, pairsOf } from './fields.ts'
+import { isGrpc } from './grpc-answer.ts'
 import { MessageReader, type MessageSink } from './message-reader.ts'
 import type { OriginSession } from './origin-session.ts'
 
@@ -86,7 +87,7 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
     addFields(headers, head, buffer)
     delete headers.host
     this.#headers = headers
-    this.#grpc = String(headers['content-type']).startsWith('application/grpc')
+    this.#grpc = isGrpc(headers['content-type'])
     return head.chunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none'
   }
 

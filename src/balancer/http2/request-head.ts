@@ -4,6 +4,7 @@
  * (is the host valid, is the target allowed) is for the parser that every HTTP/1.1 request passes.
  */
 import { latin1 } from '../http1/bytes.ts'
+import { isGrpc } from './grpc-answer.ts'
 import { isFieldName, isFieldValue, isHopByHopName, linesOf, type FieldPair } from './fields.ts'
 
 export interface Http2Request {
@@ -47,7 +48,7 @@ export function requestOf(raw: readonly string[], ended: boolean): Http2Request 
     method,
     head: latin1(`${method} ${target} HTTP/1.1\r\n${host}${linesOf(parts.fields)}${cookies}${chunked}\r\n`),
     length,
-    grpc: contentType?.startsWith('application/grpc') ?? false,
+    grpc: isGrpc(contentType),
   }
 }
 

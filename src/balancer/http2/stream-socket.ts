@@ -14,8 +14,9 @@ import type { ConnectionEnds } from '../core/proxy-protocol.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { parseResponseHead, type Head } from '../http1/head.ts'
 import { responseFraming, type BodyFraming } from '../http1/response.ts'
-import type { ByteSocket } from '../worker/client-side.ts'
+import type { ByteSocket, CutAnswer } from '../worker/client-side.ts'
 import { addFields, linesOf, pairsOf } from './fields.ts'
+import { cutTrailers, isGrpc } from './grpc-answer.ts'
 import { MessageReader, type MessageSink } from './message-reader.ts'
 import type { Http2Request } from './request-head.ts'
 
@@ -48,6 +49,10 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
   readonly #pieces: Buffer[] = []
   #answerTrailers: OutgoingHttpHeaders | undefined
   #hasEnded = false
+  /** Node will ask for its trailers. */
+  #waitsForTrailers = false
+  /** It can still be told in trailers that it was cut. */
+  #takesTrailers = false
 
   constructor(host: StreamSocketHost, ends: ConnectionEnds) {
     super()
@@ -79,6 +84,8 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
     this.#headers = undefined
     this.#answerTrailers = undefined
     this.#hasEnded = false
+    this.#takesTrailers = false
+    this.#waitsForTrailers = false
     stream.on('drain', () => this.emit('drain'))
     stream.on('close', () => {
       this.#onStreamClose(stream)
@@ -173,6 +180,7 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
       return 'interim'
     }
     this.#headers = headers
+    this.#takesTrailers = this.grpc && isGrpc(headers['content-type']) && headers['content-length'] === undefined
     return responseFraming(head, this.#request!.method)
   }
 
@@ -211,15 +219,34 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
    */
   #respond(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, pieces: number): void {
     const waits = !this.#hasEnded || this.#answerTrailers !== undefined
+    this.#waitsForTrailers = waits
     if (waits) {
       stream.on('wantTrailers', () => {
-        if (this.#stream === stream && this.#hasEnded) stream.sendTrailers(this.#answerTrailers ?? {})
+        if (this.#stream !== stream || !this.#hasEnded) return
+        this.#waitsForTrailers = false
+        stream.sendTrailers(this.#answerTrailers ?? {})
+        // Node sends them in a moment, and nothing behind a reset.
+        if (this.#ending !== undefined && !this.#requestDone)
+          setImmediate(() => {
+            stream.close(constants.NGHTTP2_NO_ERROR)
+          })
       })
     }
     stream.respond(headers, { endStream: !waits && pieces === 0, waitForTrailers: waits })
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------
+
+  /** The answer breaks off. Returns whether the client is told so in trailers, as gRPC does it; else the stream must be reset. */
+  cutShort(why: CutAnswer): boolean {
+    const stream = this.#stream
+    if (stream?.writable !== true || !this.#takesTrailers || this.#hasEnded) return false
+    this.#reader.abandon()
+    this.#hasEnded = true
+    this.#answerTrailers = cutTrailers(why)
+    stream.end()
+    return true
+  }
 
   /** Nothing more is wanted on this connection, behind what was written. */
   end(done?: () => void): void {
@@ -230,8 +257,8 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
     }
     if (stream === undefined || stream.destroyed) process.nextTick(this.#ending)
     else if (!this.#reader.done) this.#drop(constants.NGHTTP2_INTERNAL_ERROR)
-    // RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted.
-    else if (!this.#requestDone) stream.close(constants.NGHTTP2_NO_ERROR)
+    // RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted. Its trailers leave first.
+    else if (!this.#requestDone && !this.#waitsForTrailers) stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
   destroySoon(): void {

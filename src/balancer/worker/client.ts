@@ -17,7 +17,7 @@ import { routingPath, strippedTarget } from '../core/request-path.ts'
 import type { Route } from '../core/routes.ts'
 import { renderAnswer, type Answer } from './answers.ts'
 import { clientCertificateFields } from '../tls/client-certificate.ts'
-import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner } from './client-side.ts'
+import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner, CutAnswer } from './client-side.ts'
 import { conditionReading } from './condition-reading.ts'
 import { BodyPace, bodyRateMin } from '../core/body-pace.ts'
 import { ClientInput } from './client-input.ts'
@@ -470,14 +470,15 @@ export class Client implements ClientSide, ReadHost {
     const requestId = this.worker.newRequestId()
     this.worker.observer?.headRefused(requestId, this.address, answer.status, answer.message)
     this.socket.write(
-      renderAnswer(answer, {
-        method: 'GET',
-        accept: '',
-        requestId,
-        close: true,
-        name: this.worker.pseudonym,
-        date: this.worker.httpDate(),
-      }),
+      this.#face?.ownAnswer(answer, requestId) ??
+        renderAnswer(answer, {
+          method: 'GET',
+          accept: '',
+          requestId,
+          close: true,
+          name: this.worker.pseudonym,
+          date: this.worker.httpDate(),
+        }),
     )
     this.#close()
   }
@@ -515,9 +516,10 @@ export class Client implements ClientSide, ReadHost {
     this.socket.destroy()
   }
 
-  reset(): void {
+  cutAnswer(shows: boolean, why: CutAnswer): void {
+    if (this.#face?.cutShort(why) === true) return
     // Without its closing message, a TLS connection that ends is known to be cut.
-    if (this.#tls) this.destroy()
+    if (shows || this.#tls) this.destroy()
     else this.socket.resetAndDestroy()
   }
 

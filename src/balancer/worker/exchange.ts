@@ -203,7 +203,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   #refuseBody(answer: Answer): void {
     this.#attempts.current.drop()
-    if (this.#phase === 'relaying') this.#cut()
+    if (this.#phase === 'relaying') this.#cut(answer.message)
     else this.answer(answer, true)
   }
 
@@ -454,13 +454,13 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   // --- ending -----------------------------------------------------------------------------------------------------
 
   /** The answer cannot be completed: the client must see that it was cut. */
-  #cut(): void {
-    this.#attempts.watch?.cut('the answer broke off, and the client was cut off with it', this.#client.worker.now)
+  #cut(message = 'the service ended the connection in the middle of its answer', late = false): void {
+    const { current, watch } = this.#attempts
+    watch?.cut('the answer broke off, and the client was cut off with it', this.#client.worker.now)
     this.#books.status = 0
-    this.#attempts.current.drop()
+    current.drop()
     // A chunked or counted body shows by itself that it is not whole; one that ends with the connection does not.
-    if (this.#relay.showsCut) this.#client.destroy()
-    else this.#client.reset()
+    this.#client.cutAnswer(this.#relay.showsCut, { message, details: current.endpoint?.gone, late })
     this.#finish(false)
   }
 
@@ -512,9 +512,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       this.callerHasLeft()
       return
     }
+    if (this.#phase === 'relaying' && this.#attempts.tree !== undefined && now >= this.#attempts.tree.endsBy) this.#cut(tooLate.message, true)
     if (this.#phase === 'searching') this.#search.sweep(now)
     if (!this.#patience.over(now)) return
     if (this.#phase === 'sent') this.#lost(timedOut, 'ETIMEDOUT')
-    else if (this.#phase === 'relaying') this.#cut()
+    else if (this.#phase === 'relaying') this.#cut('nothing of the answer of the service has come for too long')
   }
 }

@@ -7,11 +7,11 @@
  */
 import type { Route } from '../core/routes.ts'
 import type { AnswerRules, RouteRules } from '../core/rules/rules.ts'
-import { findField, type Head } from '../http1/head.ts'
+import type { Head } from '../http1/head.ts'
 import { Admission, type AdmissionHost } from './admission.ts'
 import type { Answer } from './answers.ts'
 import type { Attempts } from './attempts.ts'
-import { CallTree, tooLate } from './call-tree.ts'
+import { CallTree, callFields, tooLate } from './call-tree.ts'
 import type { ClientSide } from './client-side.ts'
 import { withLines } from './extra-lines.ts'
 import { underMaintenance } from './failure-answers.ts'
@@ -78,7 +78,7 @@ export class Intake {
   /** It has no time left. */
   #comesTooLate(head: Head, source: Buffer): boolean {
     const { now, wallTime } = this.#client.worker
-    const tree = new CallTree(findField(head, source, 'x-deadline'), findField(head, source, 'x-retry-attempt'), now, wallTime)
+    const tree = new CallTree(callFields(head, source), now, wallTime)
     this.#attempts.tree = tree
     return tree.over(now)
   }

@@ -1,7 +1,8 @@
 /** The declaration of a service: every key below `services.<name>`. */
 import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms, balanceWeights } from '../types.ts'
-import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
+import { address, headerName, routeHost, routePath } from './addresses.ts'
+import { health } from './health-keys.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
 import { mirrorKeys } from './mirror-keys.ts'
 import { originKeys } from './origin-keys.ts'
@@ -82,27 +83,6 @@ const restart = object({
     { doc: 'Waits between restarts of what keeps failing. The first restart after a healthy time does not wait.' },
   ),
 })
-
-const health = object(
-  {
-    path: key(probePath, { doc: 'What is asked for with GET.' }),
-    interval: key(duration(ms(10), minutes(60)), {
-      doc: 'From one probe to the next. A probe that takes longer than this delays the next one.',
-      default: seconds(2),
-    }),
-    timeout: key(timeout, { doc: 'No answer by then is a failure. It may be longer than the interval.', default: seconds(1) }),
-    fall: key(integer(1, 100), { doc: 'Failures in a row until it is unhealthy.', default: 3 }),
-    rise: key(integer(1, 100), { doc: 'Passes in a row until it is healthy again. A new instance needs one.', default: 2 }),
-    expect: key(
-      object({
-        status: key(statusRange, { doc: 'Answers that pass.', default: { min: 200, max: 399 } }),
-        body: optional(filled('text', 'a text'), { doc: 'A text that the answer must contain.', without: 'any' }),
-      }),
-      { doc: 'What passes.' },
-    ),
-  },
-  { short: ['path'] },
-)
 
 const route = object(
   {
@@ -270,7 +250,7 @@ export const service = object({
   ),
   restart: key(restart, { doc: 'Restarting what exits.', change: 'supervision' }),
   health: optional(health, {
-    doc: 'A probe by HTTP, or its path alone: `health: /health`.',
+    doc: 'A probe by HTTP, or its path alone: `health: /health`; `health: { grpc: shop.Orders }` asks by gRPC.',
     without: 'ready when its port accepts connections; not probed after that',
     change: 'probing',
   }),
