@@ -105,6 +105,14 @@ export interface ProxyTelemetry {
   readonly endpoints: Readonly<Record<string, EndpointTelemetry>>
   /** Requests that kill instances, and are sent to none. */
   readonly quarantined?: readonly QuarantinedRequest[] | undefined
+  /** The store of shared limits; undefined: nothing is shared. */
+  readonly limitsStore?: LimitsStoreStatus | undefined
+}
+
+export interface LimitsStoreStatus {
+  readonly up: boolean
+  /** Why it is not; undefined: it is, or was not reached yet. */
+  readonly reason: string | undefined
 }
 
 export interface WorkerTelemetry {

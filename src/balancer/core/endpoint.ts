@@ -12,7 +12,7 @@ import type { TcpCounts } from './tcp-counts.ts'
 import type { SlotLease } from './slots.ts'
 import type { EndpointView } from './routing-view.ts'
 import type { EndpointRole } from './tcp-view.ts'
-import { standingShare, warmShare, weigh, wellStanding, type Standing, type Weight } from './weight.ts'
+import { shortSeconds, standingShare, warmShare, weigh, whyOpen, wellStanding, type Standing, type Weight } from './weight.ts'
 
 /** Time constant of the moving average: old answers lose 63 % of their say in this time (Finagle's peak EWMA uses 10 s). */
 const ewmaDecayMs = 10_000
@@ -228,9 +228,7 @@ export class Endpoint {
 
   #whyOpen(now: number): string | undefined {
     const { breaker, breakerChange } = this
-    if (breaker?.state !== 'open') return undefined
-    const again = `tried again in ${seconds(breaker.retryAfterMs(now))}`
-    return breakerChange === undefined ? again : `${openedBy(breakerChange)}, ${again}`
+    return breaker?.state === 'open' ? whyOpen(breakerChange, breaker.retryAfterMs(now)) : undefined
   }
 
   /** Why it weighs what it does. `largest`: configured weight that counts as 100. */
@@ -243,7 +241,7 @@ export class Endpoint {
       gone: this.#gone,
       healthy: this.healthy,
       unhealthyWhy: this.unhealthyWhy,
-      ejected: now < this.ejectedUntil ? `${this.ejectedWhy ?? 'it failed'}, for ${seconds(this.ejectedUntil - now)} more` : undefined,
+      ejected: now < this.ejectedUntil ? `${this.ejectedWhy ?? 'it failed'}, for ${shortSeconds(this.ejectedUntil - now)} more` : undefined,
       breaker: this.breaker?.state,
       breakerWhy: this.#whyOpen(now),
       avoidedMs: this.#avoidUntil - now,
@@ -251,19 +249,11 @@ export class Endpoint {
   }
 }
 
-const seconds = (ms: number): string => (ms < 950 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.ceil(ms / 1_000)} s`)
-
 /** Of endpoints that are all in their slow start none is spared: there is nobody to take what they do not. */
 export function warmTogether(endpoints: readonly Endpoint[]): void {
   let until = Infinity
   for (const endpoint of endpoints) if (endpoint.view.state === 'active' && endpoint.gone === undefined) until = Math.min(until, endpoint.warmUntil)
   for (const endpoint of endpoints) endpoint.warmTogetherUntil = until
-}
-
-function openedBy({ reason, calls, failed, slow }: BreakerChange): string {
-  if (reason === 'told') return 'another worker saw its requests fail'
-  if (reason === 'slow') return `${slow} of ${calls} requests were slow`
-  return `${failed} of ${calls} requests failed${reason === 'trialFailed' ? ' on trial' : ''}`
 }
 
 /** The configured weight that counts as 100. */

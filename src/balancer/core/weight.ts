@@ -7,7 +7,7 @@
  * What makes it 0 is a matter of choosing or not, and lies with the picker; the rest is a share of the requests. Primary and workers compute by
  * the same facts (`Standing`, told by the primary), so all of them see the same number. Pure.
  */
-import type { BreakerState } from '../../resilience/core/breaker.ts'
+import type { BreakerChange, BreakerState } from '../../resilience/core/breaker.ts'
 import { lagShare } from './reported.ts'
 import type { EndpointView } from './routing-view.ts'
 
@@ -136,6 +136,21 @@ export function weigh(facts: WeightFacts): Weight {
   const reasons = [...reasonsOut(facts), ...reasonsLess(facts)]
   const product = reasons.reduce((rest, { value }) => rest * value, 100)
   return { weight: rounded(product), reasons: reasons.map((reason) => ({ ...reason, value: rounded(reason.value) })) }
+}
+
+export const shortSeconds = (ms: number): string => (ms < 950 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.ceil(ms / 1_000)} s`)
+
+/** What opened a breaker, and when it lets a request try again. */
+export function whyOpen(
+  change: (Pick<BreakerChange, 'calls' | 'failed' | 'slow'> & { readonly reason: string }) | undefined,
+  retryAfterMs: number,
+): string {
+  const again = `tried again in ${shortSeconds(retryAfterMs)}`
+  if (change === undefined) return again
+  const { reason, calls, failed, slow } = change
+  if (reason === 'told') return `another worker saw its requests fail, ${again}`
+  if (reason === 'slow') return `${slow} of ${calls} requests were slow, ${again}`
+  return `${failed} of ${calls} requests failed${reason === 'trialFailed' ? ' on trial' : ''}, ${again}`
 }
 
 /** Why it gets nothing. */

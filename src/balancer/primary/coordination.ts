@@ -71,6 +71,7 @@ export class Coordination {
   readonly #quotas: Quotas
   readonly #slots: ConcurrencyLimits
   readonly #rates: Rates
+  readonly #sharedRates: SharedRates
   readonly #sums = new TelemetrySums()
   #view: RoutingView | undefined
 
@@ -81,14 +82,14 @@ export class Coordination {
     this.#options = options
     this.#quotas = new Quotas(workers)
     this.#slots = new ConcurrencyLimits(workers, now)
-    const sharedRates = new SharedRates({
+    this.#sharedRates = new SharedRates({
       workers,
       clock: systemClock,
       onChange: (up, reason) => {
         signal({ type: 'limitsStoreChanged', up, reason })
       },
     })
-    this.#rates = new Rates({ workers, now, shared: (scope, view, shared) => sharedRates.open(scope, view, shared) })
+    this.#rates = new Rates({ workers, now, shared: (scope, view, shared) => this.#sharedRates.open(scope, view, shared) })
     this.#outliers = new Outliers({
       random: systemRandom,
       now,
@@ -123,6 +124,7 @@ export class Coordination {
     this.#breakers = new Breakers(
       {
         everyone,
+        now,
         onChange: (change) => {
           signal({ type: 'breakerChanged', ...change })
         },
@@ -385,6 +387,7 @@ export class Coordination {
       viewVersion: view?.version ?? -1,
       endpoints: new Map((view?.services ?? []).flatMap((service) => this.#factsOf(service))),
       quarantined: this.#quarantines.quarantined,
+      limitsStore: this.#sharedRates.status,
     })
   }
 
@@ -393,6 +396,7 @@ export class Coordination {
     const warmth = this.#standings.warmth(service)
     return service.endpoints.map((view) => {
       const { id } = view
+      const ejection = this.#outliers.ejectionOf(id)
       return [
         id,
         {
@@ -401,8 +405,9 @@ export class Coordination {
           healthy: this.#prober.isHealthy(id) && this.#isReady(id),
           reason: this.#prober.reasonOf(id) ?? this.#reports?.reasonOf(id),
           reported: this.#reports?.latestOf(id),
-          ejected: this.#outliers.ejectionOf(id)?.reason,
+          ejected: ejection && `${ejection.reason}, for ${Math.ceil(ejection.forMs / 1_000)} s more`,
           breaker: breaker && this.#breakers.stateOf(id),
+          breakerWhy: breaker && this.#breakers.whyOpen(id, systemClock.now()),
           limit: this.#slots.limitOf(id),
           role: this.#roles.statusOf(name, id),
           standing: this.#standings.standingOf(id),

@@ -10,7 +10,7 @@ import type { EndpointView, RoutingView } from '../core/routing-view.ts'
 import type { TallyData } from '../core/tally.ts'
 import { weigh, wellStanding, type Standing } from '../core/weight.ts'
 import type { WorkerDelta } from '../messages.ts'
-import type { EndpointTelemetry, ProxyTelemetry, RoleStatus, ServiceTelemetry } from '../port.ts'
+import type { EndpointTelemetry, ProxyTelemetry, RoleStatus, ServiceTelemetry, LimitsStoreStatus } from '../port.ts'
 
 interface ServiceTotals {
   requests: number
@@ -96,6 +96,7 @@ export interface SnapshotContext {
   readonly startedAt: number
   readonly viewVersion: number
   readonly quarantined?: readonly QuarantinedRequest[] | undefined
+  readonly limitsStore?: LimitsStoreStatus | undefined
   readonly endpoints: ReadonlyMap<string, EndpointFacts>
 }
 
@@ -108,6 +109,7 @@ export interface EndpointFacts {
   readonly reported?: InstanceReport | undefined
   readonly ejected?: string | undefined
   readonly breaker?: BreakerState | undefined
+  readonly breakerWhy?: string | undefined
   /** Requests that it may have at a time; undefined: any number. */
   readonly limit?: number | undefined
   readonly role?: RoleStatus | undefined
@@ -194,7 +196,7 @@ export class TelemetrySums {
     const endpoints: Record<string, EndpointTelemetry> = {}
     const largest = largestWeights(context.endpoints.values())
     for (const [id, facts] of context.endpoints) {
-      const { service, view, healthy, reason, reported, ejected, breaker, limit, role, standing = wellStanding, warm = 1 } = facts
+      const { service, view, healthy, reason, reported, ejected, breaker, breakerWhy, limit, role, standing = wellStanding, warm = 1 } = facts
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
@@ -217,7 +219,7 @@ export class TelemetrySums {
         role,
         tcp: totals?.tcp && { ...totals.tcp },
         limit,
-        ...weigh({ view, largest: largest.get(service)!, standing, warm, healthy, unhealthyWhy: reason, ejected, breaker }),
+        ...weigh({ view, largest: largest.get(service)!, standing, warm, healthy, unhealthyWhy: reason, ejected, breaker, breakerWhy }),
       }
     }
     return {
@@ -232,6 +234,7 @@ export class TelemetrySums {
       services,
       endpoints,
       quarantined: context.quarantined,
+      limitsStore: context.limitsStore,
     }
   }
 }
