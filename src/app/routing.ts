@@ -327,11 +327,12 @@ export class Routing implements Router {
 
 function resilienceView({
   retries,
+  hedge,
   breaker,
   ejection,
   concurrency,
   queue,
-}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection' | 'concurrency'> {
+}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'hedge' | 'breaker' | 'ejection' | 'concurrency'> {
   const { attempts, budget, on = [] } = retries
   const statuses = on.filter((each) => each !== 'timeout')
   return {
@@ -341,6 +342,7 @@ function resilienceView({
       statuses: attempts === 0 || statuses.length === 0 ? undefined : statuses,
       onTimeout: on.includes('timeout') || undefined,
     },
+    hedge: hedge && { delayMs: hedge.delay, budget: hedge.budget },
     breaker: breaker && { errorRate: breaker.errorRate, windowMs: breaker.window, minimumRequests: breaker.minimumRequests, openMs: breaker.openFor },
     ejection: ejection && {
       consecutiveErrors: ejection.consecutiveErrors,

@@ -137,6 +137,8 @@ export interface ServiceTelemetry extends TallyData {
   readonly queuedTotal: number
   /** Answered by the fallback, by reason. */
   readonly fallbacks: Readonly<Record<string, number>>
+  /** Second attempts beside a first one, by which of the two the client's answer came from: `hedge`, `first` or `none`. */
+  readonly hedges: Readonly<Record<string, number>>
   /** Copies of its requests; undefined: it has no mirror. */
   readonly mirror?: MirrorTelemetry | undefined
   readonly tunnels: number

@@ -436,6 +436,13 @@ export interface RetriesConfig {
   readonly on?: readonly (number | 'timeout')[] | undefined
 }
 
+export interface HedgeConfig {
+  /** undefined: the p95 of the last minute. */
+  readonly delay: Duration | undefined
+  /** Per request, 0 to 1. */
+  readonly budget: number
+}
+
 export interface BreakerConfig {
   /** 0 to 1. */
   readonly errorRate: number
@@ -488,6 +495,8 @@ export interface ResilienceConfig {
   readonly timeout: Duration
   readonly connectTimeout: Duration
   readonly retries: RetriesConfig
+  /** undefined: off. */
+  readonly hedge?: HedgeConfig | undefined
   /** undefined: off. */
   readonly breaker?: BreakerConfig | undefined
   readonly ejection?: EjectionConfig | undefined

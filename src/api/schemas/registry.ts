@@ -162,6 +162,7 @@ export const proxySchema = z
         queued: z.number(),
         queuedTotal: z.number(),
         fallbacks: z.record(z.string(), z.number()).describe('By reason.'),
+        hedges: z.record(z.string(), z.number()).describe('Second attempts beside a first one, by who won: `hedge`, `first` or `none`.'),
         mirror: z
           .object({ counts: z.record(z.string(), z.number()) })
           .optional()

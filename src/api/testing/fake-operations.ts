@@ -191,6 +191,7 @@ export class FakeOperations implements Operations, EventSink {
             queued: 0,
             queuedTotal: 0,
             fallbacks: {},
+            hedges: {},
             routes: {},
             tunnels: 0,
             requestBytes: 1,

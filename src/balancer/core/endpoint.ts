@@ -61,6 +61,8 @@ export class Endpoint {
   failureRun = 0
   /** When such a run was added to last, or its cool-down ends. */
   ranAt = -Infinity
+  /** When a request was last made elsewhere as well, since it took so long here. */
+  lateAt = -Infinity
   /** undefined: the service has none. */
   breaker: Breaker | undefined
   /** How it got into its present state; undefined: it was never in another. */
@@ -149,9 +151,9 @@ export class Endpoint {
     return this.healthy && now >= this.ejectedUntil
   }
 
-  /** Its last answers were failures: a request that cannot be tried again is better off elsewhere. */
+  /** Its last answers were failures, or are late: a request that cannot be tried again is better off elsewhere. */
   isDoubtful(now: number): boolean {
-    return this.errorRun + this.failureRun > 0 && now - this.ranAt < doubtMs
+    return (this.errorRun + this.failureRun > 0 && now - this.ranAt < doubtMs) || now - this.lateAt < doubtMs
   }
 
   get avoidedUntil(): number {
@@ -184,6 +186,13 @@ export class Endpoint {
     }
     this.#ewmaAt = now
     this.#answers?.finished(status, ms * 1_000)
+  }
+
+  /** An answer was not waited for any longer: it takes `ms` at least. */
+  outlived(ms: number, now: number): void {
+    if (ms <= this.ewmaMs) return
+    this.ewmaMs = ms
+    this.#ewmaAt = now
   }
 
   /** From now on answers are counted, for `takeAnswers`. */

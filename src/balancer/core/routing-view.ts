@@ -4,6 +4,7 @@
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
+import type { HedgeView } from './hedge-rule.ts'
 import type { MirrorView } from './mirror.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { OriginView } from './origin-view.ts'
@@ -77,6 +78,8 @@ export interface ServiceView {
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
   readonly retries: RetryView
+  /** A second attempt while the first is late; undefined: none. */
+  readonly hedge?: HedgeView | undefined
   /** undefined: nothing is ejected. */
   readonly ejection?: EjectionView | undefined
   /** undefined: no breakers. */

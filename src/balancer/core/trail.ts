@@ -15,6 +15,8 @@ export const trailSteps = [
   'sent',
   /** Sent to a second endpoint while the first has not answered. */
   'hedged',
+  /** That one is the attempt from here on: it has answered, or the first has failed. */
+  'won',
   'failed',
   /** How the process ended that it was sent to. */
   'heard',

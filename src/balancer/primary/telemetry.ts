@@ -23,6 +23,7 @@ interface ServiceTotals {
   limited: number
   queuedTotal: number
   readonly fallbacks: Record<string, number>
+  readonly hedges: Record<string, number>
   mirror: MirrorTelemetry | undefined
   requestBytes: number
   responseBytes: number
@@ -74,6 +75,7 @@ const newServiceTotals = (): ServiceTotals => ({
   limited: 0,
   queuedTotal: 0,
   fallbacks: {},
+  hedges: {},
   mirror: undefined,
   requestBytes: 0,
   responseBytes: 0,
@@ -145,6 +147,7 @@ export class TelemetrySums {
       totals.limited += service.limited
       totals.queuedTotal += service.queuedTotal
       addTo(totals.fallbacks, service.fallbacks)
+      addTo(totals.hedges, service.hedges)
       if (service.mirror) totals.mirror = addMirror(totals.mirror, service.mirror)
       totals.requestBytes += service.requestBytes
       totals.responseBytes += service.responseBytes
@@ -190,6 +193,7 @@ export class TelemetrySums {
         parked: gauge('parked'),
         queued: gauge('queued'),
         fallbacks: { ...totals.fallbacks },
+        hedges: { ...totals.hedges },
         tunnels: gauge('tunnels'),
       }
     }

@@ -124,13 +124,17 @@ export class Attempts {
    */
   setsAside(head: Head, buffer: Buffer, length: number, backPressure: boolean, sender: RequestSender, client: ClientSide): boolean | undefined {
     const { endpoint } = this.current
-    const { facts, bodyDone, worker } = client
     if (endpoint === undefined || (head.status === 503 && backPressure)) return undefined
     if (this.tree !== undefined && findField(head, buffer, spentField) !== undefined) return undefined
-    if (!bodyDone || !this.#mayAskAnother(head.status, endpoint, facts.idempotent, sender.replayable)) return undefined
+    if (!client.bodyDone || !this.#mayAskAnother(head.status, endpoint, client.facts.idempotent, sender.replayable)) return undefined
+    return this.putAside(head, buffer, length, backPressure, client)
+  }
+
+  /** The same, where another one has been asked already. */
+  putAside(head: Head, buffer: Buffer, length: number, backPressure: boolean, { facts, worker }: ClientSide): boolean {
     const { whole, keep } = extentOf(head, buffer, length, facts.method)
     this.setAside = { status: head.status, bytes: whole ? Buffer.from(buffer.subarray(head.begin, length)) : undefined }
-    endpoint.errors++
+    this.current.endpoint!.errors++
     this.answered(head.status, backPressure, worker)
     return keep
   }
@@ -188,6 +192,40 @@ export class Attempts {
   /** This attempt is over without an answer. `replayable`: every body byte that was sent is still at hand. */
   failed(seen: Broken, idempotent: boolean, replayable: boolean, worker: Worker): Verdict {
     const service = this.#service!
+    const { endpoint } = seen
+    const { failure, quiet, failingSince } = this.#book(seen, worker)
+    this.whyNot = resendRefusal(failure, {
+      idempotent,
+      replayable,
+      resent: this.#resent,
+      attemptsMax: this.tree?.isRetry === true ? 0 : service.view.retries.attempts,
+      onTimeout: service.view.retries.onTimeout === true,
+      caughtInDeath: quiet || this.current.sentAt <= failingSince || endpoint.gone !== undefined,
+      budgetFree: service.retryBudgetFree,
+    })
+    if (this.whyNot === undefined) {
+      this.#goOn(failure, endpoint)
+      return 'again'
+    }
+    const connected = failure.kind !== 'notConnected' && failure.kind !== 'timedOut'
+    return connected && service.view.managed && endpoint.gone === undefined ? 'awaitNews' : 'giveUp'
+  }
+
+  /** The same, where another attempt goes on in its place. */
+  absorbed(seen: Broken, worker: Worker): void {
+    this.#book(seen, worker)
+    this.tried.push(seen.endpoint)
+  }
+
+  /** A second attempt leaves while this one is out: one of the request's tries, and a place in the retry budget. */
+  hedged(): void {
+    this.#resent++
+    if (this.tree !== undefined) this.tree.spent = true
+    this.#takePlace(this.#service!)
+  }
+
+  /** What the failure means for the endpoint. */
+  #book(seen: Broken, worker: Worker): { readonly failure: Failure; readonly quiet: boolean; readonly failingSince: number } {
     const { current } = this
     const { endpoint, code } = seen
     const failure: Failure = this.#neverRead(seen) ? { kind: 'notReceived' } : seen.failure
@@ -197,24 +235,10 @@ export class Attempts {
     const failingSince = quiet ? Infinity : endpoint.failed(worker.now, failure.kind === 'notConnected')
     if (!quiet) endpoint.errors++
     if (quiet) current.forgetGeneration()
-    else service.verdicts?.failed(endpoint, current.takeGeneration(), worker.now - current.sentAt, worker.now)
+    else this.#service!.verdicts?.failed(endpoint, current.takeGeneration(), worker.now - current.sentAt, worker.now)
     const why = failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer'
     worker.reportSuspect(endpoint, why, tlsFailure(code)?.reason)
-    this.whyNot = resendRefusal(failure, {
-      idempotent,
-      replayable,
-      resent: this.#resent,
-      attemptsMax: this.tree?.isRetry === true ? 0 : service.view.retries.attempts,
-      onTimeout: service.view.retries.onTimeout === true,
-      caughtInDeath: quiet || current.sentAt <= failingSince || endpoint.gone !== undefined,
-      budgetFree: service.retryBudgetFree,
-    })
-    if (this.whyNot === undefined) {
-      this.#goOn(failure, endpoint)
-      return 'again'
-    }
-    const connected = failure.kind !== 'notConnected' && failure.kind !== 'timedOut'
-    return connected && service.view.managed && endpoint.gone === undefined ? 'awaitNews' : 'giveUp'
+    return { failure, quiet, failingSince }
   }
 
   #goOn(failure: Failure, endpoint: EndpointPool): void {
@@ -250,6 +274,10 @@ export class Attempts {
     service.counters.retried++
     // A stale connection is no verdict on the endpoint; the next attempt just must not trust another idle one.
     this.fresh = true
+    this.#takePlace(service)
+  }
+
+  #takePlace(service: ServiceRuntime): void {
     if (this.#retrying) return
     this.#retrying = true
     service.retrying++

@@ -5,6 +5,8 @@
  *       ▲                      │ └──101──▶ closed (a tunnel has both connections)
  *       └──────────────────────┘  an attempt failed and may be made again (`core/resend.ts`)
  *
+ * While it is sent there may be a second attempt beside the first (`Hedge`): the one that answers is the attempt from then on.
+ *
  * The exchange keeps the order of things; its parts do the work. On the way out: `Intake` decides whether the request goes anywhere, `EndpointSearch`
  * finds it a connection, `RequestSender` carries it. On the way back: `AnswerRelay` carries the answer, `Continuation` goes on with one that was cut. When it
  * fails: `Aftermath` finds out what follows, `Unanswered` what the client is told. All the time: `Attempts` knows what was tried and what is under way
@@ -22,6 +24,7 @@ import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
 import { tooLate } from './call-tree.ts'
 import { Attempts, notConnected, type Broken } from './attempts.ts'
 import { joined } from './extra-lines.ts'
+import { Hedge, type HedgeHost } from './hedge.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
 import { badRequest, invalidAnswer, quarantined } from './failure-answers.ts'
 import { Intake } from './intake.ts'
@@ -44,7 +47,7 @@ const timedOut: Failure = { kind: 'timedOut' }
 const notReceived: Failure = { kind: 'notReceived' }
 const died: Failure = { kind: 'died' }
 
-export class Exchange implements UpstreamUser, SearchHost, AnswerHost, AdmissionHost, SuspectHost, UnansweredHost {
+export class Exchange implements UpstreamUser, SearchHost, AnswerHost, AdmissionHost, SuspectHost, UnansweredHost, HedgeHost {
   readonly #client: ClientSide
   readonly #attempts = new Attempts()
   readonly #sender: RequestSender
@@ -56,6 +59,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   readonly #continuation: Continuation
   readonly #patience: Patience
   readonly #books: Books
+  /** undefined: none of its requests could have had one. */
+  #hedge: Hedge | undefined
   #phase: Phase = 'closed'
 
   constructor(client: ClientSide) {
@@ -173,7 +178,16 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     }
     this.#shareDeadline()
     // Of several writes the first may have left.
-    if (upstream.writeFailed) this.#lost(upstream.failure ?? (facts.bodyLength === 0 || sender.oneRead ? notReceived : died), 'EPIPE')
+    if (!upstream.writeFailed) this.#mayHedge(endpoint)
+    else this.#lost(upstream.failure ?? (facts.bodyLength === 0 || sender.oneRead ? notReceived : died), 'EPIPE')
+  }
+
+  #mayHedge(first: EndpointPool): void {
+    const service = this.service!
+    const { hedging } = service
+    if (hedging === undefined || this.#continuation.asking !== undefined) return
+    this.#hedge ??= new Hedge(this.#client, this.#attempts, this.#sender, this)
+    this.#hedge.begin(service, hedging, first)
   }
 
   /** More of the request body has come from the client. */
@@ -244,7 +258,8 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     else asking.again()
     current.leave(this.#client.worker)
     current.drop()
-    this.#attemptFailed(broken)
+    if (this.#hedge?.replaces(broken) === true) this.#goOnWith(this.#hedge)
+    else this.#attemptFailed(broken)
   }
 
   notConnected(endpoint: EndpointPool, code: string | undefined): void {
@@ -254,6 +269,29 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #attemptFailed(broken: Broken): void {
     this.#phase = 'failed'
     this.#aftermath.failed(broken)
+  }
+
+  // --- the second attempt ---------------------------------------------------------------------------------------
+
+  get firstIsAnswering(): boolean {
+    return this.#relay.begun
+  }
+
+  hedgeWon(hedge: Hedge, buffer: Buffer, length: number): boolean {
+    const { current } = this.#attempts
+    this.#relay.end()
+    this.#attempts.current = hedge.take(this)
+    hedge.outlived(current)
+    this.#patience.forRequest()
+    return this.upstreamData(this.#attempts.current.upstream!, buffer, length)
+  }
+
+  /** The first has failed while the hedge is out. */
+  #goOnWith(hedge: Hedge): void {
+    const { partial } = hedge
+    this.#attempts.current = hedge.take(this)
+    this.#patience.forRequest()
+    if (partial !== undefined) this.upstreamData(this.#attempts.current.upstream!, partial, partial.length)
   }
 
   proceed(endpoint: EndpointPool | undefined): void {
@@ -293,6 +331,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { current, tree } = this.#attempts
     if (current.endpoint) current.endpoint.errors++
     this.#search.end()
+    this.#hedge?.end()
     this.#aftermath.end()
     this.#attempts.end()
     this.#relay.end()
@@ -344,6 +383,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker } = this.#client
     const { mirror } = this.service!
     this.#books.status = status
+    this.#hedge?.answered(status)
     this.#attempts.answered(status, this.#relay.backPressure, worker)
     this.#phase = 'relaying'
     this.#relay.extra = joined(joined(this.#attempts.answerLines(status, worker.now), this.#intake.lines), this.#unanswered.lines)
@@ -390,13 +430,23 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   askedAnother(head: Head, buffer: Buffer, length: number): boolean {
-    const keep = this.#attempts.setsAside(head, buffer, length, this.#relay.backPressure, this.#sender, this.#client)
+    const { backPressure } = this.#relay
+    const hedge = this.#hedge?.out === true ? this.#hedge : undefined
+    const keep =
+      hedge === undefined
+        ? this.#attempts.setsAside(head, buffer, length, backPressure, this.#sender, this.#client)
+        : this.#attempts.putAside(head, buffer, length, backPressure, this.#client)
     if (keep === undefined) return false
     const { worker } = this.#client
     const { current } = this.#attempts
     if (keep) current.giveBack(worker.now, undefined)
     else current.drop()
     current.leave(worker)
+    if (hedge !== undefined) {
+      this.#goOnWith(hedge)
+      return true
+    }
+    this.#hedge?.abandon()
     this.#phase = 'searching'
     this.#search.search()
     return true
@@ -492,6 +542,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#intake.end()
     this.#aftermath.end()
     this.#continuation.end()
+    this.#hedge?.end()
     this.#search.end()
     this.#sender.spareHead()
     this.#sender.release()
@@ -514,6 +565,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     }
     if (this.#phase === 'relaying' && this.#attempts.tree !== undefined && now >= this.#attempts.tree.endsBy) this.#cut(tooLate.message, true)
     if (this.#phase === 'searching') this.#search.sweep(now)
+    else this.#hedge?.sweep(now)
     if (!this.#patience.over(now)) return
     if (this.#phase === 'sent') this.#lost(timedOut, 'ETIMEDOUT')
     else if (this.#phase === 'relaying') this.#cut('nothing of the answer of the service has come for too long')

@@ -63,6 +63,13 @@ export const livesMs = 10_000
 /** How long a request that was caught in a crash waits at most for its verdict; longer than all trials of a burst take (`core/quarantine.ts`). */
 export const verdictMsMax = 12_000
 
+// --- hedging
+
+/** Attempts per endpoint and worker that a hedge was faster than, and that stay on to show whether the endpoint is slow or hangs; further ones are aborted. */
+export const observersMax = 8
+/** How long they may take while nobody knows what is usual. */
+export const observerMs = 5_000
+
 // --- a connection to an endpoint
 
 /** An endpoint that seems to be an outlier gets nothing for so long while the primary decides whether it is one; there must be another. */

@@ -268,6 +268,21 @@ export class RequestSender {
     return sane
   }
 
+  /** Sends all of it elsewhere, too: what is known of the attempt that is out stays as it is. Returns false when it cannot be forwarded. */
+  sendCopy(upstream: Upstream, defaultHost: string, lines: Buffer | undefined): boolean {
+    const { extra, oneRead } = this
+    const { outgoing } = this.#client.worker
+    this.extra = lines
+    const end = this.writeHead(defaultHost)
+    this.extra = extra
+    this.oneRead = oneRead
+    if (end < 0) return false
+    outgoing.begin(upstream.socket, end)
+    for (const piece of this.#replay.pieces()) outgoing.add(piece, 0, piece.length)
+    outgoing.flush()
+    return true
+  }
+
   /** Sends what more has come of the body. Returns false when it is malformed. */
   sendMore(upstream: Upstream): boolean {
     const { slab, outgoing } = this.#client.worker

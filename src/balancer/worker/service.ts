@@ -14,6 +14,8 @@ import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
 import { affinityOf, type Affinity } from './sessions/affinity.ts'
 import type { SessionSigner } from './sessions/signer.ts'
+import { Pace } from '../core/pace.ts'
+import { Hedging } from './hedging.ts'
 import { Mirror } from './mirror/mirror.ts'
 import type { Marks } from './suspicion.ts'
 import { Concurrency } from './concurrency.ts'
@@ -34,6 +36,8 @@ export class ServiceCounters {
   queued = 0
   /** By reason. */
   fallbacks: Record<string, number> = {}
+  /** By who won. */
+  hedges: Record<string, number> = {}
   requestBytes = 0
   responseBytes = 0
 }
@@ -63,6 +67,10 @@ export class ServiceRuntime {
   retrying = 0
   /** undefined: it has no breakers and ejects nothing. */
   verdicts: Verdicts | undefined
+  /** What is usual; undefined: nothing goes by it. */
+  pace: Pace | undefined
+  /** undefined: nothing is hedged. */
+  hedging: Hedging | undefined
   /** undefined: its endpoints have no limits. */
   concurrency: Concurrency | undefined
   /** undefined: no rate limit. */
@@ -70,7 +78,8 @@ export class ServiceRuntime {
   /** Copies of its requests go to another service; undefined: none do. */
   mirror: Mirror | undefined
   readonly #leases: Leases
-  readonly #workers: number
+  /** How many share what holds over all of them. */
+  readonly workers: number
   /** Opens connections to its endpoints; undefined: they are plain. */
   #dialer: TlsDialer | undefined
   /** Requests that may have killed instances; undefined: there are none. */
@@ -79,10 +88,9 @@ export class ServiceRuntime {
   readonly #tell: (message: WorkerToPrimary) => void
   #picker: Picker
 
-  /** `workers`: how many share what holds over all of them. */
   constructor(view: ServiceView, random: Random, leases: Leases, tell: (message: WorkerToPrimary) => void = () => undefined, workers = 1) {
     this.#tell = tell
-    this.#workers = workers
+    this.workers = workers
     this.#leases = leases
     this.view = view
     this.name = view.name
@@ -133,6 +141,18 @@ export class ServiceRuntime {
     if (!judges) this.verdicts = undefined
     this.#limitRate(view)
     this.#limitConcurrency(view, now)
+    this.#hedge(view)
+  }
+
+  #hedge({ hedge, retries }: ServiceView): void {
+    this.pace = hedge !== undefined || retries.onTimeout === true ? (this.pace ?? new Pace()) : undefined
+    if (hedge === undefined || this.pace === undefined) {
+      this.hedging?.close()
+      this.hedging = undefined
+    } else {
+      this.hedging ??= new Hedging(this, hedge, this.pace)
+      this.hedging.setView(hedge)
+    }
   }
 
   /** Routes that stay keep their counts. */
@@ -166,6 +186,7 @@ export class ServiceRuntime {
     this.parking.close()
     this.mirror?.close()
     this.rate?.close()
+    this.hedging?.close()
     this.concurrency?.close()
   }
 
@@ -177,7 +198,7 @@ export class ServiceRuntime {
   #limitRate({ rateLimit, name }: ServiceView): void {
     if (isDeepStrictEqual(this.rate?.view, rateLimit)) return
     const before = this.rate
-    this.rate = rateLimit && new ServiceRate(name, rateLimit, this.#workers, this.#tell)
+    this.rate = rateLimit && new ServiceRate(name, rateLimit, this.workers, this.#tell)
     before?.close()
   }
 
@@ -299,6 +320,7 @@ export class ServiceRuntime {
     for (const endpoint of this.endpoints) endpoint.closeIdle(now)
     this.concurrency?.sweep(now)
     this.mirror?.sweep(now)
+    this.hedging?.sweep(now)
     if (this.lot.size === 0) return
     for (const parked of this.lot.expired(now)) {
       this.counters.shed++

@@ -553,6 +553,7 @@ function serviceDelta(service: ServiceRuntime, parked: number): ServiceDelta {
     queued: service.queued,
     queuedTotal: counters.queued,
     fallbacks: counters.fallbacks,
+    hedges: counters.hedges,
     mirror: service.mirror?.take(),
     tunnels: service.tunnels,
     requestBytes: counters.requestBytes,
@@ -568,6 +569,7 @@ function serviceDelta(service: ServiceRuntime, parked: number): ServiceDelta {
   counters.limited = 0
   counters.queued = 0
   counters.fallbacks = {}
+  counters.hedges = {}
   counters.requestBytes = 0
   counters.responseBytes = 0
   return delta

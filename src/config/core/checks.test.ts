@@ -43,6 +43,7 @@ describe('what is refused', () => {
     [web('{ command: x, resilience: { retries: { attempts: 4 } } }'), '3:54 services.web.resilience.retries.attempts: expected a whole number from 0 to 3, found "4"'],
     [web('{ command: x, resilience: { retries: { budget: 0.2 } } }'), '3:52 services.web.resilience.retries.budget: expected a share from 0% to 100%, such as 20%, found "0.2"; write the sign: 20%'],
     [web('{ command: x, resilience: { parking: { bytes: 16MB } } }'), '3:51 services.web.resilience.parking.bytes: expected a size from 0 to 1GiB, such as 64KiB or 16MiB, found "16MB"; did you mean "16MiB"?'],
+    [web('{ command: x, resilience: { hedge: yes } }'), '3:40 services.web.resilience.hedge: expected a map with delay and budget, "on" or "off", found "yes"'],
     [web('{ command: x, resilience: { parking: on } }'), '3:42 services.web.resilience.parking: expected a map with timeout, requests, bytes and pageAfter or "off", found "on"'],
     [web('{ command: x, routes: [{ stripPath: yes }] }'), '3:41 services.web.routes[0].stripPath: expected true or false, found "yes"; write true'],
     [web('{ command: x, routes: [{ path: /a/* }] }'), '3:36 services.web.routes[0].path: expected a path that begins with "/", without "*", "?", "#", empty or dot segments, found "/a/*"; a path takes everything below it already: leave out the "*"'],

@@ -132,6 +132,14 @@ const ejection = switchable({
   maxTime: key(duration(ms(100), minutes(60)), { doc: 'It is never out for longer.', default: seconds(300) }),
 })
 
+const hedge = switchable(
+  {
+    delay: optional(duration(ms(1), minutes(1)), { doc: 'How long the first attempt has before the second leaves.', without: 'the p95 of the last minute, at least 10ms' }),
+    budget: key(percent, { doc: 'Second attempts per request in the long run; ten are saved up.', default: 0.05 }),
+  },
+  { on: true },
+)
+
 const rateLimit = switchable({
   key: key(rateLimitKey, {
     doc: 'Whose requests are counted together: `client-ip` (IPv6: a /64; `trustedProxies` may speak for others), `header:NAME`, `cookie:NAME` (without one: the address), `service` (all).',
@@ -167,6 +175,10 @@ const resilience = object({
     }),
     { doc: 'Trying again on another endpoint.' },
   ),
+  hedge: optional(hedge, {
+    doc: 'A second attempt of GET, HEAD and OPTIONS at another endpoint while the first is late; the first good answer wins.',
+    without: 'off',
+  }),
   parking: optional(parking, {
     doc: 'Holds requests while no endpoint is ready but one is on its way. `off` refuses them.',
     without: 'on with these values for `command` and `tcp`, off for other `endpoints`',

@@ -163,6 +163,25 @@ export class TrailKeeper {
     })
   }
 
+  hedged(endpoint: EndpointPool, afterMs: number, now: number): void {
+    this.#begun()
+    this.#add(now, { step: 'hedged', endpoint: endpoint.id, note: `${this.#endpoint?.id} has not answered for ${ms(afterMs)}` })
+  }
+
+  absorbed({ failure, code, endpoint }: Broken, now: number): void {
+    const what = `${failures[failure.kind]}${code === undefined ? '' : ` (${code})`}`
+    this.#add(now, { step: 'failed', endpoint: endpoint.id, note: `${what}: the hedge goes on` })
+  }
+
+  hedgeFailed(endpoint: EndpointPool, what: string, now: number): void {
+    this.#add(now, { step: 'failed', endpoint: endpoint.id, note: `the hedge: ${what}; the first attempt goes on` })
+  }
+
+  hedgeTaken(endpoint: EndpointPool, now: number): void {
+    this.#endpoint = endpoint
+    this.#add(now, { step: 'won', endpoint: endpoint.id, note: 'the hedge' })
+  }
+
   heard(endpoint: EndpointPool, again: boolean, now: number): void {
     const { gone } = endpoint
     if (gone === undefined && again) return

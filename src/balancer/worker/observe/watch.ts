@@ -151,6 +151,27 @@ export class RequestWatch {
     this.#endAttempt(now, broken.code === undefined ? broken.failure.kind : `${broken.failure.kind} (${broken.code})`)
   }
 
+  /** It is made at another endpoint as well. */
+  hedged(endpoint: EndpointPool, afterMs: number, now: number): void {
+    this.tries++
+    this.#trail?.hedged(endpoint, afterMs, now)
+  }
+
+  /** The first attempt has failed, and its hedge goes on. */
+  absorbed(broken: Broken, now: number): void {
+    this.#trail?.absorbed(broken, now)
+  }
+
+  hedgeFailed(endpoint: EndpointPool, what: string, now: number): void {
+    this.#trail?.hedgeFailed(endpoint, what, now)
+  }
+
+  /** From here on its hedge is the attempt. */
+  hedgeTaken(endpoint: EndpointPool, now: number): void {
+    this.endpoint = endpoint
+    this.#trail?.hedgeTaken(endpoint, now)
+  }
+
   heard(endpoint: EndpointPool, again: boolean, now: number): void {
     this.#trail?.heard(endpoint, again, now)
   }

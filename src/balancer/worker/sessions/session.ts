@@ -141,6 +141,11 @@ export class RequestSession {
     return new HeadEdit([...names, 'cookie'], lines + (rules?.block.toString('latin1') ?? ''))
   }
 
+  /** The client belongs to one endpoint. */
+  get pinned(): boolean {
+    return this.#pinned !== undefined
+  }
+
   pick(request: PickRequest): EndpointPool | undefined {
     const affinity = this.#affinity!
     const side = this.#side
