@@ -66,7 +66,7 @@ export class InProcessProxy implements Proxy {
       this.#started = true
       this.#worker.start()
       this.#worker.connections.setTicketKeys(randomBytes(48))
-      this.#worker.setSessionKeys(randomBytes(32))
+      this.#worker.fleet.setSessionKeys(randomBytes(32))
       this.#coordination.welcome(this.#peer)
       this.#publishLater()
     }

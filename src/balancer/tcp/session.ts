@@ -160,7 +160,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     this.#leaveEndpoint()
     endpoint.errors++
     endpoint.failed(now, true)
-    this.#worker.reportSuspect(endpoint, `connecting failed: ${code}`)
+    this.#worker.fleet.reportSuspect(endpoint, `connecting failed: ${code}`)
     this.#pickRequest.tried.push(endpoint)
     this.#search()
   }
@@ -171,7 +171,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     endpoint.active--
     this.#upstream?.destroy()
     this.#upstream = undefined
-    this.#worker.maybeDrained(endpoint)
+    this.#worker.fleet.maybeDrained(endpoint)
   }
 
   #park(now: number): void {
@@ -187,7 +187,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     this.#pickRequest.tried.length = 0
     if (this.#phase !== 'parked') gate.finding--
     this.#phase = 'parked'
-    this.#worker.watchLot(gate)
+    this.#worker.lots.watch(gate)
   }
 
   unpark(): void {
@@ -290,7 +290,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     if (this.#phase !== 'open') return
     this.#endpointEnded = true
     this.#patienceMs = Math.min(this.#patienceMs, halfOpenMs)
-    if (!this.#clientEnded && !this.#saidGoodbye) this.#worker.reportSuspect(this.endpoint!, 'it ended a connection')
+    if (!this.#clientEnded && !this.#saidGoodbye) this.#worker.fleet.reportSuspect(this.endpoint!, 'it ended a connection')
     this.#socket.end()
   }
 
@@ -315,7 +315,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     if (this.#phase !== 'open') return
     this.#endpointClosed = true
     if (code !== undefined || !this.#endpointEnded) {
-      this.#worker.reportSuspect(this.endpoint!, `a connection broke: ${code ?? 'closed'}`)
+      this.#worker.fleet.reportSuspect(this.endpoint!, `a connection broke: ${code ?? 'closed'}`)
       this.#finish(0)
       this.#breakClient()
     } else if (this.#clientClosed) this.#finish(200)
@@ -395,7 +395,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
         endpoint.tunnels--
         service.tunnels--
       } else endpoint.active--
-      this.#worker.maybeDrained(endpoint)
+      this.#worker.fleet.maybeDrained(endpoint)
     }
     this.#front.ended(this)
     if (phase !== 'parked') gate.madeRoom()

@@ -86,7 +86,7 @@ export class Aftermath {
 
   #awaitNews(endpoint: EndpointPool): void {
     this.#awaitsNews = true
-    this.#client.worker.whenGone(endpoint, this.#service!.view.quarantine === true ? crashNewsMs : deathNewsMs, this.#afterNews)
+    this.#client.worker.fleet.whenGone(endpoint, this.#service!.view.quarantine === true ? crashNewsMs : deathNewsMs, this.#afterNews)
   }
 
   /** How the process ended is known now, or will not be. */

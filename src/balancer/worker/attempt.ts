@@ -53,7 +53,7 @@ export class Attempt {
     if (endpoint === undefined) return
     endpoint.active--
     this.endpoint = undefined
-    worker.maybeDrained(endpoint)
+    worker.fleet.maybeDrained(endpoint)
   }
 
   /** What the breaker gave, to tell it how it went: once. */

@@ -237,7 +237,7 @@ export class Attempts {
     if (quiet) current.forgetGeneration()
     else this.#service!.verdicts?.failed(endpoint, current.takeGeneration(), worker.now - current.sentAt, worker.now)
     const why = failure.kind === 'notConnected' ? `connection failed: ${code ?? 'closed'}` : 'connection closed before the answer'
-    worker.reportSuspect(endpoint, why, tlsFailure(code)?.reason)
+    worker.fleet.reportSuspect(endpoint, why, tlsFailure(code)?.reason)
     return { failure, quiet, failingSince }
   }
 

@@ -306,7 +306,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#endpoint = undefined
     this.#upstream = undefined
     endpoint.active--
-    this.#client.worker.maybeDrained(endpoint)
+    this.#client.worker.fleet.maybeDrained(endpoint)
     upstream.destroy()
   }
 
@@ -349,7 +349,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#attempts.watch?.parked(service, this.#attempts.session, place.deadline, worker.now)
     this.#attempts.tried.length = 0
     this.#phase = 'parked'
-    worker.watchLot(service)
+    worker.lots.watch(service)
     this.bodyAvailable()
   }
 
@@ -392,7 +392,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     }
     this.#phase = 'queued'
     this.#holdBody()
-    worker.watchLot(service)
+    worker.lots.watch(service)
   }
 
   letGo(): void {

@@ -261,7 +261,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
       endpoint.failed(worker.now, this.#phase === 'connecting')
       endpoint.errors++
       this.#service!.verdicts?.failed(endpoint, attempt.takeGeneration(), worker.now - attempt.sentAt, worker.now)
-      worker.reportSuspect(endpoint, this.#phase === 'connecting' ? 'connection failed' : 'connection closed before the answer')
+      worker.fleet.reportSuspect(endpoint, this.#phase === 'connecting' ? 'connection failed' : 'connection closed before the answer')
     }
     this.#attempts.tried.push(endpoint)
     this.#attempts.watch?.hedgeFailed(endpoint, 'the connection failed', worker.now)

@@ -84,7 +84,7 @@ export class LosingAttempt implements UpstreamUser {
     endpoint.failed(now, false)
     endpoint.errors++
     this.#service.verdicts?.failed(endpoint, this.#attempt.takeGeneration(), now - this.#attempt.sentAt, now)
-    this.#worker.reportSuspect(endpoint, 'a request that a hedge was faster than had no answer')
+    this.#worker.fleet.reportSuspect(endpoint, 'a request that a hedge was faster than had no answer')
     this.abort()
   }
 

@@ -87,7 +87,7 @@ export class Suspect implements Tried {
     else {
       this.#state = 'asking'
       this.#note('it looks like a request that an instance died with: it waits for its turn on trial')
-      this.#id = this.#client.worker.suspicion.ask(this, named, this.#client.worker.now)
+      this.#id = this.#client.worker.fleet.suspicion.ask(this, named, this.#client.worker.now)
     }
   }
 
@@ -109,7 +109,7 @@ export class Suspect implements Tried {
     // Its earlier number ends with this crash, and is told with it.
     this.#state = 'asking'
     const caught = { ...this.#named(), endpoint: endpoint.id, reason: endpoint.gone ?? '', request: requestId, sentAt, trial, resend }
-    this.#id = worker.suspicion.caught(this, caught, worker.now)
+    this.#id = worker.fleet.suspicion.caught(this, caught, worker.now)
     return true
   }
 
@@ -155,7 +155,7 @@ export class Suspect implements Tried {
     const sameLabel = this.#service!.marks?.get(this.#sender.label())
     if (sameLabel !== undefined && bodyDone && this.#sender.replayable) {
       const { fingerprint } = this.#named()
-      if (sameLabel.get(fingerprint) === 'suspect') worker.suspicion.cleared(fingerprint)
+      if (sameLabel.get(fingerprint) === 'suspect') worker.fleet.suspicion.cleared(fingerprint)
     }
     this.end()
   }
@@ -164,6 +164,6 @@ export class Suspect implements Tried {
   end(): void {
     const state = this.#state
     this.#state = 'free'
-    if (state === 'asking' || state === 'trial') this.#client.worker.suspicion.over(this.#id, this.#service!.name)
+    if (state === 'asking' || state === 'trial') this.#client.worker.fleet.suspicion.over(this.#id, this.#service!.name)
   }
 }

@@ -119,7 +119,7 @@ export class Unanswered implements SearchEnd {
   #otherService(name: string): ServiceRuntime | undefined {
     const { client, attempts, sender, aftermath } = this.#parts
     const answered = attempts.setAside !== undefined || attempts.current.endpoint !== undefined
-    const other = client.worker.serviceNamed(name)
+    const other = client.worker.fleet.services.get(name)
     if (other === undefined || other.view.maintenance || !sender.replayable || aftermath.hasCrashed) return undefined
     return mayAskService(attempts, client.facts.idempotent, answered) ? other : undefined
   }
