@@ -75,18 +75,19 @@ export class Client implements ClientSide, ReadHost {
   constructor(worker: Worker, listener: WorkerListener, connection: ByteSocket | AcceptedHandle, face?: ClientFace) {
     this.worker = worker
     this.listener = listener
+    // Whoever reads asks what is wanted before it is made.
+    this.#input = new ClientInput(
+      worker.inputBlocks,
+      (bytes) => (bytes <= bodyBufferBytes ? this.#reads?.lend() : undefined) ?? Buffer.allocUnsafeSlow(bytes),
+    )
+    this.#body = new ClientBody(this.#input, this.facts)
     const accepted = 'write' in connection ? undefined : new ClientReads(connection, this, worker.bodyBuffers)
     const socket = accepted?.socket ?? (connection as ByteSocket)
     this.#reads = accepted
     this.socket = socket
     this.#face = face
     this.#tls = face === undefined && socket instanceof TLSSocket ? socket : face?.tls
-    this.#input = new ClientInput(
-      worker.inputBlocks,
-      (bytes) => (bytes <= bodyBufferBytes ? this.#reads?.lend() : undefined) ?? Buffer.allocUnsafeSlow(bytes),
-    )
     this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
-    this.#body = new ClientBody(this.#input, this.facts)
     this.#forwarded = new ForwardedFields({
       address: this.address,
       port: listener.port,
