@@ -41,7 +41,13 @@ const options = {
   maxSessionMemory: sessionMemoryMegabytes,
   // Pseudo fields, and one crumb per cookie, come on top.
   maxHeaderListPairs: 2 * fieldsMax,
-  settings: { enablePush: false, maxConcurrentStreams: streamsMax, initialWindowSize: streamWindowBytes, maxHeaderListSize: headerListBytesMax },
+  settings: {
+    enablePush: false,
+    enableConnectProtocol: true,
+    maxConcurrentStreams: streamsMax,
+    initialWindowSize: streamWindowBytes,
+    maxHeaderListSize: headerListBytesMax,
+  },
 }
 
 export class ClientSession implements StreamSocketHost {
