@@ -13,6 +13,8 @@ const port = Number(process.env.PORT ?? 3000)
 const messageBytesMax = 65_536
 /** A listener that takes nothing in for so long is let go. */
 const unsentBytesMax = 1_048_576
+/** How long is read on, and ignored, behind a goodbye: bytes left unread would make a reset of it. */
+const lingerMs = 2_000
 const op = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa }
 /** @type {Set<Connection>} */
 const connections = new Set()
@@ -33,6 +35,7 @@ class Connection {
   #partBytes = 0
   #kind = 0
   #closing = false
+  #deaf = false
 
   constructor(socket) {
     this.#socket = socket
@@ -45,13 +48,15 @@ class Connection {
   }
 
   take(chunk) {
-    if (this.#closing && chunk.length === 0) return
+    if (this.#deaf) return
     this.#received = Buffer.concat([this.#received, chunk])
     try {
       for (let frame = this.#nextFrame(); frame; frame = this.#nextFrame()) this.#onFrame(frame)
     } catch (error) {
       this.close(error.code ?? 1011, error.message)
-      this.#socket.destroySoon()
+      this.#deaf = true
+      this.#socket.end()
+      setTimeout(() => this.#socket.destroy(), lingerMs).unref()
     }
   }
 

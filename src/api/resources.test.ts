@@ -111,6 +111,7 @@ describe('the load balancer', () => {
       host: '127.0.0.1',
       port: 30_001,
       weight: 1,
+      version: null,
       status: 'active',
       health: 'healthy',
       connections: 3,

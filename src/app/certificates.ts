@@ -84,12 +84,18 @@ export class Certificates {
     this.warn()
   }
 
+  /** Those about to expire, or that have. */
+  get expiring(): readonly CertificateStatus[] {
+    const now = this.#deps.clock.wallTime()
+    return this.statuses.filter(({ expiresAt }) => expiresAt - now <= warnMs)
+  }
+
   /** Says which are about to expire, or have; each file once. */
   warn(): void {
     const now = this.#deps.clock.wallTime()
-    for (const { listener, file, hosts, expiresAt } of this.statuses) {
+    for (const { listener, file, hosts, expiresAt } of this.expiring) {
       const said = `${file} ${expiresAt} ${expiresAt <= now}`
-      if (expiresAt - now > warnMs || this.#warned.has(said)) continue
+      if (this.#warned.has(said)) continue
       this.#warned.add(said)
       const at = new Date(expiresAt).toISOString()
       this.#deps.events.emit('certificate.expiring', {

@@ -35,8 +35,10 @@ export function publicTrail(trail: RequestTrail): RequestTrail {
   if (service === undefined) return trail
   return {
     ...trail,
-    steps: trail.steps.map(({ endpoint, candidates, ...step }) => ({
+    steps: trail.steps.map(({ endpoint, candidates, note, ...step }) => ({
       ...step,
+      // A session names its endpoint.
+      ...(note !== undefined && { note: step.step === 'session' ? note.replace(`${service}/`, '') : note }),
       ...(endpoint !== undefined && { endpoint: publicEndpointId(service, endpoint) }),
       ...(candidates && { candidates: candidates.map((each) => ({ ...each, endpoint: publicEndpointId(service, each.endpoint) })) }),
     })),

@@ -77,6 +77,7 @@ export class LiveOperations implements Operations {
   overview(): Overview {
     const { config, traffic, proxy, clock, startedAt, listeners } = this.#holdfast
     const services = this.services()
+    const expiring = this.#holdfast.certificates.expiring
     const bad = services.filter(({ health, ready }) => health === 'unhealthy' || (health === 'starting' && ready === 0)).length
     const status = bad > 0 && bad === services.length ? 'unhealthy' : services.every(({ health }) => health === 'healthy') ? 'healthy' : 'degraded'
     return {
@@ -90,6 +91,7 @@ export class LiveOperations implements Operations {
       proxy: traffic.latest,
       proxyConnected: proxy.connected,
       listeners,
+      certificates: expiring.length === 0 ? undefined : expiring,
     }
   }
 
@@ -262,8 +264,8 @@ export class LiveOperations implements Operations {
 
   split(name: string): Split {
     const service = this.#serviceConfig(name)
-    const { routing } = this.#holdfast
-    return splitOf(service, routing.switches, routing.endpointViews(service))
+    const { routing, traffic } = this.#holdfast
+    return splitOf(service, routing.switches, routing.endpointViews(service), (ids) => traffic.together(ids))
   }
 
   async setSplit(name: string, shares: Readonly<Record<string, number>> | undefined, { actor }: { actor: Actor }): Promise<Split> {
@@ -286,7 +288,7 @@ export class LiveOperations implements Operations {
     return { service: name, mirror: mirror?.service, counts, differences }
   }
 
-  async addServer({ host, port, weight = 1, service }: NewServer, { actor }: { actor: Actor }): Promise<EndpointStatus> {
+  async addServer({ host, port, weight = 1, service, version }: NewServer, { actor }: { actor: Actor }): Promise<EndpointStatus> {
     const target = service === undefined ? this.#defaultService() : this.#serviceConfig(service)
     const id = staticEndpointId(host, port)
     await this.#switch((switches) => {
@@ -297,7 +299,7 @@ export class LiveOperations implements Operations {
         throw new HoldfastError('conflict', `tried to add ${id}: there are ${addedEndpointsMax} added endpoints already`)
       const configured = target.source.kind === 'static' && target.source.endpoints.some((each) => staticEndpointId(each.host, each.port) === id)
       if (configured) return { ...switches, removed: switches.removed.filter((each) => each !== id) }
-      return { ...switches, added: [...switches.added, { id, service: target.name, host, port, weight }] }
+      return { ...switches, added: [...switches.added, { id, service: target.name, host, port, weight, version }] }
     })
     this.#holdfast.events.emit('endpoint.added', {
       message: `${actor.name} added ${id} to ${target.name}`,

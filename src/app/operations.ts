@@ -6,7 +6,7 @@
 import type { MirrorTelemetry } from '../balancer/core/mirror.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import type { Config } from '../config/types.ts'
-import type { QuarantinedRequest } from '../balancer/index.ts'
+import type { CertificateStatus, QuarantinedRequest } from '../balancer/index.ts'
 import type { ProxyTelemetry } from '../balancer/port.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/port.ts'
@@ -35,6 +35,8 @@ export interface Overview {
   readonly proxyConnected: boolean
   /** Addresses that serve traffic: `http://127.0.0.1:8080`. */
   readonly listeners: readonly { readonly name: string; readonly url: string }[]
+  /** Those that expire within three weeks, or have; undefined: none does. */
+  readonly certificates?: readonly CertificateStatus[] | undefined
 }
 
 export interface ScalingRecord {
@@ -82,6 +84,8 @@ export interface NewServer {
   readonly weight?: number
   /** Default: the only static service, or the first service. */
   readonly service?: string
+  /** Default: that of the service. */
+  readonly version?: string
 }
 
 export interface Split {
@@ -91,6 +95,19 @@ export interface Split {
   readonly source: 'hand' | 'configuration' | 'none'
   /** Of the endpoints that there are, with their number. */
   readonly versions: Readonly<Record<string, number>>
+  /** How those of each version do. */
+  readonly traffic: Readonly<Record<string, VersionTraffic>>
+}
+
+/** Of all endpoints of a version: counts since they are there; rates and the quantile over the last 10 seconds. */
+export interface VersionTraffic {
+  readonly requests: number
+  /** Answers of 5xx, and attempts without an answer. */
+  readonly errors: number
+  readonly requestRate: number
+  readonly errorRate: number
+  /** To the first byte; undefined: none came. */
+  readonly p95Ms: number | undefined
 }
 
 export interface MirrorReport extends MirrorTelemetry {

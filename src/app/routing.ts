@@ -11,15 +11,17 @@ import type { Proxy } from '../balancer/index.ts'
 import type { EndpointView, RoutingView, ServiceView } from '../balancer/index.ts'
 import type { Config, ServiceConfig } from '../config/types.ts'
 import { codeOf } from '../kernel/errors.ts'
+import { machineNow } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
-import type { RoutedInstance, Router } from '../supervisor/ports.ts'
+import type { Expectation, RoutedInstance, Router } from '../supervisor/ports.ts'
 import { observeView } from './observe-view.ts'
 import { mirrorView, sessionView } from './session-view.ts'
 import { tcpViews } from './tcp-view.ts'
 import { noCertificates, type LoadedCertificates } from './certificates.ts'
 import type { PageView } from '../balancer/core/rules/view.ts'
 import { readFallback, readPages, type Pages } from './pages.ts'
+import { parkingView } from './parking-view.ts'
 import { rateLimitView } from './rate-view.ts'
 
 export interface RoutingOptions {
@@ -71,7 +73,7 @@ export class Routing implements Router {
   /** Answers to ACME challenges under way, by token. */
   readonly #challenges = new Map<string, string>()
   readonly #admitted = new Map<string, Admitted>()
-  readonly #expected = new Map<string, { readonly coming: boolean; readonly bootMs: number | undefined }>()
+  readonly #expected = new Map<string, Expectation & { readonly readyAtMachineMs: number | undefined }>()
   #version = 0
   #queued: Promise<void> | undefined
   #running: Promise<void> = Promise.resolve()
@@ -197,10 +199,13 @@ export class Routing implements Router {
     void this.publish().catch(() => undefined)
   }
 
-  expect(service: string, expectation: { readonly coming: boolean; readonly bootMs: number | undefined }): void {
+  expect(service: string, expectation: Expectation): void {
+    const { coming, bootMs, bootP95Ms, readyAt } = expectation
     const before = this.#expected.get(service)
-    if (before?.coming === expectation.coming && before.bootMs === expectation.bootMs) return
-    this.#expected.set(service, expectation)
+    if (before?.coming === coming && before.bootMs === bootMs && before.bootP95Ms === bootP95Ms && before.readyAt === readyAt) return
+    // The workers have a monotonic clock in common with us, but not its beginning.
+    const readyAtMachineMs = readyAt === undefined ? undefined : machineNow() + (readyAt - this.#options.clock.now())
+    this.#expected.set(service, { ...expectation, readyAtMachineMs })
     void this.publish().catch(() => undefined)
   }
 
@@ -249,19 +254,17 @@ export class Routing implements Router {
       ...resilienceView(resilience),
       rateLimit: rateLimitView(resilience.rateLimit, this.#config),
       fallback: this.#fallback(service),
-      parking: resilience.parking && {
-        timeoutMs: resilience.parking.timeout,
-        requests: resilience.parking.requests,
-        bytes: resilience.parking.bytes,
-      },
+      parking: resilience.parking && parkingView(resilience.parking, expected?.bootP95Ms),
       // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
       managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,
       quarantine: supervised || undefined,
       coming: supervised && (expected?.coming ?? true),
       bootMs: expected?.bootMs,
+      ...(expected?.readyAtMachineMs !== undefined && { readyAtMachineMs: expected.readyAtMachineMs }),
       maintenance: this.#switches.maintenanceServices.includes(name),
       probe: health && {
-        path: health.path,
+        path: health.path ?? '',
+        grpc: health.grpc,
         intervalMs: health.interval,
         timeoutMs: health.timeout,
         fall: health.fall,
@@ -309,6 +312,7 @@ export class Routing implements Router {
           weight: 1,
           revision: instance.version,
           restarts: instance.restarts,
+          process: instance.process,
           state: draining ? 'draining' : 'active',
         })
     }
@@ -323,11 +327,12 @@ export class Routing implements Router {
 
 function resilienceView({
   retries,
+  hedge,
   breaker,
   ejection,
   concurrency,
   queue,
-}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'breaker' | 'ejection' | 'concurrency'> {
+}: ServiceConfig['resilience']): Pick<ServiceView, 'retries' | 'hedge' | 'breaker' | 'ejection' | 'concurrency'> {
   const { attempts, budget, on = [] } = retries
   const statuses = on.filter((each) => each !== 'timeout')
   return {
@@ -337,6 +342,7 @@ function resilienceView({
       statuses: attempts === 0 || statuses.length === 0 ? undefined : statuses,
       onTimeout: on.includes('timeout') || undefined,
     },
+    hedge: hedge && { delayMs: hedge.delay, budget: hedge.budget },
     breaker: breaker && { errorRate: breaker.errorRate, windowMs: breaker.window, minimumRequests: breaker.minimumRequests, openMs: breaker.openFor },
     ejection: ejection && {
       consecutiveErrors: ejection.consecutiveErrors,

@@ -106,6 +106,7 @@ export function endpointStatus(
     service,
     host: view.host,
     port: view.port,
+    version: view.revision,
     weight: view.weight,
     effectiveWeight: telemetry?.weight,
     weightReasons: telemetry?.reasons,

@@ -1,18 +1,28 @@
 /** Shares between the versions of a service that were set by hand: what may be set, and how they stand. */
 import type { EndpointView } from '../balancer/index.ts'
 import type { ServiceConfig } from '../config/types.ts'
+import { proxyEndpointId } from '../registry/index.ts'
 import { HoldfastError } from '../kernel/errors.ts'
-import type { Split } from './operations.ts'
+import type { Split, VersionTraffic } from './operations.ts'
 import type { Switches } from './routing.ts'
 
 type Shares = Readonly<Record<string, number>>
 
-export function splitOf({ name, split }: ServiceConfig, switches: Switches, endpoints: readonly EndpointView[]): Split {
+export function splitOf(
+  { name, split }: ServiceConfig,
+  switches: Switches,
+  endpoints: readonly EndpointView[],
+  trafficOf: (endpoints: readonly string[]) => VersionTraffic,
+): Split {
   const byHand = switches.splits?.[name]
   const versions: Record<string, number> = {}
   for (const { revision } of endpoints) if (revision !== undefined) versions[revision] = (versions[revision] ?? 0) + 1
   const source = byHand ? 'hand' : split ? 'configuration' : 'none'
-  return { service: name, shares: byHand ?? split, source, versions }
+  const traffic = Object.keys(versions).map((version) => {
+    const ids = endpoints.filter(({ revision }) => revision === version).map(({ id }) => proxyEndpointId(name, id))
+    return [version, trafficOf(ids)] as const
+  })
+  return { service: name, shares: byHand ?? split, source, versions, traffic: Object.fromEntries(traffic) }
 }
 
 /** Throws `invalid_input`: a share that nobody can serve would send its clients to others without anybody having said so. */

@@ -1,7 +1,8 @@
 /** Rates and quantiles over the last seconds, out of the growing counts that the data plane reports once a second. */
 import type { ProxyTelemetry, ServiceTelemetry } from '../balancer/index.ts'
-import { difference, emptyHistogram, quantile } from '../kernel/histogram.ts'
+import { difference, emptyHistogram, Histogram, quantile } from '../kernel/histogram.ts'
 import { Ring } from '../kernel/ring.ts'
+import type { VersionTraffic } from './operations.ts'
 import { emptyServiceTraffic, type EndpointTraffic, type ServiceTraffic } from '../registry/types.ts'
 
 /** Readings kept: with one a second, rates are over ten seconds. */
@@ -52,6 +53,32 @@ export class Traffic {
       p50Ms: ms(0.5),
       p95Ms: ms(0.95),
       p99Ms: ms(0.99),
+    }
+  }
+
+  /** Some endpoints together, by the ids that they have in the data plane. */
+  together(ids: readonly string[]): VersionTraffic {
+    const [now, first] = [this.latest, this.#readings.first()]
+    const seconds = now && first ? (now.at - first.at) / 1_000 : 0
+    const firstBytes = new Histogram()
+    const sums = { requests: 0, errors: 0, recent: 0, failed: 0 }
+    for (const id of ids) {
+      const to = now?.endpoints[id]
+      if (!to) continue
+      const from = first?.endpoints[id]
+      sums.requests += to.requests
+      sums.errors += to.errors
+      sums.recent += to.requests - (from?.requests ?? 0)
+      sums.failed += to.errors - (from?.errors ?? 0)
+      firstBytes.add(difference(to.firstByte, from?.firstByte ?? emptyHistogram))
+    }
+    const p95Us = quantile(firstBytes.data(), 0.95)
+    return {
+      requests: sums.requests,
+      errors: sums.errors,
+      requestRate: seconds > 0 ? sums.recent / seconds : 0,
+      errorRate: sums.recent > 0 ? Math.min(1, sums.failed / sums.recent) : 0,
+      p95Ms: p95Us === undefined ? undefined : p95Us / 1_000,
     }
   }
 

@@ -66,7 +66,7 @@ export class InProcessProxy implements Proxy {
       this.#started = true
       this.#worker.start()
       this.#worker.connections.setTicketKeys(randomBytes(48))
-      this.#worker.setSessionKeys(randomBytes(32))
+      this.#worker.fleet.setSessionKeys(randomBytes(32))
       this.#coordination.welcome(this.#peer)
       this.#publishLater()
     }
@@ -137,7 +137,13 @@ export class InProcessProxy implements Proxy {
   handle(listener: string, request: IncomingMessage, response: ServerResponse): void {
     const socket = new RequestSocket(request, response)
     const tls = request.socket instanceof TLSSocket ? request.socket : undefined
-    this.#worker.connections.attach(listener, socket, { tls, version: request.httpVersion, longLived: false, ownAnswer: () => undefined })
+    this.#worker.connections.attach(listener, socket, {
+      tls,
+      version: request.httpVersion,
+      longLived: false,
+      ownAnswer: () => undefined,
+      cutShort: () => false,
+    })
     socket.begin()
   }
 

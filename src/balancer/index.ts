@@ -2,6 +2,8 @@
 export { ProxyClient, type ProxyClientOptions } from './client.ts'
 export { InProcessProxy } from './in-process.ts'
 export { Prober } from './primary/prober.ts'
+export { probeByHttp2 } from './primary/http2-probe.ts'
+export { http2Protocols } from './http2/ask.ts'
 export { proxyLogFile, socketPath } from './paths.ts'
 export type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry, EndpointTelemetry, ServiceTelemetry } from './port.ts'
 export { loadOriginTls, loadTls, type CertificateStatus, type LoadedTls } from './tls/certificates.ts'

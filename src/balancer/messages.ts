@@ -76,7 +76,7 @@ export type PrimaryToWorker =
   /** By endpoint: only those of services that ask for them. */
   | { readonly type: 'roles'; readonly roles: Readonly<Record<string, EndpointRole>> }
   | { readonly type: 'gone'; readonly endpoint: string; readonly reason: string; readonly exitedAt: number }
-  | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean }
+  | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean; readonly reason?: string | undefined }
   /** What is known of an endpoint over all workers. */
   | { readonly type: 'standing'; readonly endpoint: string; readonly standing: Standing }
   /** It is in its slow start, of which so much is over; a window of 0: no more. */
@@ -88,7 +88,7 @@ export type PrimaryToWorker =
   /** Base64; every worker has the same (`primary/session-keys.ts`). */
   | { readonly type: 'sessionKeys'; readonly keys: string }
   /** It is out as an outlier; 0: it is in again. */
-  | { readonly type: 'ejected'; readonly endpoint: string; readonly forMs: number }
+  | { readonly type: 'ejected'; readonly endpoint: string; readonly forMs: number; readonly reason?: string | undefined }
   /** Another worker has opened its breaker. */
   | { readonly type: 'trip'; readonly endpoint: string }
   | { readonly type: 'breakerOrder'; readonly service: string; readonly action: BreakerAction }

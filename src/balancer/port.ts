@@ -105,6 +105,14 @@ export interface ProxyTelemetry {
   readonly endpoints: Readonly<Record<string, EndpointTelemetry>>
   /** Requests that kill instances, and are sent to none. */
   readonly quarantined?: readonly QuarantinedRequest[] | undefined
+  /** The store of shared limits; undefined: nothing is shared. */
+  readonly limitsStore?: LimitsStoreStatus | undefined
+}
+
+export interface LimitsStoreStatus {
+  readonly up: boolean
+  /** Why it is not; undefined: it is, or was not reached yet. */
+  readonly reason: string | undefined
 }
 
 export interface WorkerTelemetry {
@@ -129,6 +137,8 @@ export interface ServiceTelemetry extends TallyData {
   readonly queuedTotal: number
   /** Answered by the fallback, by reason. */
   readonly fallbacks: Readonly<Record<string, number>>
+  /** Second attempts beside a first one, by which of the two the client's answer came from: `hedge`, `first` or `none`. */
+  readonly hedges: Readonly<Record<string, number>>
   /** Copies of its requests; undefined: it has no mirror. */
   readonly mirror?: MirrorTelemetry | undefined
   readonly tunnels: number

@@ -4,7 +4,7 @@
  */
 import { Agent, errors, request } from 'undici'
 import type { Explanation } from '../app/explaining.ts'
-import type { ConfigChange, LogLine, Overview, RestartReport, ScalingRecord } from '../app/operations.ts'
+import type { ConfigChange, LogLine, Overview, RestartReport, ScalingRecord, Split } from '../app/operations.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventLevel } from '../kernel/events.ts'
 import { seconds, type Duration } from '../kernel/time.ts'
@@ -84,6 +84,9 @@ export interface Api {
   restart(service: string, signal: AbortSignal): Promise<RestartReport>
   scale(service: string, instances: number, reason: string | undefined): Promise<ScalingRecord>
   setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void>
+  split(service: string): Promise<Split>
+  /** undefined: as configured. */
+  setSplit(service: string, shares: Split['shares']): Promise<Split>
   orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void>
   quarantined(): Promise<readonly QuarantinedDescription[]>
   forgetQuarantined(id: string): Promise<void>
@@ -180,6 +183,15 @@ export class ApiClient implements Api {
 
   async forgetQuarantined(id: string): Promise<void> {
     await this.#data(`/quarantine/${encodeURIComponent(id)}`, { method: 'DELETE' })
+  }
+
+  split(service: string): Promise<Split> {
+    return this.#data<Split>(`/services/${encodeURIComponent(service)}/split`)
+  }
+
+  setSplit(service: string, shares: Split['shares']): Promise<Split> {
+    const call: Call = shares === undefined ? { method: 'DELETE' } : { method: 'PUT', body: { shares } }
+    return this.#data<Split>(`/services/${encodeURIComponent(service)}/split`, call)
   }
 
   async orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void> {

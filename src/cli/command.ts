@@ -14,9 +14,12 @@ export interface Parameter<T> {
   /** `<service>`, `[service]` of an argument; `-f, --follow`, `--since <age>` of an option. */
   readonly syntax: string
   readonly summary: string
-  /** Throws `bad_usage`. `raw` is undefined when it was not given, true for a flag that was. */
-  read(raw: string | true | undefined): T
+  /** Throws `bad_usage`. `raw` is undefined when it was not given, true for a flag that was, a list for an argument that takes all that are left. */
+  read(raw: Typed): T
 }
+
+/** What stood on the command line. */
+export type Typed = string | true | readonly string[] | undefined
 
 export type Parameters = Readonly<Record<string, Parameter<unknown>>>
 /** Of a command that declares none. */
@@ -47,7 +50,7 @@ export interface Command {
   readonly options: Parameters
   readonly examples: readonly string[]
   /** Takes what was typed, by parameter key. */
-  run(context: CommandContext, raw: Readonly<Record<string, string | true | undefined>>): Promise<Result | undefined>
+  run(context: CommandContext, raw: Readonly<Record<string, Typed>>): Promise<Result | undefined>
 }
 
 export function defineCommand<A extends Parameters = NoParameters, O extends Parameters = NoParameters>(spec: CommandSpec<A, O>): Command {
@@ -87,6 +90,11 @@ export function required<T>(syntax: string, summary: string, reader: Reader<T>):
 
 export function optional<T>(syntax: string, summary: string, reader: Reader<T>): Parameter<T | undefined> {
   return { syntax, summary, read: (raw) => (typeof raw === 'string' ? reader(raw, syntax) : undefined) }
+}
+
+/** All that are left, if any: `[share...]`. */
+export function rest<T>(syntax: string, summary: string, reader: Reader<T>): Parameter<readonly T[]> {
+  return { syntax, summary, read: (raw) => (typeof raw === 'object' ? raw.map((each) => reader(each, syntax)) : []) }
 }
 
 export function withDefault<T>(syntax: string, summary: string, reader: Reader<T>, otherwise: T): Parameter<T> {

@@ -103,9 +103,12 @@ function addCommand(program: Commander, command: Command, options: ProgramOption
   parsed.addHelpText('after', `\nExamples:\n${command.examples.map((example) => `  ${example}`).join('\n')}`)
   parsed.action(async () => {
     const typed = parsed.opts<Record<string, string | true | undefined>>()
-    const positional = Object.keys(command.arguments).map((key, i) => [key, parsed.args[i]] as const)
+    const positional = Object.entries(command.arguments).map(([key, { syntax }], i) => {
+      return [key, syntax.includes('...') ? parsed.args.slice(i) : parsed.args[i]] as const
+    })
     const named = [...attributes].map(([key, attribute]) => [key, typed[attribute]] as const)
-    await runCommand(command, Object.fromEntries([...positional, ...named]), program.opts<GlobalOptions>(), options, out)
+    const given: Typed = Object.fromEntries<Typed[string]>([...positional, ...named])
+    await runCommand(command, given, program.opts<GlobalOptions>(), options, out)
   })
 }
 

@@ -75,6 +75,43 @@ ENDPOINT       SERVICE  HEALTH     STATE   WEIGHT  ACTIVE  REQUESTS  ERRORS
     )
   })
 
+  it('tells what concerns no service alone, versions where they differ, and what is on trial', () => {
+    const endpoints = [
+      anEndpoint({
+        version: 'v1',
+        effectiveWeight: 100,
+        weightReasons: [{ factor: 'breaker', value: 1, why: 'its circuit breaker lets requests through on trial' }],
+      }),
+      anEndpoint({
+        id: '10.0.0.6:3000',
+        version: 'v2',
+        effectiveWeight: 0,
+        weightReasons: [{ factor: 'ejection', value: 0, why: 'ejected: 5 errors in a row, for 12 s more' }],
+      }),
+    ]
+    const overview = anOverview([aService({ name: 'legacy', kind: 'static', endpoints, instances: [] })])
+    const text = renderStatus(
+      {
+        ...overview,
+        certificates: [
+          { listener: 'secure', file: 'a.pem', hosts: ['a.test'], expiresAt: now + 2 * 86_400_000 },
+          { listener: 'secure', file: 'b.pem', hosts: ['b.test'], expiresAt: now - 3_600_000 },
+        ],
+        proxy: { ...overview.proxy!, limitsStore: { up: false, reason: 'ECONNREFUSED' }, quarantined: [{ id: 'a' } as never] },
+      },
+      { ...view, columns: 100 },
+    )
+    expect(text.split('\n').slice(3, 7)).toEqual([
+      'certificate of listener secure expires in 2d: a.pem',
+      'certificate of listener secure has expired 1h ago: b.pem',
+      'shared limits: their Redis is away (ECONNREFUSED), each machine goes by its part',
+      'quarantine: 1 request that instances die of (holdfast quarantine)',
+    ])
+    expect(text).toContain('ENDPOINT       SERVICE  VERSION  HEALTH')
+    expect(text).toContain('└ its circuit breaker lets requests through on trial')
+    expect(text).toContain('└ weight 0: ejected: 5 errors in a row, for 12 s more')
+  })
+
   it('keeps to 80 columns with long names, large numbers and colours', () => {
     const name = 'a-service-with-a-very-long-name-that-goes-on-and-on'
     const overview = anOverview([

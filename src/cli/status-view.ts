@@ -28,7 +28,7 @@ export function renderStatus(overview: Overview, view: StatusView): string {
   return blocks.filter((block) => block !== '').join('\n\n')
 }
 
-function headline(overview: Overview, { paint, columns }: StatusView): string {
+function headline(overview: Overview, { paint, columns, now }: StatusView): string {
   const status = statusOf(overview)
   const health = paint(toneOfHealth[status], status)
   const age = formatAge(overview.uptime * 1_000)
@@ -37,7 +37,24 @@ function headline(overview: Overview, { paint, columns }: StatusView): string {
   const { proxy } = overview
   if (!overview.proxyConnected) lines.push(paint('red', 'proxy: not connected'))
   else if (proxy) lines.push(`proxy: pid ${proxy.pid}, ${workersOf(proxy)}`)
+  lines.push(...troublesOf(overview, now).map((trouble) => paint('yellow', trouble)))
   return lines.map((line) => fit(line, columns)).join('\n')
+}
+
+/** What concerns no service alone. */
+function troublesOf({ proxy, certificates = [] }: Overview, now: number): readonly string[] {
+  const troubles = certificates.map(({ listener, file, expiresAt }) => {
+    const when = expiresAt <= now ? `has expired ${formatAge(now - expiresAt)} ago` : `expires in ${formatAge(expiresAt - now)}`
+    return printable(`certificate of listener ${listener} ${when}: ${file}`, false)
+  })
+  const store = proxy?.limitsStore
+  if (store?.up === false)
+    troubles.push(
+      printable(`shared limits: their Redis is away${store.reason === undefined ? '' : ` (${store.reason})`}, each machine goes by its part`, false),
+    )
+  const quarantined = proxy?.quarantined?.length ?? 0
+  if (quarantined > 0) troubles.push(`quarantine: ${plural(quarantined, 'request')} that instances die of (holdfast quarantine)`)
+  return troubles
 }
 
 /** A boot is no illness: what has not come up yet but has not failed either is on its way. */
@@ -105,6 +122,7 @@ function maintenanceNote(service: ServiceStatus): string | undefined {
 const instanceColumns: readonly Column[] = [
   { title: 'INSTANCE', shrinkTo: 12 },
   { title: 'PHASE', shrinkTo: 12 },
+  { title: 'VERSION', shrinkTo: 7, spare: 2 },
   { title: 'PID', align: 'right' },
   { title: 'PORT', align: 'right', spare: 1 },
   { title: 'CPU', align: 'right', spare: 3 },
@@ -137,6 +155,7 @@ function instanceTable(
   view: StatusView,
 ): string {
   const { paint, now } = view
+  const differ = haveVersions(instances)
   const rows = instances.map((instance) => {
     const { resources, pid, startedAt } = instance
     return {
@@ -145,6 +164,7 @@ function instanceTable(
         outOfTraffic.has(instance.id)
           ? paint(toneOfHealth.maintenance, `${instance.phase} (maintenance)`)
           : paint(toneOfPhase[instance.phase], instance.phase),
+        ...(differ ? [printable(instance.version ?? nothing, false)] : []),
         pid === undefined ? nothing : String(pid),
         instance.port > 0 ? String(instance.port) : nothing,
         resources ? `${Math.round(resources.cpuPercent)}%` : nothing,
@@ -155,7 +175,12 @@ function instanceTable(
       notes: [instance.reason, nextStart(instance, now), whyLess.get(instance.id)],
     }
   })
-  return withNotes(instanceColumns, rows, view)
+  return withNotes(differ ? instanceColumns : instanceColumns.filter(({ title }) => title !== 'VERSION'), rows, view)
+}
+
+/** Of some service more than one version is there: which is which must be told. */
+function haveVersions(all: readonly Pick<EndpointStatus, 'service' | 'version'>[]): boolean {
+  return all.some(({ service, version }) => all.some((other) => other.service === service && other.version !== version))
 }
 
 function nextStart({ nextStartAt }: InstanceStatus, now: number): string | undefined {
@@ -168,6 +193,7 @@ function nextStart({ nextStartAt }: InstanceStatus, now: number): string | undef
 const endpointColumns: readonly Column[] = [
   { title: 'ENDPOINT', shrinkTo: 15 },
   { title: 'SERVICE', shrinkTo: 10 },
+  { title: 'VERSION', shrinkTo: 7, spare: 5 },
   { title: 'ROLE' },
   { title: 'HEALTH' },
   { title: 'STATE', spare: 1 },
@@ -183,18 +209,23 @@ const weightCell = ({ effectiveWeight }: EndpointStatus): string =>
 
 /** Why an endpoint weighs less than 100, but for what its table says anyway. */
 function whyLess({ effectiveWeight = 100, weightReasons = [], reason, state }: EndpointStatus): string | undefined {
-  if (effectiveWeight >= 100 || state !== 'active') return undefined
+  if (state !== 'active') return undefined
   const whys = weightReasons.filter(({ why }) => reason === undefined || !why.endsWith(reason)).map(({ why }) => why)
-  return whys.length === 0 ? undefined : `weight ${Math.round(effectiveWeight)}: ${whys.join(', ')}`
+  if (whys.length === 0) return undefined
+  // Of full weight, and on trial all the same.
+  return effectiveWeight >= 100 ? whys.join(', ') : `weight ${Math.round(effectiveWeight)}: ${whys.join(', ')}`
 }
 
 function endpointTable(endpoints: readonly EndpointStatus[], view: StatusView): string {
   const { paint } = view
   const haveRoles = endpoints.some(({ role }) => role !== undefined)
+  const differ = haveVersions(endpoints)
+  const left = endpointColumns.filter(({ title }) => (haveRoles || title !== 'ROLE') && (differ || title !== 'VERSION'))
   const rows = endpoints.map((endpoint) => ({
     cells: [
       endpoint.id,
       endpoint.service,
+      ...(differ ? [printable(endpoint.version ?? nothing, false)] : []),
       ...(haveRoles ? [endpoint.role ?? nothing] : []),
       paint(toneOfHealth[endpoint.health], endpoint.health),
       endpoint.state,
@@ -205,7 +236,7 @@ function endpointTable(endpoints: readonly EndpointStatus[], view: StatusView): 
     ],
     notes: [endpoint.reason, whyLess(endpoint)],
   }))
-  return withNotes(haveRoles ? endpointColumns : endpointColumns.filter(({ title }) => title !== 'ROLE'), rows, view)
+  return withNotes(left, rows, view)
 }
 
 interface Row {

@@ -107,6 +107,14 @@ describe('a configuration', () => {
     expect(services.hasOwnProperty).toBeUndefined()
   })
 
+  it('hedges when told to, with what is not said as usual', () => {
+    const hedgeOf = (hedge: string): unknown => parse(`services: { a: { endpoints: ["h:1"]${hedge} } }`).config.services.a?.resilience.hedge
+    expect(hedgeOf('')).toBeUndefined()
+    expect(hedgeOf(', resilience: { hedge: off }')).toBeUndefined()
+    expect(hedgeOf(', resilience: { hedge: on }')).toEqual({ delay: undefined, budget: 0.05 })
+    expect(hedgeOf(', resilience: { hedge: { delay: 15ms } }')).toEqual({ delay: 15, budget: 0.05 })
+  })
+
   it('does not park for endpoints unless told to', () => {
     expect(parse('services: { a: { endpoints: [] } }').config.services.a?.resilience.parking).toBeUndefined()
   })

@@ -138,6 +138,7 @@ describe('explaining', () => {
       'services.a.resilience.retries.attempts',
       'services.a.resilience.retries.budget',
       'services.a.resilience.retries.on',
+      'services.a.resilience.hedge',
       'services.a.resilience.parking',
       'services.a.resilience.breaker',
       'services.a.resilience.ejection',

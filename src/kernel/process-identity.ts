@@ -22,6 +22,19 @@ export function isAlive(pid: number, startTicks?: number): boolean {
   return startTicks === undefined || startTicks === 0 || Number(fields[19]) === startTicks
 }
 
+/** The kernel's `PF_EXITING`, in field 9: set before a process that ends closes its files. */
+const exitingFlag = 4
+
+/**
+ * Whether it runs and is not on its way out. A process whose end has closed its connections is never taken to live, also while the kernel is still busy with it:
+ * it is marked before its files are closed. False as well where that cannot be told (no /proc, or one that hides the processes of others).
+ */
+export function surelyLives(pid: number, startTicks: number): boolean {
+  const fields = statFields(pid)
+  if (fields === undefined || fields[0] === 'Z' || fields[0] === 'X') return false
+  return Number(fields[19]) === startTicks && (Number(fields[6]) & exitingFlag) === 0
+}
+
 /** From the third field (state) on; the second may itself hold blanks and brackets. */
 function statFields(pid: number): string[] | undefined {
   try {

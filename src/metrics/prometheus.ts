@@ -129,6 +129,15 @@ export class PrometheusMetrics {
         [],
       ),
     )
+    this.#counter('holdfast_hedges_total', 'Requests made at a second endpoint while the first was late, by who won.', ['service', 'won'], () =>
+      telemetry(
+        (now) =>
+          Object.entries(now.services).flatMap(([service, { hedges }]) =>
+            Object.entries(hedges).map(([won, count]) => [{ service, won }, count] as const),
+          ),
+        [],
+      ),
+    )
     this.#counter('holdfast_mirror_total', 'Copies of requests for the mirror of the service, by what came of them.', ['service', 'result'], () =>
       telemetry(
         (now) =>

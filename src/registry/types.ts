@@ -80,6 +80,8 @@ export interface EndpointStatus {
   readonly service: string
   readonly host: string
   readonly port: number
+  /** The user's own label on what runs there; undefined: none. */
+  readonly version?: string | undefined
   /** As configured, or given by hand. */
   readonly weight: number
   /** How much of the traffic it should get beside the others now, 0 to 100; undefined: the balancer has not told yet. */

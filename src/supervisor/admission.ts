@@ -12,7 +12,7 @@ import type { InstanceBook } from './instance-book.ts'
 import type { Router } from './ports.ts'
 import type { Problems } from './problems.ts'
 import type { ServiceBook } from './service-book.ts'
-import { isComing } from './settlement.ts'
+import { isComing, readyAt } from './settlement.ts'
 
 export interface AdmissionDeps {
   readonly clock: Clock
@@ -78,10 +78,11 @@ export class Admission {
     if (this.#routed.delete(id)) this.#deps.router.gone(this.#deps.instances.routed(id), how)
   }
 
-  /** Says whether an endpoint of the service is on its way, when that has changed. */
+  /** Says when endpoints of the service can be expected, when that has changed. */
   expect(service: Service): void {
     const { clock, router, services } = this.#deps
-    const expectation = { coming: isComing(service, clock), bootMs: services.bootTime(service.name) }
+    const bootMs = services.bootTime(service.name)
+    const expectation = { coming: isComing(service, clock), bootMs, bootP95Ms: services.bootP95(service.name), readyAt: readyAt(service, bootMs) }
     const told = JSON.stringify(expectation)
     if (this.#expected.get(service.name) === told) return
     this.#expected.set(service.name, told)

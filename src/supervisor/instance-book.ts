@@ -58,6 +58,7 @@ export class InstanceBook {
       service: record.service,
       host: record.host ?? loopback,
       port: record.running.port,
+      process: { pid: record.running.process.pid, startTicks: record.running.process.startTicks },
       ...(record.version !== undefined && { version: record.version }),
     }
   }

@@ -1,4 +1,5 @@
 /** What the supervisor needs from the parts around it; `app` hands these in. */
+import type { Instant } from '../kernel/time.ts'
 
 /** An instance as the routing knows it. */
 export interface RoutedInstance {
@@ -8,6 +9,8 @@ export interface RoutedInstance {
   readonly port: number
   /** The user's own label on its revision. */
   readonly version?: string | undefined
+  /** What runs there, on this machine. */
+  readonly process?: { readonly pid: number; readonly startTicks: number } | undefined
   /** Failures of its slot of late. */
   readonly restarts?: number | undefined
 }
@@ -23,6 +26,18 @@ export interface Router {
   drain(instance: RoutedInstance, deadlineMs: number): Promise<{ readonly remaining: number }>
   /** Its process has exited: out of the routing at once. Never waits. */
   gone(instance: RoutedInstance, reason: string): void
-  /** Whether an endpoint of the service is on its way (park) or not (refuse), and the learned boot time. */
-  expect(service: string, expectation: { readonly coming: boolean; readonly bootMs: number | undefined }): void
+  /** When endpoints of the service can be expected. */
+  expect(service: string, expectation: Expectation): void
+}
+
+/** What may be hoped for of a service that has nobody to serve it. */
+export interface Expectation {
+  /** An endpoint is on its way (park), or none is (refuse). */
+  readonly coming: boolean
+  /** Middle of the latest boots. */
+  readonly bootMs: number | undefined
+  /** Nearly all of the latest boots took no longer; undefined: there were too few. */
+  readonly bootP95Ms: number | undefined
+  /** None is ready; the next one will be about then, as far as can be told. */
+  readonly readyAt: Instant | undefined
 }

@@ -14,6 +14,8 @@ export type ProcessService = ServiceConfig & { readonly source: ProcessSource }
 
 /** Boot times remembered of each service. */
 const bootsKept = 10
+/** Of fewer nothing is concluded about the slow ones. */
+const bootsForP95 = 3
 
 export class ServiceBook {
   readonly #clock: Clock
@@ -90,6 +92,13 @@ export class ServiceBook {
     const sorted = [...(this.#records.get(name)?.boots ?? [])].sort((a, b) => a - b)
     const middle = sorted[Math.floor(sorted.length / 2)]
     return middle === undefined ? undefined : ms(middle)
+  }
+
+  /** Nearly all of the latest boots took no longer (nearest rank); undefined: there were too few. */
+  bootP95(name: string): Duration | undefined {
+    const sorted = [...(this.#records.get(name)?.boots ?? [])].sort((a, b) => a - b)
+    const high = sorted.length < bootsForP95 ? undefined : sorted[Math.ceil(0.95 * sorted.length) - 1]
+    return high === undefined ? undefined : ms(high)
   }
 
   revision(name: string, number: number): RevisionRecord | undefined {

@@ -1,7 +1,7 @@
 /** Where a service stands as a whole: as wanted, at rest short of it, on its way, or beyond hope for now. */
-import { seconds, type Clock, type Duration } from '../kernel/time.ts'
+import { after, seconds, type Clock, type Duration, type Instant } from '../kernel/time.ts'
 import type { InstanceStatus } from '../registry/types.ts'
-import { isServing, type Service, type Slot } from './core/fleet-state.ts'
+import { isServing, isStarting, type Service, type Slot } from './core/fleet-state.ts'
 
 /** Where a service has come to rest. */
 export interface Settlement {
@@ -51,6 +51,22 @@ export function isComing(service: Service, clock: Clock): boolean {
   }
   return false
 }
+
+/** When the first of a service without a ready instance will be ready, if its boots take as long as they do. undefined: one is, or nobody knows. */
+export function readyAt(service: Service, bootTime: Duration | undefined): Instant | undefined {
+  let earliest: Instant | undefined
+  if (bootTime === undefined) return undefined
+  for (const { serving, replacement, rest } of service.slots.values()) {
+    if (serving && isServing(serving)) return undefined
+    for (const instance of [serving, replacement]) {
+      if (instance && isStarting(instance)) earliest = earlier(earliest, after(instance.bornAt, bootTime))
+    }
+    if (!serving && (rest.phase === 'backoff' || rest.phase === 'crashLooping')) earliest = earlier(earliest, after(rest.until, bootTime))
+  }
+  return earliest
+}
+
+const earlier = (a: Instant | undefined, b: Instant): Instant => (a === undefined || b < a ? b : a)
 
 export function settlementOf(service: Service, statuses: readonly InstanceStatus[]): Settlement {
   const unready = statuses.filter(({ phase }) => phase !== 'ready')

@@ -16,8 +16,8 @@ afterEach(async () => {
   expect(await product.end()).toEqual([])
 })
 
-async function start(instances: number): Promise<void> {
-  product.configure({ web: { command: crashing, instances, env: { HITS_FILE: product.path('hits') } } })
+async function start(instances: number, command = crashing): Promise<void> {
+  product.configure({ web: { command, instances, env: { HITS_FILE: product.path('hits') } } })
   await product.up()
   await product.settled(instances)
 }
@@ -58,6 +58,24 @@ describe('a GET that crashes whoever it is sent to', () => {
     })
     expect(event).toMatchObject({ level: 'error', service: 'web', data: { request: 'GET /crash', requestIds: ['the-one', 'the-one'] } })
     expect(JSON.stringify(event?.data)).toContain('cannot read the order of /crash')
+    const { stdout } = await product.must('explain', 'the-one')
+    expect(stdout).toMatch(/heard +web-\w+ +exit code=1.*: tried again/)
+    expect(stdout).toMatch(/suspect +web-\w+ +it goes on trial, alone/)
+    expect(stdout).toMatch(/suspect +instances die of it: it is in quarantine as [0-9a-f]{32}/)
+    expect(stdout).toMatch(/refused +500 by the balancer, http_request_denied: quarantined/)
+    await product.down()
+  })
+
+  it.each([
+    ['by a signal, with a core dump', '/crash?how=abort', crashing],
+    ['by a fault of memory', '/crash?how=segv', crashing],
+    ['long after it has closed its connections', '/crash?dying=150', crashing],
+    ['under a shell, which ends after it', '/crash', `${crashing} && true`],
+  ])('kills two of three, also when they end %s', async (_how, path, command) => {
+    await start(3, command)
+    expect((await send(path)).status).toBe(500)
+    expect((await send(path)).status).toBe(500)
+    expect(hits(/GET \/crash/)).toBe(2)
     await product.down()
   })
 
@@ -92,6 +110,23 @@ describe('a POST that crashes whoever it is sent to', () => {
 })
 
 describe('what is no crash', () => {
+  it('keeps nobody waiting: an instance that resets connections and lives', async () => {
+    await start(3)
+    const [sick] = (await product.service()).instances
+    await fetch(`http://127.0.0.1:${sick?.port}/resets`)
+    const times: number[] = []
+    for (let i = 0; i < 200; i++) {
+      const sentAt = performance.now()
+      expect((await send(`/item/${i}`)).status).toBe(200)
+      times.push(performance.now() - sentAt)
+    }
+    // With the time of crashes for the first one, and then a tenth of it for each, the twenty that met it would take 1.4 s.
+    const slowest = times.toSorted((a, b) => b - a).slice(0, 20)
+    expect(slowest.reduce((sum, each) => sum + each, 0)).toBeLessThan(1_000)
+    expect(await product.ask('/quarantine')).toEqual([])
+    await product.down()
+  })
+
   it('puts nobody under suspicion: instances that are killed', async () => {
     await start(2)
     const slow = Array.from({ length: 4 }, () => send('/slow'))

@@ -53,10 +53,20 @@ it('a split set by hand moves clients and their sessions, and outlives the contr
   expect(moved.text).toBe('v2 ')
   const cookieNow = moved.headers.get('set-cookie')!.split(';')[0]!
 
+  const shown = await product.must('split', 'web')
+  expect(shown.stdout).toMatch(/web is divided by hand/)
+  expect(shown.stdout).toMatch(/v1 +0% +1 /)
+  expect(shown.stdout).toMatch(/v2 +100% +1 /)
+  expect((await product.must('status')).stdout).toMatch(/127\.0\.0\.1:\d+ +web +v2 /)
+
   process.kill(product.control!.pid, 'SIGKILL')
   expect((await product.get('/', { cookie: cookieNow })).headers.get('set-cookie')).toBeNull()
   await product.up()
   expect((await product.get('/', { cookie: cookieNow })).text).toBe('v2 ')
+  await product.must('split', 'web', 'v1=50', 'v2=50')
+  expect((await product.run('split', 'web', 'v1=50', 'v9=50')).stderr).toContain('no endpoint has the version v9')
+  expect((await product.must('split', 'web', '--reset')).stdout).toMatch(/web is divided as configured/)
+  await split('PUT', { shares: { v1: 0, v2: 1 } })
   expect(await split('DELETE')).toMatchObject({ status: 200, body: { data: { source: 'configuration', shares: { v1: 1, v2: 0 } } } })
   expect((await product.get('/', { cookie: cookieNow })).text).toBe('v1 ')
   await product.down()

@@ -79,6 +79,7 @@ describe.runIf(hasRedis())('a limit of two machines', () => {
     await eventually('it is told', () =>
       [proxy, other].every(({ signals }) => signals.some((signal) => signal.type === 'limitsStoreChanged' && !signal.up)),
     )
+    expect((await proxy.telemetry()).limitsStore).toEqual({ up: false, reason: expect.any(String) as string })
     const { served, slowestMs, strange } = await loading
     const endedAt = performance.now()
     expect(strange).toBe(0)
@@ -93,6 +94,7 @@ describe.runIf(hasRedis())('a limit of two machines', () => {
     await eventually('it is back', () =>
       [proxy, other].every(({ signals }) => signals.some((signal) => signal.type === 'limitsStoreChanged' && signal.up)),
     )
+    expect((await proxy.telemetry()).limitsStore?.up).toBe(true)
     expect(performance.now() - startedAt).toBeLessThan(2_000)
     await eventually('it counts there', async () => {
       await load(50)

@@ -7,6 +7,7 @@ import type { EventData, EventInput, EventSink, EventType } from '../../src/kern
 import { systemClock, systemRandom } from '../../src/kernel/system.ts'
 import { ms, seconds } from '../../src/kernel/time.ts'
 import { MemoryStore, SqliteStore, StateFile, type StateStore } from '../../src/store/index.ts'
+import type { Expectation } from '../../src/supervisor/ports.ts'
 import { Supervisor, type RoutedInstance, type Router, type SupervisorDeps } from '../../src/supervisor/index.ts'
 
 export const fixture = join(import.meta.dirname, '..', 'fixtures', 'supervised.mjs')
@@ -23,7 +24,7 @@ export interface Noted {
 /** Admits and drains at once, and remembers when. */
 export class NotingRouter implements Router {
   readonly notes: Noted[] = []
-  readonly expectations: { readonly service: string; readonly coming: boolean; readonly bootMs: number | undefined }[] = []
+  readonly expectations: (Expectation & { readonly service: string })[] = []
   drainMs = 0
 
   async admit(instance: RoutedInstance): Promise<void> {
@@ -41,7 +42,7 @@ export class NotingRouter implements Router {
     this.#note('gone', instance, reason)
   }
 
-  expect(service: string, expectation: { coming: boolean; bootMs: number | undefined }): void {
+  expect(service: string, expectation: Expectation): void {
     this.expectations.push({ service, ...expectation })
   }
 

@@ -1,6 +1,6 @@
 /** Why something happened: the trail of a request, or what an event came from and led to. */
 import { z } from 'zod'
-import { trailReasons } from '../../balancer/core/trail.ts'
+import { trailReasons, trailSteps } from '../../balancer/core/trail.ts'
 import type { ApiDeps } from '../deps.ts'
 import { route, type Route } from '../route.ts'
 import { lineOfText } from '../schemas/common.ts'
@@ -17,7 +17,7 @@ const candidateSchema = z.object({
 
 const stepSchema = z.object({
   at: z.number().describe('Milliseconds since the head of the request.'),
-  step: z.enum(['picked', 'parked', 'released', 'queued', 'refused', 'sent', 'failed', 'answered', 'ended']),
+  step: z.enum(trailSteps),
   endpoint: z.string().optional(),
   note: z.string().optional(),
   candidates: z.array(candidateSchema).optional().describe('Every endpoint as the choice found it.'),

@@ -15,6 +15,7 @@ const serverSchema = z
     host: z.string(),
     port: z.number(),
     weight: z.number(),
+    version: z.string().nullable().describe('The label of what runs there; null: it has none.'),
     status: z.enum(['active', 'maintenance', 'draining']),
     health: z.enum(['healthy', 'unhealthy', 'pending']),
     connections: z.number().describe('Requests in flight.'),
@@ -43,12 +44,13 @@ export const loadBalancerSchema = z
 export type LoadBalancerStats = z.input<typeof loadBalancerSchema>
 
 function asServer(endpoint: EndpointStatus): z.input<typeof serverSchema> {
-  const { id, host, port, weight, state, health, service, traffic } = endpoint
+  const { id, host, port, weight, version = null, state, health, service, traffic } = endpoint
   return {
     id,
     host,
     port,
     weight,
+    version,
     status: state,
     health,
     connections: traffic.active,
@@ -114,11 +116,18 @@ export function loadBalancerRoutes({ operations }: ApiDeps): readonly Route[] {
         host: hostSchema,
         port: z.number().int().min(1).max(65_535),
         weight: z.number().min(0.001).max(1_000).optional().describe('Default 1.'),
+        version: lineOfText(64).optional().describe('Label of what runs there, for a split. Default: that of the service.'),
         service: serviceName.optional().describe('Default: the only service with given endpoints, else the first service.'),
       }),
       data: serverSchema,
-      handler: async ({ body: { host, port, weight, service }, actor }) => {
-        const server = { host, port, ...(weight !== undefined && { weight }), ...(service !== undefined && { service }) }
+      handler: async ({ body: { host, port, weight, service, version }, actor }) => {
+        const server = {
+          host,
+          port,
+          ...(weight !== undefined && { weight }),
+          ...(service !== undefined && { service }),
+          ...(version !== undefined && { version }),
+        }
         return asServer(await operations.addServer(server, { actor }))
       },
     }),

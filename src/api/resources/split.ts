@@ -12,6 +12,18 @@ const splitSchema = z.object({
   shares: z.record(z.string(), z.number()).optional().describe('Absent: the weights of the endpoints decide.'),
   source: z.enum(['hand', 'configuration', 'none']),
   versions: z.record(z.string(), z.number()).describe('Versions of the endpoints that there are, with their number.'),
+  traffic: z
+    .record(
+      z.string(),
+      z.object({
+        requests: z.number().describe('Since its endpoints are there.'),
+        errors: z.number().describe('Answers of 5xx, and attempts without an answer.'),
+        requestRate: z.number().describe('Per second, over the last 10 seconds.'),
+        errorRate: z.number().describe('0 to 1, over the last 10 seconds.'),
+        p95Ms: z.number().optional().describe('To the first byte, over the last 10 seconds; absent: none came.'),
+      }),
+    )
+    .describe('How the endpoints of each version do.'),
 })
 
 export function splitRoutes({ operations }: ApiDeps): readonly Route[] {

@@ -21,6 +21,7 @@ export const endpointSchema = z
     service: z.string(),
     host: z.string(),
     port: z.number(),
+    version: z.string().optional().describe('The label of what runs there; absent: it has none.'),
     weight: z.number().describe('As configured, or given by hand.'),
     effectiveWeight: z.number().optional().describe('How much of the traffic it should get beside the others now: 0 to 100.'),
     weightReasons: z.array(weightReasonSchema).optional().describe('Why that is not 100: the factors multiply.'),
@@ -139,6 +140,14 @@ export const proxySchema = z
     observed: z
       .object({ accessLines: z.number(), accessDropped: z.number(), spans: z.number(), spansDropped: z.number() })
       .describe('Lines of the access log and spans: written, and lost.'),
+    quarantined: z
+      .array(z.object({ id: z.string() }))
+      .optional()
+      .describe('Requests that instances die of; more of them at `/quarantine`.'),
+    limitsStore: z
+      .object({ up: z.boolean(), reason: z.string().optional() })
+      .optional()
+      .describe('The Redis of shared limits; absent: no limit is shared. While it is away each machine goes by its part.'),
     services: z.record(
       z.string(),
       z.object({
@@ -153,6 +162,7 @@ export const proxySchema = z
         queued: z.number(),
         queuedTotal: z.number(),
         fallbacks: z.record(z.string(), z.number()).describe('By reason.'),
+        hedges: z.record(z.string(), z.number()).describe('Second attempts beside a first one, by who won: `hedge`, `first` or `none`.'),
         mirror: z
           .object({ counts: z.record(z.string(), z.number()) })
           .optional()
@@ -210,5 +220,9 @@ export const overviewSchema = z
     proxy: proxySchema.optional(),
     proxyConnected: z.boolean(),
     listeners: z.array(z.object({ name: z.string(), url: z.string() })),
+    certificates: z
+      .array(z.object({ listener: z.string(), file: z.string(), hosts: z.array(z.string()), expiresAt: moment }))
+      .optional()
+      .describe('Those that expire within three weeks, or have; absent: none does.'),
   })
   .meta({ id: 'Overview' })

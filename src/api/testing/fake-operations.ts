@@ -191,6 +191,7 @@ export class FakeOperations implements Operations, EventSink {
             queued: 0,
             queuedTotal: 0,
             fallbacks: {},
+            hedges: {},
             routes: {},
             tunnels: 0,
             requestBytes: 1,
@@ -236,7 +237,14 @@ export class FakeOperations implements Operations, EventSink {
   }
 
   split(service: string): Split {
-    return { service: this.service(service).name, shares: { v1: 0.95, v2: 0.05 }, source: 'configuration', versions: { v1: 2, v2: 1 } }
+    const traffic = { requests: 10, errors: 1, requestRate: 1, errorRate: 0.1, p95Ms: undefined }
+    return {
+      service: this.service(service).name,
+      shares: { v1: 0.95, v2: 0.05 },
+      source: 'configuration',
+      versions: { v1: 2, v2: 1 },
+      traffic: { v1: traffic, v2: traffic },
+    }
   }
 
   async setSplit(service: string, shares: Readonly<Record<string, number>> | undefined, { actor }: { actor: Actor }): Promise<Split> {

@@ -5,14 +5,14 @@
  */
 import { emptyHistogram } from '../../kernel/histogram.ts'
 import type { Instant } from '../../kernel/time.ts'
-import type { Breaker } from '../../resilience/core/breaker.ts'
+import type { Breaker, BreakerChange } from '../../resilience/core/breaker.ts'
 import { hash32 } from './hash.ts'
 import { Tally, type TallyData } from './tally.ts'
 import type { TcpCounts } from './tcp-counts.ts'
 import type { SlotLease } from './slots.ts'
 import type { EndpointView } from './routing-view.ts'
 import type { EndpointRole } from './tcp-view.ts'
-import { standingShare, warmShare, weigh, wellStanding, type Standing, type Weight } from './weight.ts'
+import { shortSeconds, standingShare, warmShare, weigh, whyOpen, wellStanding, type Standing, type Weight } from './weight.ts'
 
 /** Time constant of the moving average: old answers lose 63 % of their say in this time (Finagle's peak EWMA uses 10 s). */
 const ewmaDecayMs = 10_000
@@ -42,6 +42,7 @@ export class Endpoint {
   warmTogetherUntil = -Infinity
   /** The verdict of the active probes. */
   healthy = true
+  unhealthyWhy: string | undefined
   active = 0
   tunnels = 0
   requests = 0
@@ -54,13 +55,18 @@ export class Endpoint {
   #answers: Tally | undefined
   /** Taken out as an outlier until then. */
   ejectedUntil = 0
+  ejectedWhy: string | undefined
   /** Answers of 5xx in a row, and attempts in a row that failed; counted only where outliers are ejected. */
   errorRun = 0
   failureRun = 0
   /** When such a run was added to last, or its cool-down ends. */
   ranAt = -Infinity
+  /** When a request was last made elsewhere as well, since it took so long here. */
+  lateAt = -Infinity
   /** undefined: the service has none. */
   breaker: Breaker | undefined
+  /** How it got into its present state; undefined: it was never in another. */
+  breakerChange: BreakerChange | undefined
   /** Of a TCP service; undefined: nothing has been carried. */
   tcp: TcpCounts | undefined
   /** Among databases. */
@@ -145,9 +151,9 @@ export class Endpoint {
     return this.healthy && now >= this.ejectedUntil
   }
 
-  /** Its last answers were failures: a request that cannot be tried again is better off elsewhere. */
+  /** Its last answers were failures, or are late: a request that cannot be tried again is better off elsewhere. */
   isDoubtful(now: number): boolean {
-    return this.errorRun + this.failureRun > 0 && now - this.ranAt < doubtMs
+    return (this.errorRun + this.failureRun > 0 && now - this.ranAt < doubtMs) || now - this.lateAt < doubtMs
   }
 
   get avoidedUntil(): number {
@@ -180,6 +186,13 @@ export class Endpoint {
     }
     this.#ewmaAt = now
     this.#answers?.finished(status, ms * 1_000)
+  }
+
+  /** An answer was not waited for any longer: it takes `ms` at least. */
+  outlived(ms: number, now: number): void {
+    if (ms <= this.ewmaMs) return
+    this.ewmaMs = ms
+    this.#ewmaAt = now
   }
 
   /** From now on answers are counted, for `takeAnswers`. */
@@ -222,6 +235,11 @@ export class Endpoint {
     return now >= this.#warmUntil || now < this.warmTogetherUntil ? 1 : warmShare(now - this.#warmFrom, this.#warmUntil - this.#warmFrom)
   }
 
+  #whyOpen(now: number): string | undefined {
+    const { breaker, breakerChange } = this
+    return breaker?.state === 'open' ? whyOpen(breakerChange, breaker.retryAfterMs(now)) : undefined
+  }
+
   /** Why it weighs what it does. `largest`: configured weight that counts as 100. */
   explainWeight(now: number, largest: number): Weight {
     return weigh({
@@ -231,8 +249,10 @@ export class Endpoint {
       warm: this.#warmShareAt(now),
       gone: this.#gone,
       healthy: this.healthy,
-      ejected: now < this.ejectedUntil ? `for ${Math.ceil((this.ejectedUntil - now) / 1_000)} s more` : undefined,
+      unhealthyWhy: this.unhealthyWhy,
+      ejected: now < this.ejectedUntil ? `${this.ejectedWhy ?? 'it failed'}, for ${shortSeconds(this.ejectedUntil - now)} more` : undefined,
       breaker: this.breaker?.state,
+      breakerWhy: this.#whyOpen(now),
       avoidedMs: this.#avoidUntil - now,
     })
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ParkingLot, releaseBurst, releasePerFinished, releasePerLook, type ParkingLimits } from './parking-lot.ts'
+import { congestedAfterMs, ParkingLot, releaseBurst, releasePerFinished, releasePerLook, type ParkingLimits } from './parking-lot.ts'
 
 const limits: ParkingLimits = { requests: 100, bytes: 1_000, timeoutMs: 50 }
 
@@ -38,10 +38,85 @@ describe('the parking lot', () => {
     expect(lot.open(0)).toEqual(['a', 'b'])
     lot.close()
     lot.park('c', 1, 5, limits)
-    expect(lot.park('a', 1, 6, limits, first.deadline)).toEqual({ deadline: 50 })
-    expect(lot.park('b', 1, 6, limits, second.deadline)).toEqual({ deadline: 51 })
+    expect(lot.park('b', 1, 6, limits, undefined, second)).toMatchObject({ deadline: 51 })
+    expect(lot.park('a', 1, 6, limits, undefined, first)).toMatchObject({ deadline: 50 })
     expect(lot.open(0)).toEqual(['a', 'b', 'c'])
-    expect(lot.park('a', 1, 50, limits, first.deadline)).toBeUndefined()
+    expect(lot.park('a', 1, 50, limits, undefined, first)).toBeUndefined()
+  })
+
+  it('lets nobody wait longer than he can', () => {
+    const lot = new ParkingLot<string>()
+    lot.park('a', 1, 0, limits)
+    expect(lot.park('b', 1, 0, limits, 20)).toMatchObject({ deadline: 20 })
+    expect(lot.park('c', 1, 20, limits, 20)).toBeUndefined()
+    expect(lot.park('d', 1, 20, limits, 5_000)).toMatchObject({ deadline: 70 })
+    expect(lot.expired(20)).toEqual(['b'])
+    expect(lot.open(0)).toEqual(['a', 'd'])
+  })
+
+  it('counts what more is held of one that waits, as far as there is room', () => {
+    const lot = new ParkingLot<string>()
+    lot.park('a', 100, 0, limits)
+    lot.park('b', 100, 0, limits)
+    expect(lot.resize('a', 900, limits.bytes)).toBe(true)
+    expect(lot.resize('b', 101, limits.bytes)).toBe(false)
+    expect(lot.bytes).toBe(1_000)
+    expect(lot.resize('a', 400, 0)).toBe(true)
+    expect(lot.resize('c', 1, limits.bytes)).toBe(false)
+    lot.leave('a')
+    expect(lot.bytes).toBe(100)
+  })
+
+  it('holds the bytes of those that were let go until they have found something, or are back', () => {
+    const lot = new ParkingLot<string>()
+    const place = lot.park('a', 600, 0, limits)
+    lot.park('b', 300, 0, limits)
+    lot.open(0)
+    expect([lot.size, lot.bytes]).toEqual([0, 900])
+    expect(lot.park('c', 300, 0, limits)).toBeUndefined()
+    expect(lot.leave('b')).toBe(false)
+    expect(lot.park('c', 300, 0, limits)).toBeDefined()
+    expect(lot.park('a', 700, 0, limits, undefined, place)).toEqual(place)
+    expect([lot.size, lot.bytes]).toEqual([2, 1_000])
+  })
+
+  describe('when more comes than goes', () => {
+    /** `arrivals` and `services` in each 10 ms, for so long; who comes out, how late, and who leaves in vain. */
+    const run = (arrivals: number, services: number, forMs: number, bootMs = 0): { readonly waits: number[]; readonly expired: number } => {
+      const lot = new ParkingLot<number>()
+      const room = { requests: 100_000, bytes: 1e9, timeoutMs: 3_000 }
+      const waits: number[] = []
+      let expired = 0
+      const served = (ids: readonly number[], now: number): void => {
+        for (const at of ids) waits.push(now - Math.floor(at))
+      }
+      for (let now = 0; now < forMs; now += 10) {
+        for (let i = 0; i < arrivals; i++) lot.park(now + i / 1_000, 1, now, room)
+        expired += lot.expired(now).length
+        if (now < bootMs) continue
+        if (now % 1_000 === 0) served(lot.open(1), now)
+        for (let i = 0; i < services / releasePerFinished; i++) served(lot.finished(), now)
+      }
+      return { waits: waits.slice(waits.length / 2), expired }
+    }
+    const middle = (waits: readonly number[]): number => [...waits].sort((a, b) => a - b)[Math.floor(waits.length / 2)]!
+
+    it('the newest goes first, and does not wait for nothing', () => {
+      const { waits, expired } = run(4, 2, 20_000)
+      expect(middle(waits)).toBeLessThan(100)
+      expect(expired).toBeGreaterThan(0)
+    })
+
+    it('but not while it only waits for the first endpoint, nor when all can be served in time', () => {
+      expect(run(2, 4, 8_000, 2_000).expired).toBe(0)
+      const lot = new ParkingLot<number>()
+      for (let now = 0; now <= 10 * congestedAfterMs; now += 10) {
+        lot.park(now, 1, now, { ...limits, requests: 10_000, bytes: 1e6, timeoutMs: 20_000 })
+        lot.expired(now)
+      }
+      expect(lot.newestFirst).toBe(false)
+      expect(lot.open(0)[0]).toBe(0)
+    })
   })
 
   it('is never above its limits, lets go in order of arrival, and everybody leaves exactly once (model)', () => {
@@ -91,12 +166,14 @@ describe('the parking lot', () => {
             case 'open': {
               const released = lot.open(each.inFlight)
               expect(released).toEqual(model.slice(0, released.length).map(({ id }) => id))
+              for (const id of released) lot.leave(id)
               depart(released)
               break
             }
             case 'finished': {
               const released = lot.finished()
               expect(released).toEqual(model.slice(0, released.length).map(({ id }) => id))
+              for (const id of released) lot.leave(id)
               depart(released)
               break
             }

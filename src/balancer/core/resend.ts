@@ -74,25 +74,37 @@ export interface Attempted {
 /** A request that two endpoints died with is not tried on a third: it may be what kills them. */
 export const rescuesMax = 2
 
-export function mayResend(failure: Failure, attempted: Attempted): boolean {
+export const mayResend = (failure: Failure, attempted: Attempted): boolean => resendRefusal(failure, attempted) === undefined
+
+/** Why it may not be sent again, to complete "not tried again: "; undefined: it may. */
+export function resendRefusal(failure: Failure, attempted: Attempted): string | undefined {
+  const { idempotent, replayable, resent, attemptsMax, caughtInDeath, budgetFree } = attempted
+  if (!replayable) return notAtHand
   switch (failure.kind) {
     case 'notConnected':
-      return attempted.replayable
+      return undefined
     case 'notReceived':
       // An endpoint that takes connections and drops them at once would otherwise be asked without end.
-      return attempted.replayable && attempted.resent < rescuesMax
+      return resent < rescuesMax ? undefined : sentOften
     case 'staleConnection':
-    case 'died': {
-      if (!attempted.idempotent || !attempted.replayable || attempted.attemptsMax === 0) return false
-      if (attempted.caughtInDeath) return attempted.resent < Math.max(rescuesMax, attempted.attemptsMax)
-      return attempted.resent < attempted.attemptsMax && attempted.budgetFree
-    }
+    case 'died':
+      if (attemptsMax === 0) return noRetries
+      if (!idempotent) return mayHaveRun
+      if (caughtInDeath) return resent < Math.max(rescuesMax, attemptsMax) ? undefined : sentOften
+      return resent >= attemptsMax ? sentOften : budgetFree ? undefined : budgetSpent
     case 'timedOut':
       // What did not answer in time may run still: only where somebody has asked for it.
-      if (attempted.onTimeout !== true || !attempted.idempotent || !attempted.replayable) return false
-      return attempted.resent < attempted.attemptsMax && attempted.budgetFree
+      if (attempted.onTimeout !== true) return 'retries.on does not name timeout'
+      if (!idempotent) return mayHaveRun
+      return resent >= attemptsMax ? sentOften : budgetFree ? undefined : budgetSpent
   }
 }
+
+export const notAtHand = 'its body is no longer at hand'
+export const sentOften = 'it has been sent again as often as it may'
+export const mayHaveRun = 'it may have run, and may not run twice'
+export const budgetSpent = 'the retry budget is spent'
+export const noRetries = 'retries are off, or left to its caller'
 
 /** Retries under way at once are at most this share of the requests in flight, and never fewer than three (Envoy's retry budget). */
 export function budgetFree(retrying: number, active: number, share: number): boolean {

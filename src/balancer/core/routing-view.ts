@@ -4,6 +4,7 @@
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
+import type { HedgeView } from './hedge-rule.ts'
 import type { MirrorView } from './mirror.ts'
 import type { ObserveView } from './observe-view.ts'
 import type { OriginView } from './origin-view.ts'
@@ -77,6 +78,8 @@ export interface ServiceView {
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
   readonly retries: RetryView
+  /** A second attempt while the first is late; undefined: none. */
+  readonly hedge?: HedgeView | undefined
   /** undefined: nothing is ejected. */
   readonly ejection?: EjectionView | undefined
   /** undefined: no breakers. */
@@ -88,13 +91,15 @@ export interface ServiceView {
   /** undefined: endpoints have no limits. */
   readonly concurrency?: ConcurrencyView | undefined
   /** undefined: never park. */
-  readonly parking?: { readonly timeoutMs: number; readonly requests: number; readonly bytes: number } | undefined
+  readonly parking?: ParkingView | undefined
   /** Somebody restarts what dies: an endpoint that refuses is worth waiting for. */
   readonly managed: boolean
   /** An endpoint is on its way (start, restart, scale from zero): park instead of refusing. */
   readonly coming: boolean
   /** Learned boot time, for `Retry-After`; undefined: unknown. */
   readonly bootMs?: number | undefined
+  /** When an endpoint will be ready, on the machine's monotonic clock; undefined: one is, or nobody knows. */
+  readonly readyAtMachineMs?: number | undefined
   /** Answer 503 with the maintenance page to everything. */
   readonly maintenance: boolean
   /** Requests that kill instances are looked for (`core/quarantine.ts`). */
@@ -105,6 +110,16 @@ export interface ServiceView {
   /** undefined: endpoints are spoken to by plain HTTP/1.1. */
   readonly origin?: OriginView | undefined
   readonly endpoints: readonly EndpointView[]
+}
+
+export interface ParkingView {
+  readonly timeoutMs: number
+  /** Nor is it waited longer than this behind the time at which an endpoint was expected; undefined: nobody knows how long boots take. */
+  readonly patienceMs?: number | undefined
+  readonly requests: number
+  readonly bytes: number
+  /** Navigations of browsers wait no longer, and get a page that asks again; undefined: as long as all others. */
+  readonly pageAfterMs?: number | undefined
 }
 
 export interface RetryView {
@@ -163,6 +178,8 @@ export interface SharedRateView {
 
 export interface ProbeView {
   readonly path: string
+  /** The health protocol of gRPC is spoken in place of a GET, and this service asked for; empty: the server as a whole. */
+  readonly grpc?: string | undefined
   readonly intervalMs: number
   readonly timeoutMs: number
   readonly fall: number
@@ -184,6 +201,8 @@ export interface EndpointView {
   readonly state: 'active' | 'draining' | 'maintenance'
   /** It speaks HTTP/2. */
   readonly http2?: boolean | undefined
+  /** What runs there, on this machine; undefined: nobody knows. */
+  readonly process?: { readonly pid: number; readonly startTicks: number } | undefined
   /** How often it ended unordered of late; undefined: never, or nobody knows. */
   readonly restarts?: number | undefined
 }

@@ -1,10 +1,41 @@
 /** The trail of a request: what was decided for it, on what grounds, and how each step ended. Plain data, made by a worker, shown to people. */
 import { largestWeight, type Endpoint } from './endpoint.ts'
 
+export const trailSteps = [
+  /** How it stands with the rate limit. */
+  'limited',
+  /** Where its client belongs: the session, the side of a split. */
+  'session',
+  /** It looks like a request that instances died with. */
+  'suspect',
+  'picked',
+  'parked',
+  'queued',
+  'released',
+  'sent',
+  /** Sent to a second endpoint while the first has not answered. */
+  'hedged',
+  /** That one is the attempt from here on: it has answered, or the first has failed. */
+  'won',
+  'failed',
+  /** How the process ended that it was sent to. */
+  'heard',
+  /** An answer that another endpoint is asked in place of. */
+  'retried',
+  /** The rest of a cut answer is asked for. */
+  'resumed',
+  'mirrored',
+  'fallback',
+  /** The balancer answers in place of the service. */
+  'refused',
+  'answered',
+  'ended',
+] as const
+
 export interface TrailStep {
   /** Milliseconds since the head of the request. */
   readonly at: number
-  readonly step: 'picked' | 'parked' | 'released' | 'queued' | 'refused' | 'sent' | 'failed' | 'answered' | 'ended'
+  readonly step: (typeof trailSteps)[number]
   readonly endpoint?: string | undefined
   readonly note?: string | undefined
   readonly candidates?: readonly Candidate[] | undefined
@@ -58,14 +89,29 @@ export const stepsMax = 64
 /** Milliseconds with two digits. */
 export const rounded = (ms: number): number => Math.round(ms * 100) / 100
 
+/** The request for which one is chosen, or for which none can be. */
+export interface ChoiceFacts {
+  readonly now: number
+  readonly tried?: readonly Endpoint[] | undefined
+  /** It cannot be tried again. */
+  readonly onlyOnce?: boolean | undefined
+  /** Who was chosen, whatever speaks against it. */
+  readonly chosen?: Endpoint | undefined
+  /** Why an endpoint is not for this client. */
+  readonly leftOut?: ((endpoint: Endpoint) => string | undefined) | undefined
+}
+
 /** Every endpoint of the service as the choice found it. */
-export function describeCandidates(endpoints: readonly Endpoint[], tried: readonly Endpoint[], now: number): readonly Candidate[] {
+export function describeCandidates(endpoints: readonly Endpoint[], choice: ChoiceFacts): readonly Candidate[] {
+  const { now, onlyOnce, chosen } = choice
   const largest = largestWeight(endpoints)
+  const spares = onlyOnce === true && chosen?.isDoubtful(now) === false
   return endpoints.slice(0, candidatesMax).map((endpoint) => {
     const { weight, reasons } = endpoint.explainWeight(now, largest)
     const out = reasons.filter(({ value }) => value === 0).map(({ why }) => why)
     if (endpoint.full) out.push(`full: ${endpoint.active} requests are under way, as many as this worker may have there`)
-    const skipped = tried.includes(endpoint) ? 'tried before by this request' : out.length > 0 ? out.join('; ') : undefined
+    if (out.length === 0 && spares && endpoint.isDoubtful(now)) out.push('it has just failed others, and this request cannot be tried again')
+    const skipped = endpoint === chosen ? undefined : (whyNotForIt(endpoint, choice) ?? (out.length > 0 ? out.join('; ') : undefined))
     return {
       endpoint: endpoint.id,
       weight,
@@ -76,3 +122,6 @@ export function describeCandidates(endpoints: readonly Endpoint[], tried: readon
     }
   })
 }
+
+const whyNotForIt = (endpoint: Endpoint, { tried, leftOut }: ChoiceFacts): string | undefined =>
+  tried?.includes(endpoint) === true ? 'tried before by this request' : leftOut?.(endpoint)

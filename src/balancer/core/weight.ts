@@ -7,7 +7,7 @@
  * What makes it 0 is a matter of choosing or not, and lies with the picker; the rest is a share of the requests. Primary and workers compute by
  * the same facts (`Standing`, told by the primary), so all of them see the same number. Pure.
  */
-import type { BreakerState } from '../../resilience/core/breaker.ts'
+import type { BreakerChange, BreakerState } from '../../resilience/core/breaker.ts'
 import { lagShare } from './reported.ts'
 import type { EndpointView } from './routing-view.ts'
 
@@ -69,6 +69,8 @@ export interface WeightFacts {
   /** Why it is out as an outlier. */
   readonly ejected?: string | undefined
   readonly breaker?: BreakerState | undefined
+  /** What opened it, and until when. */
+  readonly breakerWhy?: string | undefined
   /** Milliseconds that no connection is tried. */
   readonly avoidedMs?: number | undefined
 }
@@ -136,8 +138,23 @@ export function weigh(facts: WeightFacts): Weight {
   return { weight: rounded(product), reasons: reasons.map((reason) => ({ ...reason, value: rounded(reason.value) })) }
 }
 
+export const shortSeconds = (ms: number): string => (ms < 950 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.ceil(ms / 1_000)} s`)
+
+/** What opened a breaker, and when it lets a request try again. */
+export function whyOpen(
+  change: (Pick<BreakerChange, 'calls' | 'failed' | 'slow'> & { readonly reason: string }) | undefined,
+  retryAfterMs: number,
+): string {
+  const again = `tried again in ${shortSeconds(retryAfterMs)}`
+  if (change === undefined) return again
+  const { reason, calls, failed, slow } = change
+  if (reason === 'told') return `another worker saw its requests fail, ${again}`
+  if (reason === 'slow') return `${slow} of ${calls} requests were slow, ${again}`
+  return `${failed} of ${calls} requests failed${reason === 'trialFailed' ? ' on trial' : ''}, ${again}`
+}
+
 /** Why it gets nothing. */
-function reasonsOut({ view, gone, healthy, unhealthyWhy, ejected, breaker, avoidedMs = 0 }: WeightFacts): WeightReason[] {
+function reasonsOut({ view, gone, healthy, unhealthyWhy, ejected, breaker, breakerWhy, avoidedMs = 0 }: WeightFacts): WeightReason[] {
   const reasons: WeightReason[] = []
   const out = (factor: FactorName, why: string): void => {
     reasons.push({ factor, value: 0, why })
@@ -146,7 +163,7 @@ function reasonsOut({ view, gone, healthy, unhealthyWhy, ejected, breaker, avoid
   else if (view.state !== 'active') out('state', view.state === 'draining' ? 'draining' : 'in maintenance')
   if (!healthy) out('probes', `unhealthy${unhealthyWhy === undefined ? '' : `: ${unhealthyWhy}`}`)
   if (ejected !== undefined) out('ejection', `ejected: ${ejected}`)
-  if (breaker === 'open') out('breaker', 'its circuit breaker is open')
+  if (breaker === 'open') out('breaker', `its circuit breaker is open${breakerWhy === undefined ? '' : `: ${breakerWhy}`}`)
   else if (breaker === 'forcedOpen') out('breaker', 'its circuit breaker is held open by hand')
   else if (breaker === 'halfOpen') reasons.push({ factor: 'breaker', value: 1, why: 'its circuit breaker lets requests through on trial' })
   if (avoidedMs > 0) out('connect', `avoided for ${Math.ceil(avoidedMs)} ms after failed connections`)

@@ -35,6 +35,7 @@ export const Field = {
   xClientCertSubject: 28,
   xDeadline: 29,
   xRetryAttempt: 30,
+  grpcTimeout: 31,
 } as const
 
 const names: Readonly<Record<string, number>> = {
@@ -68,6 +69,7 @@ const names: Readonly<Record<string, number>> = {
   'x-client-cert-subject': Field.xClientCertSubject,
   'x-deadline': Field.xDeadline,
   'x-retry-attempt': Field.xRetryAttempt,
+  'grpc-timeout': Field.grpcTimeout,
 }
 
 /** One step of the name hash; the scanner starts with 0 and feeds lower-case bytes. */
@@ -140,6 +142,7 @@ for (const id of [
   // Passed on with values of our own (`worker/call-tree.ts`).
   Field.xDeadline,
   Field.xRetryAttempt,
+  Field.grpcTimeout,
 ]) {
   isOursInRequests[id] = 1
 }

@@ -352,6 +352,7 @@ function note(buffer: Buffer, head: Head, kind: number, index: number, value: nu
       return 0
     case Field.xDeadline:
     case Field.xRetryAttempt:
+    case Field.grpcTimeout:
       head.inCallTree = true
       return 0
     default:

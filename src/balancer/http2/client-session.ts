@@ -41,7 +41,13 @@ const options = {
   maxSessionMemory: sessionMemoryMegabytes,
   // Pseudo fields, and one crumb per cookie, come on top.
   maxHeaderListPairs: 2 * fieldsMax,
-  settings: { enablePush: false, maxConcurrentStreams: streamsMax, initialWindowSize: streamWindowBytes, maxHeaderListSize: headerListBytesMax },
+  settings: {
+    enablePush: false,
+    enableConnectProtocol: true,
+    maxConcurrentStreams: streamsMax,
+    initialWindowSize: streamWindowBytes,
+    maxHeaderListSize: headerListBytesMax,
+  },
 }
 
 export class ClientSession implements StreamSocketHost {
@@ -124,6 +130,7 @@ export class ClientSession implements StreamSocketHost {
       get longLived() {
         return socket.grpc
       },
+      cutShort: (why) => socket.cutShort(why),
       ownAnswer: (answer: Answer, requestId: string) => (socket.grpc ? grpcAnswer(answer, requestId, this.#worker.pseudonym) : undefined),
     }
     this.#clients.set(socket, new Client(this.#worker, this.#listener, socket, face))

@@ -1,8 +1,9 @@
 /**
  * An answer of our own as a gRPC client understands it: HTTP 200, and the outcome as `grpc-status` (the codes are those of gRPC's own mapping from
- * HTTP, but a service that did not answer in time is DEADLINE_EXCEEDED).
+ * HTTP, but a service that did not answer in time is DEADLINE_EXCEEDED, and one who has asked too often has RESOURCE_EXHAUSTED).
  */
 import type { Answer } from '../worker/answers.ts'
+import type { CutAnswer } from '../worker/client-side.ts'
 import { latin1 } from '../http1/bytes.ts'
 
 const codes: Readonly<Record<number, number>> = {
@@ -13,7 +14,7 @@ const codes: Readonly<Record<number, number>> = {
   405: 12,
   408: 4,
   413: 8,
-  429: 14,
+  429: 8,
   431: 8,
   500: 13,
   502: 14,
@@ -21,6 +22,7 @@ const codes: Readonly<Record<number, number>> = {
   504: 14,
 }
 const unknown = 2
+const unavailable = 14
 const deadlineExceeded = 4
 
 export const grpcCode = ({ status, error }: Pick<Answer, 'status' | 'error'>): number =>
@@ -43,3 +45,12 @@ export function grpcAnswer(answer: Answer, requestId: string, pseudonym: string)
       `${proxyStatus}${retryAfter}X-Request-Id: ${requestId}\r\n\r\n`,
   )
 }
+
+/** Of an answer that has begun and cannot be completed: what the client finds in place of the service's own trailers. */
+export const cutTrailers = ({ message, details, late }: CutAnswer): { readonly 'grpc-status': number; readonly 'grpc-message': string } => ({
+  'grpc-status': late ? deadlineExceeded : unavailable,
+  'grpc-message': encoded(details === undefined ? message : `${message} (${details})`),
+})
+
+/** A media type of gRPC. */
+export const isGrpc = (contentType: unknown): boolean => typeof contentType === 'string' && contentType.startsWith('application/grpc')

@@ -46,6 +46,12 @@ export class MessageReader {
     this.#chunked = undefined
   }
 
+  /** The rest of the message will not come, and nobody waits for it. */
+  abandon(): void {
+    this.#state = 'done'
+    this.#partial = undefined
+  }
+
   /** All of the message has been read. */
   get done(): boolean {
     return this.#state === 'done'

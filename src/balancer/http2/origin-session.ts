@@ -35,6 +35,8 @@ export class OriginSession {
   #streamsMax = originStreamsMax
   #idleSince = performance.now()
   #retired = false
+  /** Whether it takes an extended CONNECT (RFC 8441 §3); undefined: its settings have not come yet. */
+  takesConnect: boolean | undefined
   /** When the endpoint last answered anything. */
   heardAt = 0
 
@@ -63,8 +65,10 @@ export class OriginSession {
       session.setLocalWindowSize(connectionWindowBytes)
       for (const stream of [...this.streams]) stream.user?.upstreamConnected(stream)
     })
-    session.on('remoteSettings', ({ maxConcurrentStreams }: Settings) => {
+    session.on('remoteSettings', ({ maxConcurrentStreams, enableConnectProtocol }: Settings) => {
       this.#streamsMax = Math.min(originStreamsMax, maxConcurrentStreams ?? originStreamsMax)
+      this.takesConnect = enableConnectProtocol === true
+      for (const stream of [...this.streams]) stream.settingsKnown()
     })
     session.on('error', (error) => {
       this.errorCode ??= codeOf(error)

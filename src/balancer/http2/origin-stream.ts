@@ -14,8 +14,10 @@ import type { ByteSocket } from '../worker/client-side.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from '../worker/upstream.ts'
 import { answerHead, type AnswerFraming } from './answer-head.ts'
 import { addFields, linesOf, pairsOf } from './fields.ts'
+import { isGrpc } from './grpc-answer.ts'
 import { MessageReader, type MessageSink } from './message-reader.ts'
 import type { OriginSession } from './origin-session.ts'
+import { asksForWebSocket, switchedHead, toConnect, toGet } from './websocket.ts'
 
 const lastChunk = latin1('0\r\n\r\n')
 const crlf = latin1('\r\n')
@@ -31,7 +33,7 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
   closed = false
   idleSince = 0
   idleMs = 0
-  readonly ended = false
+  ended = false
   /** What its end says of the request, when it says more than a lost connection does. */
   failure: Failure | undefined
   readonly #session: OriginSession
@@ -40,6 +42,10 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
   #openedAt = 0
   #method = ''
   #grpc = false
+  /** It asks for a WebSocket, with this key; undefined: it does not. */
+  #webSocketKey: string | undefined
+  /** Bytes go both ways as they come. */
+  #tunnel = false
   // Of the request, what one write has brought
   #headers: OutgoingHttpHeaders | undefined
   readonly #pieces: Buffer[] = []
@@ -86,7 +92,11 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
     addFields(headers, head, buffer)
     delete headers.host
     this.#headers = headers
-    this.#grpc = String(headers['content-type']).startsWith('application/grpc')
+    this.#grpc = isGrpc(headers['content-type'])
+    if (this.#session.takesConnect !== false && asksForWebSocket(head, buffer)) {
+      this.#webSocketKey = toConnect(headers, head, buffer)
+      return 'untilClose'
+    }
     return head.chunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none'
   }
 
@@ -100,7 +110,19 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
     addFields(this.#trailers, trailers, buffer)
   }
 
+  /** What the endpoint takes is known now: whoever waited for that can go on. */
+  settingsKnown(): void {
+    if (this.closed || this.#webSocketKey === undefined || this.#stream !== undefined || this.#headers === undefined) return
+    if (this.#session.takesConnect !== true) {
+      toGet(this.#headers, this.#webSocketKey)
+      this.#webSocketKey = undefined
+      this.#reader.abandon()
+    }
+    this.#flush()
+  }
+
   #flush(): ClientHttp2Stream | undefined {
+    if (this.#webSocketKey !== undefined && this.#session.takesConnect === undefined) return undefined
     const pieces = this.#pieces
     const { done } = this.#reader
     if (this.#headers !== undefined) {
@@ -157,6 +179,7 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
 
   #onHead(raw: readonly string[], ended: boolean, interim: boolean): void {
     if (this.closed) return
+    if (this.#webSocketKey !== undefined && !interim && this.#switched(raw, this.#webSocketKey)) return
     const answer = answerHead(raw, { method: this.#method, ended, interim, grpc: this.#grpc })
     if (answer === undefined) {
       this.#fail(died, 'EPROTO')
@@ -170,7 +193,21 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
     this.#give(answer.head)
   }
 
+  #switched(raw: readonly string[], key: string): boolean {
+    const head = switchedHead(raw, key)
+    if (head === undefined) return false
+    this.#session.heardAt = performance.now()
+    this.#begun = true
+    this.#tunnel = true
+    this.#give(head)
+    return true
+  }
+
   #onData(chunk: Buffer): void {
+    if (this.#tunnel && !this.closed && chunk.length > 0) {
+      this.#give(chunk)
+      return
+    }
     if (this.closed || !this.#begun || chunk.length === 0) return
     if (this.#framing === 'length') this.#give(chunk)
     else if (this.#framing === 'chunked') this.#give(Buffer.concat([latin1(`${chunk.length.toString(16)}\r\n`), chunk, crlf]))
@@ -180,7 +217,10 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
     // A stream that was reset, or lost with its session, ends too.
     if (this.closed || !this.#begun || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
     this.#answerEnded = true
-    if (this.#framing === 'chunked') this.#give(this.#answerTrailers === '' ? lastChunk : latin1(`0\r\n${this.#answerTrailers}\r\n`))
+    if (this.#tunnel) {
+      this.ended = true
+      this.user?.upstreamEnded(this)
+    } else if (this.#framing === 'chunked') this.#give(this.#answerTrailers === '' ? lastChunk : latin1(`0\r\n${this.#answerTrailers}\r\n`))
   }
 
   #give(bytes: Buffer): void {
@@ -231,6 +271,7 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
   }
 
   end(): void {
+    this.#reader.abandon()
     this.#stream?.end()
   }
 

@@ -5,6 +5,8 @@
  */
 import { latin1 } from '../http1/bytes.ts'
 import { isFieldName, isFieldValue, isHopByHopName, linesOf, type FieldPair } from './fields.ts'
+import { isGrpc } from './grpc-answer.ts'
+import { newKey } from './websocket.ts'
 
 export interface Http2Request {
   readonly method: string
@@ -14,6 +16,8 @@ export interface Http2Request {
   readonly length: number
   /** It expects its answer as gRPC does, also our own. */
   readonly grpc: boolean
+  /** It asks for a WebSocket with this key, which is ours; undefined: it is a request. */
+  readonly webSocketKey?: string | undefined
 }
 
 const methodToken = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,24}$/
@@ -33,6 +37,8 @@ export function requestOf(raw: readonly string[], ended: boolean): Http2Request 
   if (typeof parts === 'string') return parts
   const method = parts.pseudo.get(':method') ?? ''
   if (!methodToken.test(method)) return 'no valid :method'
+  if (parts.pseudo.get(':protocol') === 'websocket' && method === 'CONNECT') return webSocketOf(parts, ended)
+  if (parts.pseudo.has(':protocol') && method !== 'CONNECT') return ':protocol belongs to CONNECT'
   const target = targetOf(parts.pseudo, method)
   if (target === undefined) return 'no valid :path or :scheme'
   const authority = authorityOf(parts)
@@ -47,7 +53,7 @@ export function requestOf(raw: readonly string[], ended: boolean): Http2Request 
     method,
     head: latin1(`${method} ${target} HTTP/1.1\r\n${host}${linesOf(parts.fields)}${cookies}${chunked}\r\n`),
     length,
-    grpc: contentType?.startsWith('application/grpc') ?? false,
+    grpc: isGrpc(contentType),
   }
 }
 
@@ -71,14 +77,30 @@ function partsOf(raw: readonly string[]): Parts | string {
   return { pseudo, fields, cookies }
 }
 
-const requestPseudos: ReadonlySet<string> = new Set([':method', ':scheme', ':path', ':authority'])
+const requestPseudos: ReadonlySet<string> = new Set([':method', ':scheme', ':path', ':authority', ':protocol'])
+
+/** RFC 8441 §4: as the GET of HTTP/1.1 that asks for the same. */
+function webSocketOf(parts: Parts, ended: boolean): Http2Request | string {
+  const target = targetOf(parts.pseudo, 'GET')
+  const authority = authorityOf(parts)
+  if (target === undefined || authority === undefined || authority === '') return 'no valid :path, :scheme or :authority'
+  if (ended || parts.fields.some(([name]) => name === 'content-length')) return 'an extended CONNECT has no length, and does not end with its head'
+  const webSocketKey = newKey()
+  const fields = parts.fields.filter(([name]) => name !== 'sec-websocket-key')
+  const cookies = parts.cookies.length === 0 ? '' : `cookie: ${parts.cookies.join('; ')}\r\n`
+  const asks = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${webSocketKey}\r\n`
+  const head = latin1(`GET ${target} HTTP/1.1\r\nHost: ${authority}\r\n${linesOf(fields)}${cookies}${asks}\r\n`)
+  return { method: 'GET', head, length: -1, grpc: false, webSocketKey }
+}
 
 function targetOf(pseudo: ReadonlyMap<string, string>, method: string): string | undefined {
   const path = pseudo.get(':path')
   const scheme = pseudo.get(':scheme')
   if (method === 'CONNECT') {
     const authority = pseudo.get(':authority')
-    return path === undefined && scheme === undefined && authority !== undefined && targetBytes.test(authority) ? authority : undefined
+    return (pseudo.has(':protocol') || (path === undefined && scheme === undefined)) && authority !== undefined && targetBytes.test(authority)
+      ? authority
+      : undefined
   }
   if (path === undefined || (scheme !== 'http' && scheme !== 'https') || !targetBytes.test(path)) return undefined
   return path.startsWith('/') || (path === '*' && method === 'OPTIONS') ? path : undefined

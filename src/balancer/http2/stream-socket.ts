@@ -3,7 +3,8 @@
  * of a stream is given to the client as bytes of HTTP/1.1; the answer that the client writes is taken apart again and leaves as frames.
  *
  *   free ──begin──▶ busy ──stream closed, answered──▶ free
- *                    └──reset, cut, end asked for──▶ closed
+ *                    ├──reset, cut, end asked for──▶ closed
+ *                    └──101 to an extended CONNECT──▶ tunnel (bytes as they come, each side ends for itself) ──▶ closed
  *
  * So every rule, deadline and book of HTTP/1.1 holds for HTTP/2, since it is the same code; what is HTTP/2's own (framing, flow control,
  * limits on frames) stays on this side.
@@ -14,10 +15,12 @@ import type { ConnectionEnds } from '../core/proxy-protocol.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { parseResponseHead, type Head } from '../http1/head.ts'
 import { responseFraming, type BodyFraming } from '../http1/response.ts'
-import type { ByteSocket } from '../worker/client-side.ts'
+import type { ByteSocket, CutAnswer } from '../worker/client-side.ts'
 import { addFields, linesOf, pairsOf } from './fields.ts'
+import { cutTrailers, isGrpc } from './grpc-answer.ts'
 import { MessageReader, type MessageSink } from './message-reader.ts'
 import type { Http2Request } from './request-head.ts'
+import { acceptOf } from './websocket.ts'
 
 const lastChunk = latin1('0\r\n\r\n')
 const crlf = latin1('\r\n')
@@ -43,11 +46,21 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
   destroyed = false
   #ending: (() => void) | undefined
   #paused = false
+  /** The stream is a WebSocket, for good. */
+  #tunnel = false
+  /** All of it is to be closed when what was written is out. */
+  #closesSoon = false
+  /** What comes of the answer is not for the client. */
+  #muted = false
   // Of the answer, what one write has brought
   #headers: OutgoingHttpHeaders | undefined
   readonly #pieces: Buffer[] = []
   #answerTrailers: OutgoingHttpHeaders | undefined
   #hasEnded = false
+  /** Node will ask for its trailers. */
+  #waitsForTrailers = false
+  /** It can still be told in trailers that it was cut. */
+  #takesTrailers = false
 
   constructor(host: StreamSocketHost, ends: ConnectionEnds) {
     super()
@@ -79,6 +92,8 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
     this.#headers = undefined
     this.#answerTrailers = undefined
     this.#hasEnded = false
+    this.#takesTrailers = false
+    this.#waitsForTrailers = false
     stream.on('drain', () => this.emit('drain'))
     stream.on('close', () => {
       this.#onStreamClose(stream)
@@ -86,7 +101,8 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
     this.emit('data', request.head)
     // It may have been answered and ended by now.
     if (request.length === 0 || this.#stream !== stream) stream.resume()
-    else this.#readBody(stream)
+    // What comes before a WebSocket is open must not be taken for another request.
+    else if (request.webSocketKey === undefined) this.#readBody(stream)
   }
 
   #readBody(stream: ServerHttp2Stream): void {
@@ -105,7 +121,8 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
   #onData(chunk: Buffer): void {
     this.#received += chunk.length
     const length = this.#request!.length
-    if (length < 0) {
+    if (this.#request!.webSocketKey !== undefined) this.emit('data', chunk)
+    else if (length < 0) {
       if (chunk.length > 0) this.emit('data', Buffer.concat([latin1(`${chunk.length.toString(16)}\r\n`), chunk, crlf]))
     } else if (this.#received > length) this.#malformed()
     else this.emit('data', chunk)
@@ -127,7 +144,8 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
       return
     }
     this.#requestDone = true
-    if (length < 0) this.emit('data', this.#trailers === '' ? lastChunk : latin1(`0\r\n${this.#trailers}\r\n`))
+    if (this.#request!.webSocketKey !== undefined) this.emit('end')
+    else if (length < 0) this.emit('data', this.#trailers === '' ? lastChunk : latin1(`0\r\n${this.#trailers}\r\n`))
   }
 
   #malformed(): void {
@@ -156,7 +174,7 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
 
   write(bytes: Buffer): boolean {
     const stream = this.#stream
-    if (stream === undefined || stream.destroyed || stream.closed) return true
+    if (stream === undefined || stream.destroyed || stream.closed || this.#muted) return true
     if (!this.#reader.feed(bytes)) {
       this.#drop(constants.NGHTTP2_INTERNAL_ERROR)
       return true
@@ -168,16 +186,33 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
   messageHead(head: Head, buffer: Buffer): BodyFraming | 'interim' {
     const headers: OutgoingHttpHeaders = { ':status': head.status }
     addFields(headers, head, buffer)
+    const key = this.#request!.webSocketKey
+    if (key !== undefined && head.status !== 100 && head.status < 300) return this.#switch(headers, key)
     if (head.status < 200) {
       this.#stream!.additionalHeaders(headers)
       return 'interim'
     }
     this.#headers = headers
+    this.#takesTrailers = this.grpc && isGrpc(headers['content-type']) && headers['content-length'] === undefined
     return responseFraming(head, this.#request!.method)
   }
 
+  /**
+   * The answer to an extended CONNECT. 101 becomes 200, if it belongs to our key. Any other 2xx is an answer to the GET that it has become, and would be
+   * taken for the beginning of a WebSocket.
+   */
+  #switch(headers: OutgoingHttpHeaders, key: string): BodyFraming {
+    this.#tunnel = headers[':status'] === 101 && headers['sec-websocket-accept'] === acceptOf(key)
+    delete headers['sec-websocket-accept']
+    this.#muted = !this.#tunnel
+    if (this.#tunnel) this.#readBody(this.#stream!)
+    this.#headers = this.#tunnel ? { ...headers, ':status': 200 } : { ':status': 502 }
+    if (this.#muted) this.#hasEnded = true
+    return 'untilClose'
+  }
+
   messageData(bytes: Buffer): void {
-    this.#pieces.push(bytes)
+    if (!this.#muted) this.#pieces.push(bytes)
   }
 
   messageEnd(trailers: Head | undefined, buffer: Buffer): void {
@@ -203,6 +238,13 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
       else if (pieces.length > 1) stream.uncork()
     } else if (this.#hasEnded && stream.writable) stream.end()
     pieces.length = 0
+    if (this.#hasEnded && this.#request!.webSocketKey !== undefined && !this.#tunnel) this.#refused()
+  }
+
+  /** An extended CONNECT has got another answer: nothing that follows it is read. */
+  #refused(): void {
+    this.#reader.abandon()
+    this.end()
   }
 
   /**
@@ -211,15 +253,34 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
    */
   #respond(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, pieces: number): void {
     const waits = !this.#hasEnded || this.#answerTrailers !== undefined
+    this.#waitsForTrailers = waits
     if (waits) {
       stream.on('wantTrailers', () => {
-        if (this.#stream === stream && this.#hasEnded) stream.sendTrailers(this.#answerTrailers ?? {})
+        if (this.#stream !== stream || !this.#hasEnded) return
+        this.#waitsForTrailers = false
+        stream.sendTrailers(this.#answerTrailers ?? {})
+        // Node sends them in a moment, and nothing behind a reset.
+        if (this.#ending !== undefined && !this.#requestDone)
+          setImmediate(() => {
+            stream.close(constants.NGHTTP2_NO_ERROR)
+          })
       })
     }
     stream.respond(headers, { endStream: !waits && pieces === 0, waitForTrailers: waits })
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------
+
+  /** The answer breaks off. Returns whether the client is told so in trailers, as gRPC does it; else the stream must be reset. */
+  cutShort(why: CutAnswer): boolean {
+    const stream = this.#stream
+    if (stream?.writable !== true || !this.#takesTrailers || this.#hasEnded) return false
+    this.#reader.abandon()
+    this.#hasEnded = true
+    this.#answerTrailers = cutTrailers(why)
+    stream.end()
+    return true
+  }
 
   /** Nothing more is wanted on this connection, behind what was written. */
   end(done?: () => void): void {
@@ -229,12 +290,23 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
       this.destroy()
     }
     if (stream === undefined || stream.destroyed) process.nextTick(this.#ending)
+    else if (this.#tunnel) this.#endTunnel(stream)
     else if (!this.#reader.done) this.#drop(constants.NGHTTP2_INTERNAL_ERROR)
-    // RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted.
-    else if (!this.#requestDone) stream.close(constants.NGHTTP2_NO_ERROR)
+    // RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted. Its trailers leave first.
+    else if (!this.#requestDone && !this.#waitsForTrailers) stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  /** RFC 8441 §5: an orderly end is END_STREAM, each way for itself. */
+  #endTunnel(stream: ServerHttp2Stream): void {
+    if (!this.#hasEnded) {
+      this.#reader.abandon()
+      this.#hasEnded = true
+      stream.end()
+    } else if (this.#closesSoon && !this.#waitsForTrailers) stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
   destroySoon(): void {
+    this.#closesSoon = true
     this.end()
   }
 
@@ -243,7 +315,7 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
   }
 
   destroy(): void {
-    this.#drop(constants.NGHTTP2_INTERNAL_ERROR)
+    this.#drop(this.#tunnel ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR)
   }
 
   setKeepAlive(): void {
@@ -265,9 +337,9 @@ export class StreamSocket extends EventEmitter implements ByteSocket, MessageSin
     if (this.#stream !== stream) return
     // Not `writableFinished`: Node may close a stream whose end is out before it says that writing has finished.
     const answered = this.#reader.done && stream.rstCode === constants.NGHTTP2_NO_ERROR
-    const again = answered && this.#requestDone && this.#ending === undefined
+    const again = answered && this.#requestDone && this.#ending === undefined && !this.#tunnel && !this.#muted
     this.#stream = undefined
-    this.#host.streamOver(this, !answered, again)
+    this.#host.streamOver(this, !answered && !this.#tunnel, again)
     if (again) return
     this.destroyed = true
     this.emit('close')

@@ -3,12 +3,15 @@
  * closed again when the last worker has closed its own. Remembers what an operator holds open, for workers that come later.
  */
 import type { BreakerState } from '../../resilience/core/breaker.ts'
+import { whyOpen } from '../core/weight.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import type { BreakerAction, BreakerMessage } from '../messages.ts'
 import type { Peer } from './peer.ts'
 
 export interface BreakersOptions {
   readonly everyone: () => readonly Peer[]
+  /** Monotonic milliseconds. */
+  readonly now: () => number
   /** The state over all workers has changed. */
   readonly onChange: (change: Omit<BreakerMessage, 'type'>) => void
 }
@@ -20,6 +23,8 @@ export class Breakers {
   readonly #options: BreakersOptions
   readonly #states = new Map<string, Map<Peer, BreakerState>>()
   #isolated: ReadonlySet<string>
+  /** What opened the breaker of an endpoint last, and when. */
+  readonly #openings = new Map<string, { readonly change: Omit<BreakerMessage, 'type'>; readonly at: number }>()
 
   constructor(options: BreakersOptions, isolated: readonly string[] = []) {
     this.#options = options
@@ -35,6 +40,7 @@ export class Breakers {
     const guarded = services.filter(({ breaker }) => breaker !== undefined)
     const ids = new Set(guarded.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)))
     for (const id of this.#states.keys()) if (!ids.has(id)) this.#states.delete(id)
+    for (const id of this.#openings.keys()) if (!ids.has(id)) this.#openings.delete(id)
     this.#isolated = new Set(this.isolated.filter((name) => guarded.some((service) => service.name === name)))
   }
 
@@ -43,8 +49,16 @@ export class Breakers {
     return gravity.find((state) => states.includes(state)) ?? 'closed'
   }
 
+  /** Why it is open; undefined: it is not, or is held open by hand. */
+  whyOpen(endpoint: string, now: number): string | undefined {
+    const opening = this.#openings.get(endpoint)
+    if (opening === undefined || this.stateOf(endpoint) !== 'open') return undefined
+    return whyOpen(opening.change, Math.max(0, opening.at + (opening.change.openForMs ?? 0) - now))
+  }
+
   hear(peer: Peer, message: BreakerMessage): void {
     const { type: _, ...change } = message
+    if (change.to === 'open' && change.reason !== 'told') this.#openings.set(change.endpoint, { change, at: this.#options.now() })
     const { endpoint, to, reason } = change
     const before = this.stateOf(endpoint)
     const states = this.#states.get(endpoint) ?? new Map<Peer, BreakerState>()

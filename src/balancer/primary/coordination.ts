@@ -71,6 +71,7 @@ export class Coordination {
   readonly #quotas: Quotas
   readonly #slots: ConcurrencyLimits
   readonly #rates: Rates
+  readonly #sharedRates: SharedRates
   readonly #sums = new TelemetrySums()
   #view: RoutingView | undefined
 
@@ -81,24 +82,24 @@ export class Coordination {
     this.#options = options
     this.#quotas = new Quotas(workers)
     this.#slots = new ConcurrencyLimits(workers, now)
-    const sharedRates = new SharedRates({
+    this.#sharedRates = new SharedRates({
       workers,
       clock: systemClock,
       onChange: (up, reason) => {
         signal({ type: 'limitsStoreChanged', up, reason })
       },
     })
-    this.#rates = new Rates({ workers, now, shared: (scope, view, shared) => sharedRates.open(scope, view, shared) })
+    this.#rates = new Rates({ workers, now, shared: (scope, view, shared) => this.#sharedRates.open(scope, view, shared) })
     this.#outliers = new Outliers({
       random: systemRandom,
       now,
       onChange: (endpoint, service, ejection) => {
-        this.#tellAll({ type: 'ejected', endpoint, forMs: ejection?.forMs ?? 0 })
+        this.#tellAll({ type: 'ejected', endpoint, forMs: ejection?.forMs ?? 0, reason: ejection?.reason })
         signal(ejection ? { type: 'endpointEjected', endpoint, service, ...ejection } : { type: 'endpointReinstated', endpoint, service })
         onStateChange()
       },
-      onRestored: (endpoint, forMs) => {
-        this.#tellAll({ type: 'ejected', endpoint, forMs })
+      onRestored: (endpoint, forMs, reason) => {
+        this.#tellAll({ type: 'ejected', endpoint, forMs, reason })
       },
     })
     this.#outliers.inherit(saved?.ejected ?? [], systemClock.wallTime())
@@ -123,6 +124,7 @@ export class Coordination {
     this.#breakers = new Breakers(
       {
         everyone,
+        now,
         onChange: (change) => {
           signal({ type: 'breakerChanged', ...change })
         },
@@ -232,6 +234,8 @@ export class Coordination {
   /** What a worker that begins must know, behind its view. */
   welcome(worker: Peer): void {
     worker.send({ type: 'roles', roles: this.#roles.roles })
+    for (const endpoint of this.unhealthy)
+      worker.send({ type: 'health', endpoint, healthy: false, reason: this.#whyUnhealthy(endpoint, this.#prober.reasonOf(endpoint)) })
     this.#standings.tell(worker)
     this.#outliers.tell(worker)
     this.#breakers.tell(worker)
@@ -350,14 +354,18 @@ export class Coordination {
   // --- what is known of endpoints -----------------------------------------------------------------------------------
 
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {
-    this.#tellAll({ type: 'health', endpoint, healthy })
+    this.#tellAll({ type: 'health', endpoint, healthy, reason: healthy ? undefined : this.#whyUnhealthy(endpoint, reason) })
     if (healthy) {
       this.#outliers.recovered(endpoint)
       this.#standings.revived(endpoint)
       this.#options.signal({ type: 'endpointRecovered', endpoint, service })
     } else {
-      this.#options.signal({ type: 'endpointUnhealthy', endpoint, service, reason: reason ?? this.#reports?.reasonOf(endpoint) ?? 'probe failed' })
+      this.#options.signal({ type: 'endpointUnhealthy', endpoint, service, reason: this.#whyUnhealthy(endpoint, reason) })
     }
+  }
+
+  #whyUnhealthy(endpoint: string, reason: string | undefined): string {
+    return reason ?? this.#reports?.reasonOf(endpoint) ?? 'probe failed'
   }
 
   #onReadiness(endpoint: string): void {
@@ -379,6 +387,7 @@ export class Coordination {
       viewVersion: view?.version ?? -1,
       endpoints: new Map((view?.services ?? []).flatMap((service) => this.#factsOf(service))),
       quarantined: this.#quarantines.quarantined,
+      limitsStore: this.#sharedRates.status,
     })
   }
 
@@ -387,6 +396,7 @@ export class Coordination {
     const warmth = this.#standings.warmth(service)
     return service.endpoints.map((view) => {
       const { id } = view
+      const ejection = this.#outliers.ejectionOf(id)
       return [
         id,
         {
@@ -395,8 +405,9 @@ export class Coordination {
           healthy: this.#prober.isHealthy(id) && this.#isReady(id),
           reason: this.#prober.reasonOf(id) ?? this.#reports?.reasonOf(id),
           reported: this.#reports?.latestOf(id),
-          ejected: this.#outliers.ejectionOf(id)?.reason,
+          ejected: ejection && `${ejection.reason}, for ${Math.ceil(ejection.forMs / 1_000)} s more`,
           breaker: breaker && this.#breakers.stateOf(id),
+          breakerWhy: breaker && this.#breakers.whyOpen(id, systemClock.now()),
           limit: this.#slots.limitOf(id),
           role: this.#roles.statusOf(name, id),
           standing: this.#standings.standingOf(id),

@@ -12,7 +12,7 @@ export interface OutliersOptions {
   /** `undefined`: it is in again. */
   readonly onChange: (endpoint: string, service: string, ejection: Ejection | undefined) => void
   /** It was out under the primary before, and still is. */
-  readonly onRestored: (endpoint: string, forMs: number) => void
+  readonly onRestored: (endpoint: string, forMs: number, reason: string) => void
 }
 
 /** Of one service, with the wall time by which it is over. */
@@ -53,7 +53,7 @@ export class Outliers {
       const ids = endpoints.filter(({ state }) => state === 'active').map(({ id }) => id)
       for (const id of ids) this.#serviceOf.set(id, name)
       book.setPool(ejection, ids, now)
-      for (const record of this.#inherited) if (book.restore(record, now)) this.#options.onRestored(record.id, record.forMs)
+      for (const record of this.#inherited) if (book.restore(record, now)) this.#options.onRestored(record.id, record.forMs, record.reason)
     }
     this.#inherited = []
   }
@@ -90,7 +90,10 @@ export class Outliers {
   /** What a worker that begins must know. */
   tell(peer: Peer): void {
     for (const book of this.#books.values()) {
-      for (const endpoint of book.ejected) peer.send({ type: 'ejected', endpoint, forMs: book.ejectionOf(endpoint, this.#options.now())?.forMs ?? 0 })
+      for (const endpoint of book.ejected) {
+        const { forMs = 0, reason } = book.ejectionOf(endpoint, this.#options.now()) ?? {}
+        peer.send({ type: 'ejected', endpoint, forMs, reason })
+      }
     }
   }
 

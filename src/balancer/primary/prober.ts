@@ -8,10 +8,12 @@ import { after, ms } from '../../kernel/time.ts'
 import type { Random } from '../../kernel/random.ts'
 import { codeOf } from '../../kernel/errors.ts'
 import { connectOnce } from './connect-once.ts'
+import { probeByHttp2, probeName } from './http2-probe.ts'
 import { ProbeMonitor, transitionIntervalMs } from '../core/probe-monitor.ts'
 import type { OriginTlsView, OriginView } from '../core/origin-view.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
 import { proxyHeader } from '../core/proxy-protocol.ts'
+import { http2Protocols } from '../http2/ask.ts'
 import { headed, originContext, serverNameOf } from '../tls/dialer.ts'
 import type { EndpointView, ProbeView, ServiceView } from '../core/routing-view.ts'
 
@@ -71,7 +73,7 @@ export class Prober {
       if (service.probe === undefined) continue
       for (const endpoint of service.endpoints) {
         if (endpoint.state !== 'active') continue
-        const key = JSON.stringify([service.probe, endpoint.host, endpoint.port, service.origin])
+        const key = JSON.stringify([service.probe, endpoint.host, endpoint.port, endpoint.http2, service.origin])
         const known = this.#watched.get(endpoint.id)
         if (known?.key === key) {
           next.set(endpoint.id, known)
@@ -127,10 +129,11 @@ export class Prober {
 
 /** One probe: undefined when it passed, else why not. Never throws. */
 export function probeOnce(
-  endpoint: { readonly host: string; readonly port: number },
+  endpoint: Pick<EndpointView, 'host' | 'port' | 'http2'>,
   probe: ProbeView,
   origin?: OriginView,
 ): Promise<string | undefined> {
+  if (endpoint.http2 === true) return probeOverHttp2(endpoint, probe, origin?.tls)
   return new Promise((resolve) => {
     const options: RequestOptions = {
       host: endpoint.host,
@@ -158,6 +161,21 @@ export function probeOnce(
     })
     started.end()
   })
+}
+
+async function probeOverHttp2(
+  { host, port }: Pick<EndpointView, 'host' | 'port'>,
+  probe: ProbeView,
+  tls: OriginTlsView | undefined,
+): Promise<string | undefined> {
+  const socket = tls ? connectSecure({ host, port, ALPNProtocols: http2Protocols, ...secured(tls, host) }) : connect({ host, port })
+  let untrusted: string | undefined
+  socket.on('error', (error) => {
+    untrusted = tlsFailure(codeOf(error))?.reason
+  })
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const failure = await probeByHttp2(socket, authority, probe)
+  return failure === undefined || untrusted === undefined ? failure : `${probeName(probe)} failed: the endpoint ${untrusted}`
 }
 
 /** A connection that says first that it is our own. */

@@ -7,6 +7,7 @@ import { Gcra, partOf } from '../../resilience/core/rate.ts'
 import { takeScript } from '../../resilience/core/rate-script.ts'
 import type { RateAsk, RateGrant } from '../core/rate-share.ts'
 import type { RateLimitView, SharedRateView } from '../core/routing-view.ts'
+import type { LimitsStoreStatus } from '../port.ts'
 import { OwnTable, type RateTable } from './rates.ts'
 
 /** Keys that one run of the script looks at: Redis does nothing else meanwhile. */
@@ -24,15 +25,28 @@ type Link = Pick<RedisLink, 'up' | 'machines' | 'run'>
 export class SharedRates {
   readonly #options: SharedRatesOptions
   readonly #links = new Map<string, { readonly link: RedisLink; tables: number }>()
+  #reason: string | undefined
 
   constructor(options: SharedRatesOptions) {
     this.#options = options
   }
 
+  readonly #onChange: RedisLinkOptions['onChange'] = (up, reason) => {
+    this.#reason = reason
+    this.#options.onChange(up, reason)
+  }
+
+  /** undefined: nothing is shared. */
+  get status(): LimitsStoreStatus | undefined {
+    if (this.#links.size === 0) return undefined
+    const up = [...this.#links.values()].every(({ link }) => link.up)
+    return { up, reason: up ? undefined : this.#reason }
+  }
+
   open(scope: string, view: RateLimitView, shared: SharedRateView): RateTable {
     const { url, prefix } = shared
     const id = `${prefix} ${url}`
-    const held = this.#links.get(id) ?? { link: new RedisLink({ ...this.#options, url, prefix }), tables: 0 }
+    const held = this.#links.get(id) ?? { link: new RedisLink({ ...this.#options, onChange: this.#onChange, url, prefix }), tables: 0 }
     this.#links.set(id, held)
     held.tables++
     const { workers, clock } = this.#options

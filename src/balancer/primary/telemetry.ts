@@ -10,7 +10,7 @@ import type { EndpointView, RoutingView } from '../core/routing-view.ts'
 import type { TallyData } from '../core/tally.ts'
 import { weigh, wellStanding, type Standing } from '../core/weight.ts'
 import type { WorkerDelta } from '../messages.ts'
-import type { EndpointTelemetry, ProxyTelemetry, RoleStatus, ServiceTelemetry } from '../port.ts'
+import type { EndpointTelemetry, ProxyTelemetry, RoleStatus, ServiceTelemetry, LimitsStoreStatus } from '../port.ts'
 
 interface ServiceTotals {
   requests: number
@@ -23,6 +23,7 @@ interface ServiceTotals {
   limited: number
   queuedTotal: number
   readonly fallbacks: Record<string, number>
+  readonly hedges: Record<string, number>
   mirror: MirrorTelemetry | undefined
   requestBytes: number
   responseBytes: number
@@ -74,6 +75,7 @@ const newServiceTotals = (): ServiceTotals => ({
   limited: 0,
   queuedTotal: 0,
   fallbacks: {},
+  hedges: {},
   mirror: undefined,
   requestBytes: 0,
   responseBytes: 0,
@@ -96,6 +98,7 @@ export interface SnapshotContext {
   readonly startedAt: number
   readonly viewVersion: number
   readonly quarantined?: readonly QuarantinedRequest[] | undefined
+  readonly limitsStore?: LimitsStoreStatus | undefined
   readonly endpoints: ReadonlyMap<string, EndpointFacts>
 }
 
@@ -108,6 +111,7 @@ export interface EndpointFacts {
   readonly reported?: InstanceReport | undefined
   readonly ejected?: string | undefined
   readonly breaker?: BreakerState | undefined
+  readonly breakerWhy?: string | undefined
   /** Requests that it may have at a time; undefined: any number. */
   readonly limit?: number | undefined
   readonly role?: RoleStatus | undefined
@@ -143,6 +147,7 @@ export class TelemetrySums {
       totals.limited += service.limited
       totals.queuedTotal += service.queuedTotal
       addTo(totals.fallbacks, service.fallbacks)
+      addTo(totals.hedges, service.hedges)
       if (service.mirror) totals.mirror = addMirror(totals.mirror, service.mirror)
       totals.requestBytes += service.requestBytes
       totals.responseBytes += service.responseBytes
@@ -188,13 +193,14 @@ export class TelemetrySums {
         parked: gauge('parked'),
         queued: gauge('queued'),
         fallbacks: { ...totals.fallbacks },
+        hedges: { ...totals.hedges },
         tunnels: gauge('tunnels'),
       }
     }
     const endpoints: Record<string, EndpointTelemetry> = {}
     const largest = largestWeights(context.endpoints.values())
     for (const [id, facts] of context.endpoints) {
-      const { service, view, healthy, reason, reported, ejected, breaker, limit, role, standing = wellStanding, warm = 1 } = facts
+      const { service, view, healthy, reason, reported, ejected, breaker, breakerWhy, limit, role, standing = wellStanding, warm = 1 } = facts
       const readings = latest.flatMap(([, delta]) => delta.endpoints[id] ?? [])
       const answered = readings.filter((reading) => reading.ewmaMs > 0)
       const totals = this.#endpoints.get(id)
@@ -217,7 +223,7 @@ export class TelemetrySums {
         role,
         tcp: totals?.tcp && { ...totals.tcp },
         limit,
-        ...weigh({ view, largest: largest.get(service)!, standing, warm, healthy, unhealthyWhy: reason, ejected, breaker }),
+        ...weigh({ view, largest: largest.get(service)!, standing, warm, healthy, unhealthyWhy: reason, ejected, breaker, breakerWhy }),
       }
     }
     return {
@@ -232,6 +238,7 @@ export class TelemetrySums {
       services,
       endpoints,
       quarantined: context.quarantined,
+      limitsStore: context.limitsStore,
     }
   }
 }

@@ -94,7 +94,7 @@ export class TcpFront {
   /** By endpoint. Connections that may write are cut from what is not the primary any more. */
   roles(roles: Readonly<Record<string, EndpointRole>>): void {
     for (const [id, role] of Object.entries(roles)) {
-      const endpoint = this.#worker.endpoint(id)
+      const endpoint = this.#worker.fleet.endpoint(id)
       if (endpoint) endpoint.role = role
     }
     this.#cutIntolerable()

@@ -13,6 +13,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Dispatched } from '../worker/dispatcher.ts'
 import { readerStallMs } from '../worker/limits.ts'
+import type { ParkingPlace } from '../core/parking-lot.ts'
 import type { Parked } from '../worker/parking.ts'
 import type { ByteSocket } from '../worker/client-side.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from '../worker/upstream.ts'
@@ -53,7 +54,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
   #connectingSince = 0
   #connectSpentMs = 0
   #connected = false
-  #parkDeadline: number | undefined
+  #parkPlace: ParkingPlace | undefined
   readonly #pickRequest
 
   constructor(front: TcpFront, worker: Worker, gate: TcpGate, socket: Socket, address: string) {
@@ -109,7 +110,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
       return
     }
     // Whoever waits was here first.
-    const isNew = this.#parkDeadline === undefined && this.#pickRequest.tried.length === 0
+    const isNew = this.#parkPlace === undefined && this.#pickRequest.tried.length === 0
     if (isNew && gate.lot.size > 0 && service.mayPark) {
       this.#park(now)
       return
@@ -159,7 +160,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     this.#leaveEndpoint()
     endpoint.errors++
     endpoint.failed(now, true)
-    this.#worker.reportSuspect(endpoint, `connecting failed: ${code}`)
+    this.#worker.fleet.reportSuspect(endpoint, `connecting failed: ${code}`)
     this.#pickRequest.tried.push(endpoint)
     this.#search()
   }
@@ -170,23 +171,23 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     endpoint.active--
     this.#upstream?.destroy()
     this.#upstream = undefined
-    this.#worker.maybeDrained(endpoint)
+    this.#worker.fleet.maybeDrained(endpoint)
   }
 
   #park(now: number): void {
     const { gate } = this
-    const parked = gate.parking.park(this, this.#stashBytes, now, this.#parkDeadline)
+    const parked = gate.parking.park(this, this.#stashBytes, now, undefined, this.#parkPlace)
     if (parked === undefined) {
       gate.service.counters.shed++
       this.#refuse(this.#nobody)
       return
     }
-    if (this.#parkDeadline === undefined) gate.service.counters.parked++
-    this.#parkDeadline = parked.deadline
+    if (this.#parkPlace === undefined) gate.service.counters.parked++
+    this.#parkPlace = parked
     this.#pickRequest.tried.length = 0
     if (this.#phase !== 'parked') gate.finding--
     this.#phase = 'parked'
-    this.#worker.watchLot(gate)
+    this.#worker.lots.watch(gate)
   }
 
   unpark(): void {
@@ -223,6 +224,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     const { now } = this.#worker
     this.#phase = 'open'
     this.gate.finding--
+    if (this.#parkPlace !== undefined) this.gate.lot.leave(this)
     service.tunnels++
     endpoint.tunnels++
     endpoint.active--
@@ -288,7 +290,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     if (this.#phase !== 'open') return
     this.#endpointEnded = true
     this.#patienceMs = Math.min(this.#patienceMs, halfOpenMs)
-    if (!this.#clientEnded && !this.#saidGoodbye) this.#worker.reportSuspect(this.endpoint!, 'it ended a connection')
+    if (!this.#clientEnded && !this.#saidGoodbye) this.#worker.fleet.reportSuspect(this.endpoint!, 'it ended a connection')
     this.#socket.end()
   }
 
@@ -313,7 +315,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     if (this.#phase !== 'open') return
     this.#endpointClosed = true
     if (code !== undefined || !this.#endpointEnded) {
-      this.#worker.reportSuspect(this.endpoint!, `a connection broke: ${code ?? 'closed'}`)
+      this.#worker.fleet.reportSuspect(this.endpoint!, `a connection broke: ${code ?? 'closed'}`)
       this.#finish(0)
       this.#breakClient()
     } else if (this.#clientClosed) this.#finish(200)
@@ -386,14 +388,14 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
     this.#upstream = undefined
     service.active--
     service.finished(status)
-    if (phase === 'parked') gate.lot.leave(this)
-    else if (phase !== 'open') gate.finding--
+    if (this.#parkPlace !== undefined) gate.lot.leave(this)
+    if (phase !== 'parked' && phase !== 'open') gate.finding--
     if (endpoint) {
       if (phase === 'open') {
         endpoint.tunnels--
         service.tunnels--
       } else endpoint.active--
-      this.#worker.maybeDrained(endpoint)
+      this.#worker.fleet.maybeDrained(endpoint)
     }
     this.#front.ended(this)
     if (phase !== 'parked') gate.madeRoom()

@@ -6,6 +6,8 @@
  */
 import type { RateReading, RateWaiter } from '../core/rate-share.ts'
 import type { Answer } from './answers.ts'
+import type { Attempts } from './attempts.ts'
+import type { ClientSide } from './client-side.ts'
 import type { ServiceRate } from './rate-limits.ts'
 
 export interface AdmissionHost {
@@ -15,14 +17,18 @@ export interface AdmissionHost {
 
 export class Admission implements RateWaiter {
   readonly #host: AdmissionHost
+  readonly #client: ClientSide
+  readonly #attempts: Attempts
   #rate: ServiceRate | undefined
   #key = ''
   #waiting = false
   /** For the head of the answer. */
   lines: Buffer | undefined
 
-  constructor(host: AdmissionHost) {
+  constructor(host: AdmissionHost, client: ClientSide, attempts: Attempts) {
     this.#host = host
+    this.#client = client
+    this.#attempts = attempts
   }
 
   enter(rate: ServiceRate, key: string): void {
@@ -41,6 +47,7 @@ export class Admission implements RateWaiter {
 
   #decided(rate: ServiceRate, reading: RateReading): void {
     this.lines = rate.linesOf(reading)
+    this.#attempts.watch?.rated(reading, this.#client.worker.now)
     if (reading.allowed) this.#host.admitted()
     else this.#host.rateExceeded(rate.refusal(reading))
   }

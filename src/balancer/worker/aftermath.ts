@@ -63,7 +63,7 @@ export class Aftermath {
   failed(broken: Broken): void {
     const { worker, facts } = this.#client
     const verdict = this.#attempts.failed(broken, facts.idempotent, this.#sender.replayable, worker)
-    this.#attempts.watch?.failed(broken, verdict, worker.now)
+    this.#attempts.watch?.failed(broken, verdict, this.#attempts.whyNot, worker.now)
     this.#goesAgain = verdict === 'again'
     if (this.#service!.view.quarantine === true && this.#attempts.mayHaveKilled) {
       if (broken.endpoint.gone === undefined) this.#awaitNews(broken.endpoint)
@@ -86,14 +86,15 @@ export class Aftermath {
 
   #awaitNews(endpoint: EndpointPool): void {
     this.#awaitsNews = true
-    this.#client.worker.whenGone(endpoint, this.#service!.view.quarantine === true ? crashNewsMs : deathNewsMs, this.#afterNews)
+    this.#client.worker.fleet.whenGone(endpoint, this.#service!.view.quarantine === true ? crashNewsMs : deathNewsMs, this.#afterNews)
   }
 
   /** How the process ended is known now, or will not be. */
   #knowingTheEnd(): void {
     const { endpoint } = this.#attempts.last!
     const again = this.#goesAgain || this.#attempts.newsAllowsResend(this.#sender.replayable)
-    if (this.hasCrashed && this.#asSuspect().caught(endpoint, this.#attempts.sentAt, again)) return
+    this.#attempts.watch?.heard(endpoint, again, this.#client.worker.now)
+    if (this.hasCrashed && this.#asSuspect().caught(endpoint, this.#attempts.current.sentAt, again)) return
     this.#suspect?.end()
     if (again) this.#host.proceed(undefined)
     else this.#host.giveUp()
@@ -118,7 +119,7 @@ export class Aftermath {
 
   #asSuspect(): Suspect {
     if (this.#suspect === undefined) {
-      this.#suspect = new Suspect(this.#client, this.#sender, this.#host)
+      this.#suspect = new Suspect(this.#client, this.#sender, this.#attempts, this.#host)
       this.#suspect.begin(this.#service!, this.#route)
     }
     return this.#suspect

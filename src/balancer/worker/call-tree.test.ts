@@ -109,3 +109,42 @@ describe('tries', () => {
     expect(at.upstream.socket.taken()).not.toMatch(/X-Retry|X-Deadline/)
   })
 })
+
+describe('the deadline of gRPC', () => {
+  const grpc = (timeout: string, more = ''): string => request(`Grpc-Timeout: ${timeout}\r\n${more}`)
+
+  it('is passed on with what is left of it, alone, and with the fields of a tree when there are some', () => {
+    const at = atWork()
+    at.send(grpc('2S'))
+    at.now += 200
+    at.worker.tick()
+    at.connect()
+    const sent = at.upstream.socket.taken()
+    expect(sent).toContain('\r\nGrpc-Timeout: 1800m\r\n')
+    expect(sent).not.toMatch(/X-Deadline|X-Retry-Attempt|2S/)
+    const both = atWork()
+    both.send(grpc('2S', `X-Deadline: ${farFuture};remaining=500\r\n`))
+    both.connect()
+    expect(both.upstream.socket.taken()).toMatch(/Grpc-Timeout: 500m\r\nX-Deadline: \d+;remaining=500\r\nX-Retry-Attempt: 0\r\n/)
+  })
+
+  it.each(['', '2', 'S', '-2S', '123456789S', '2s', '2 S', '1e3m'])('%j is none, and is not passed on', (timeout) => {
+    const at = atWork()
+    at.send(grpc(timeout))
+    at.connect()
+    expect(at.upstream.socket.taken()).not.toMatch(/grpc-timeout/i)
+    at.pass(400)
+    expect(at.socket.taken()).toBe('')
+  })
+
+  it('holds for the whole of an answer', () => {
+    const at = atWork()
+    at.send(grpc('500m'))
+    at.connect()
+    at.upstream.says('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n')
+    at.pass(400)
+    expect(at.socket.destroyed).toBe(false)
+    at.pass(200)
+    expect(at.socket.destroyed).toBe(true)
+  })
+})

@@ -39,6 +39,17 @@ export interface ClientFace {
   readonly longLived: boolean
   /** An answer of our own in a form of its own; undefined: the usual one. */
   ownAnswer(answer: Answer, requestId: string): Buffer | undefined
+  /** Whether the client has been told in its own way that its answer is cut; false: the socket is to be destroyed. */
+  cutShort(why: CutAnswer): boolean
+}
+
+/** Why an answer breaks off that has begun. */
+export interface CutAnswer {
+  /** One sentence for people. */
+  readonly message: string
+  readonly details: string | undefined
+  /** The time that the caller gave is over. */
+  readonly late: boolean
 }
 
 /** Takes over a client's connection for good. */
@@ -97,6 +108,6 @@ export interface ClientSide {
   /** The owner is done: what was written last should still arrive, then the connection ends. */
   endOwned(): void
   destroy(): void
-  /** Ends a cut answer so that no client can take it for a whole one. */
-  reset(): void
+  /** Ends a cut answer so that no client can take it for a whole one. `shows`: the framing of its body does so by itself. */
+  cutAnswer(shows: boolean, why: CutAnswer): void
 }

@@ -8,24 +8,21 @@
  */
 import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { ChunkedBody, type Emit } from '../http1/chunked.ts'
-import { fieldText, headErrorSentence, HeadError, parseRequestHead, several, type Head } from '../http1/head.ts'
-import { forwardedBlock, hasVia, readRequest, RequestFacts } from '../http1/request.ts'
-import { text } from '../http1/bytes.ts'
-import { challengeAnswer } from '../core/acme-challenge.ts'
-import { routingPath, strippedTarget } from '../core/request-path.ts'
-import type { Route } from '../core/routes.ts'
+import type { Emit } from '../http1/chunked.ts'
+import { fieldText, HeadError, parseRequestHead, type Head } from '../http1/head.ts'
+import { readRequest, RequestFacts } from '../http1/request.ts'
 import { renderAnswer, type Answer } from './answers.ts'
-import { clientCertificateFields } from '../tls/client-certificate.ts'
-import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner } from './client-side.ts'
-import { conditionReading } from './condition-reading.ts'
-import { BodyPace, bodyRateMin } from '../core/body-pace.ts'
+import { answerBeforeRoutes, forwardedTarget, givenRequestId, routeOf } from './arrival.ts'
+import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner, CutAnswer } from './client-side.ts'
+import { bodyRateMin } from '../core/body-pace.ts'
+import { ClientBody } from './client-body.ts'
 import { ClientInput } from './client-input.ts'
 import { bodyBufferBytes } from './body-buffers.ts'
 import { ClientReads, type AcceptedHandle, type ReadHost } from './client-reads.ts'
 import { Exchange } from './exchange.ts'
+import { badHead } from './failure-answers.ts'
+import { ForwardedFields } from './forwarded-fields.ts'
 import { smallBytesMax } from './replay.ts'
-import type { ServiceRuntime } from './service.ts'
 import type { WorkerListener } from './connections.ts'
 import type { Worker } from './worker.ts'
 import {
@@ -67,19 +64,10 @@ export class Client implements ClientSide, ReadHost {
   #paused = false
   #parsing = false
   #requests = 0
-  // The body of the current request
-  #bodyRemaining = 0
-  #chunked: ChunkedBody | undefined
-  #bodyDone = true
-  /** Somebody may hold bytes of it. */
-  #bodyHeld = false
-  readonly #pace = new BodyPace()
+  readonly #body: ClientBody
   /** Everything ends, and nobody follows. */
   #leaving = false
-  // The forwarding fields, made once per host
-  #forwarded: Buffer | undefined
-  #forwardedHost = ''
-  #forwardedMinor = 1
+  readonly #forwarded: ForwardedFields
   #owner: ConnectionOwner | undefined
   onDrain: (() => void) | undefined
 
@@ -87,17 +75,26 @@ export class Client implements ClientSide, ReadHost {
   constructor(worker: Worker, listener: WorkerListener, connection: ByteSocket | AcceptedHandle, face?: ClientFace) {
     this.worker = worker
     this.listener = listener
+    // Whoever reads asks what is wanted before it is made.
+    this.#input = new ClientInput(
+      worker.inputBlocks,
+      (bytes) => (bytes <= bodyBufferBytes ? this.#reads?.lend() : undefined) ?? Buffer.allocUnsafeSlow(bytes),
+    )
+    this.#body = new ClientBody(this.#input, this.facts)
     const accepted = 'write' in connection ? undefined : new ClientReads(connection, this, worker.bodyBuffers)
     const socket = accepted?.socket ?? (connection as ByteSocket)
     this.#reads = accepted
     this.socket = socket
     this.#face = face
     this.#tls = face === undefined && socket instanceof TLSSocket ? socket : face?.tls
-    this.#input = new ClientInput(
-      worker.inputBlocks,
-      (bytes) => (bytes <= bodyBufferBytes ? this.#reads?.lend() : undefined) ?? Buffer.allocUnsafeSlow(bytes),
-    )
     this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
+    this.#forwarded = new ForwardedFields({
+      address: this.address,
+      port: listener.port,
+      pseudonym: worker.pseudonym,
+      tls: this.#tls,
+      version: face?.version,
+    })
     this.exchange = new Exchange(this)
     this.#deadline = worker.now + clientIdleMs
     if (this.#reads === undefined) socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.length, false))
@@ -113,7 +110,7 @@ export class Client implements ClientSide, ReadHost {
   }
 
   get bodyDone(): boolean {
-    return this.#bodyDone
+    return this.#body.done
   }
 
   get waitingBytes(): number {
@@ -134,7 +131,7 @@ export class Client implements ClientSide, ReadHost {
 
   get wants(): 'request' | 'body' | 'tunnel' {
     if (this.phase === 'handedOver') return 'tunnel'
-    return this.#bodyDone ? 'request' : 'body'
+    return this.#body.done ? 'request' : 'body'
   }
 
   read(bytes: Buffer, length: number, shared: boolean): boolean {
@@ -156,13 +153,13 @@ export class Client implements ClientSide, ReadHost {
     const input = this.#input
     input.add(bytes, length, shared)
     if (this.phase !== 'exchange') this.#parseRequests()
-    else if (this.#bodyDone) this.#limitInput()
+    else if (this.#body.done) this.#limitInput()
     else {
-      this.#pace.received(length, this.worker.now)
+      this.#body.received(length, this.worker.now)
       this.runBodyDeadline()
       this.exchange.bodyAvailable()
     }
-    return !input.empty || length >= smallBytesMax
+    return !input.empty || (length >= smallBytesMax && !this.exchange.copiesBody)
   }
 
   /** Stops reading while more waits than is wanted; `resumeInput` starts it again. */
@@ -271,136 +268,47 @@ export class Client implements ClientSide, ReadHost {
       this.#refuse(error)
       return
     }
-    this.#bodyRemaining = Math.max(0, facts.bodyLength)
-    this.#bodyDone = facts.bodyLength === 0
-    this.#bodyHeld = !this.#bodyDone
-    this.#chunked = facts.bodyLength < 0 ? new ChunkedBody(true) : undefined
-    this.#pace.begin()
+    this.#body.begin()
     this.runBodyDeadline()
-    this.requestId = this.#requestIdOf(head, input)
+    this.requestId = givenRequestId(head, input) ?? this.worker.newRequestId()
     this.minor = head.minor
     this.#accept = head.accept >= 0 ? fieldText(head, input, head.accept) : ''
     this.exchange.open(input)
-    if (head.method === 'CONNECT' || head.method === 'TRACE') {
-      // What follows a CONNECT is not HTTP to us: the connection ends here.
-      this.exchange.answer(
-        {
-          status: 405,
-          error: 'http_request_denied',
-          message: `${head.method} is not served here`,
-          allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
-        },
-        head.method === 'CONNECT',
-      )
-      return
-    }
-    if (hasVia(head, input, this.worker.pseudonym)) {
-      this.exchange.answer({ status: 502, error: 'proxy_loop_detected', message: 'this request has passed through this proxy before' })
-      return
-    }
-    if (this.worker.view?.challenges !== undefined && this.#answeredChallenge(head, input, this.worker.view.challenges)) return
-    const route = this.#route(head, input)
-    if (route === undefined) return
-    const target = this.#target(route, head, input)
-    this.exchange.route = route
-    this.exchange.begin(route.service, input, start, target, route.rules)
+    const answer = answerBeforeRoutes(this.worker, head, input, facts, this.#tls !== undefined)
+    if (answer === undefined) this.#enter(head, input, start)
+    // What follows a CONNECT is not HTTP to us: the connection ends here.
+    else this.exchange.answer(answer, head.method === 'CONNECT')
   }
 
-  /** An authority asks whether a name is ours (RFC 8555 §8.3); what is not known goes the way of all requests. */
-  #answeredChallenge(head: Head, input: Buffer, challenges: Readonly<Record<string, string>>): boolean {
-    const body = this.#tls === undefined ? challengeAnswer(this.facts.target ?? text(input, head.targetStart, head.targetEnd), challenges) : undefined
-    if (body === undefined) return false
-    this.exchange.answer({ status: 200, error: undefined, message: '', page: { contentType: 'text/plain', body } })
-    return true
-  }
-
-  /** A client's own id is kept when it is harmless: it ties our logs to the caller's. */
-  #requestIdOf(head: Head, input: Buffer): string {
-    if (head.requestId >= 0 && head.requestId !== several) {
-      const given = fieldText(head, input, head.requestId)
-      if (/^[A-Za-z0-9._:+=/-]{1,128}$/.test(given)) return given
-    }
-    return this.worker.newRequestId()
-  }
-
-  #route(head: Head, input: Buffer): Route<ServiceRuntime> | undefined {
+  #enter(head: Head, input: Buffer, start: number): void {
     const routes = this.worker.routesOf(this.listener)
-    if (routes?.only) return routes.only
-    const target = this.facts.target ?? text(input, head.targetStart, head.targetEnd)
-    const match =
-      routes?.find(this.facts.host, target === '*' ? '/' : routingPath(target), head.method, conditionReading(target, head, input)) ?? 'noRoute'
-    if (match === 'noRoute') {
-      this.worker.countRefused('no_route')
-      this.exchange.answer({ status: 404, error: 'destination_not_found', message: 'no service is routed here' })
-      return undefined
-    }
-    if ('allowed' in match) {
-      this.worker.countRefused('method_not_allowed')
-      this.exchange.answer({
-        status: 405,
-        error: 'http_request_denied',
-        message: `${head.method} is not routed here`,
-        allow: match.allowed.join(', '),
-      })
-      return undefined
-    }
-    return match
-  }
-
-  #target(route: Route<ServiceRuntime>, head: Head, input: Buffer): string | undefined {
-    if (!route.stripPath || route.path === '/') return this.facts.target
-    const target = this.facts.target ?? text(input, head.targetStart, head.targetEnd)
-    return target === '*' ? target : strippedTarget(target, route.path)
+    const route = routes?.only ?? routeOf(this.worker, routes, head, input, this.facts)
+    if ('status' in route) this.exchange.answer(route)
+    else this.exchange.begin(route, input, start, forwardedTarget(route, head, input, this.facts))
   }
 
   forwardedFields(minor: number): Buffer {
-    const host = this.facts.hostValue
-    if (this.#forwarded === undefined || host !== this.#forwardedHost || minor !== this.#forwardedMinor) {
-      this.#forwardedHost = host
-      this.#forwardedMinor = minor
-      this.#forwarded = forwardedBlock({
-        address: this.address,
-        port: this.listener.port,
-        scheme: this.#tls ? 'https' : 'http',
-        host,
-        pseudonym: this.worker.pseudonym,
-        version: this.#face?.version ?? `1.${minor}`,
-        more: this.#tls ? clientCertificateFields(this.#tls) : '',
-      })
-    }
-    return this.#forwarded
+    return this.#forwarded.lines(this.facts.hostValue, minor)
   }
 
   takeBody(emit: Emit): boolean {
-    const input = this.#input
-    if (this.#bodyDone || input.empty) return true
-    if (this.#chunked) {
-      input.start = this.#chunked.feed(input.bytes, input.start, input.end, emit)
-      if (this.#chunked.failed) return false
-      this.facts.bodyBytes = this.#chunked.announced
-      this.#bodyDone = this.#chunked.done
-    } else {
-      const take = Math.min(this.#bodyRemaining, input.length)
-      if (take > 0) emit(input.bytes, input.start, input.start + take)
-      input.start += take
-      this.#bodyRemaining -= take
-      this.#bodyDone = this.#bodyRemaining === 0
-    }
-    if (this.#bodyDone) this.holdBodyDeadline()
+    if (this.#body.done || this.#input.empty) return true
+    if (!this.#body.take(emit)) return false
+    if (this.bodyDone) this.holdBodyDeadline()
     return true
   }
 
   bodyFree(): void {
-    this.#bodyHeld = false
+    this.#body.held = false
   }
 
   holdBodyDeadline(): void {
-    this.#pace.hold(this.worker.now)
+    this.#body.hold(this.worker.now)
     this.#deadline = Infinity
   }
 
   runBodyDeadline(): void {
-    if (this.#bodyDone) {
+    if (this.#body.done) {
       this.holdBodyDeadline()
       return
     }
@@ -408,7 +316,7 @@ export class Client implements ClientSide, ReadHost {
       this.#deadline = this.worker.now + tunnelIdleMs
       return
     }
-    this.#pace.run(this.worker.now)
+    this.#body.run(this.worker.now)
     this.#deadline = this.worker.now + bodyTimeoutMs
   }
 
@@ -427,7 +335,7 @@ export class Client implements ClientSide, ReadHost {
   exchangeDone(keep: boolean): void {
     this.onDrain = undefined
     if (this.gone) return
-    if (!keep || !this.#bodyDone) {
+    if (!keep || !this.#body.done) {
       this.#close()
       return
     }
@@ -436,7 +344,7 @@ export class Client implements ClientSide, ReadHost {
     this.#deadline = this.worker.now + (this.#leaving ? lastRequestMs : clientIdleMs)
     this.resumeInput()
     this.#input.requestOver()
-    this.#reads?.requestOver(this.#bodyHeld, !this.#input.empty)
+    this.#reads?.requestOver(this.#body.held, !this.#input.empty)
     if (!this.#input.empty || this.#ended) this.#parseRequests()
   }
 
@@ -453,17 +361,7 @@ export class Client implements ClientSide, ReadHost {
 
   #refuse(code: number): void {
     this.worker.countRefused('malformed')
-    const tooLarge = code === HeadError.tooLarge || code === HeadError.tooManyFields
-    const status = tooLarge
-      ? 431
-      : code === HeadError.unknownCoding
-        ? 501
-        : code === HeadError.expectation
-          ? 417
-          : code === HeadError.version
-            ? 505
-            : 400
-    this.refuse({ status, error: 'http_request_error', message: headErrorSentence(code) })
+    this.refuse(badHead(code))
   }
 
   /** Answers a request that could not be read, and closes: what follows it cannot be trusted. */
@@ -471,14 +369,15 @@ export class Client implements ClientSide, ReadHost {
     const requestId = this.worker.newRequestId()
     this.worker.observer?.headRefused(requestId, this.address, answer.status, answer.message)
     this.socket.write(
-      renderAnswer(answer, {
-        method: 'GET',
-        accept: '',
-        requestId,
-        close: true,
-        name: this.worker.pseudonym,
-        date: this.worker.httpDate(),
-      }),
+      this.#face?.ownAnswer(answer, requestId) ??
+        renderAnswer(answer, {
+          method: 'GET',
+          accept: '',
+          requestId,
+          close: true,
+          name: this.worker.pseudonym,
+          date: this.worker.httpDate(),
+        }),
     )
     this.#close()
   }
@@ -516,16 +415,16 @@ export class Client implements ClientSide, ReadHost {
     this.socket.destroy()
   }
 
-  reset(): void {
+  cutAnswer(shows: boolean, why: CutAnswer): void {
+    if (this.#face?.cutShort(why) === true) return
     // Without its closing message, a TLS connection that ends is known to be cut.
-    if (this.#tls) this.destroy()
+    if (shows || this.#tls) this.destroy()
     else this.socket.resetAndDestroy()
   }
 
-  /** The rest of the body has come and waits for a connection, as far as can be told without reading it; or it can come still. */
+  /** The rest of the body has come and waits for a connection, or can come still. */
   get #bodyMayCome(): boolean {
-    if (this.#bodyDone || !this.#ended) return true
-    return this.#chunked === undefined ? this.#input.length >= this.#bodyRemaining : !this.#input.empty
+    return !this.#ended || this.#body.mayBeWhole
   }
 
   #onEnd(): void {
@@ -565,7 +464,7 @@ export class Client implements ClientSide, ReadHost {
     }
     if (now < this.#deadline) {
       // Once its answer has begun, the service knows what it is waiting for.
-      if (now >= this.#pace.deadline && this.phase === 'exchange' && !this.exchange.answering) {
+      if (this.#body.tooSlow(now) && this.phase === 'exchange' && !this.exchange.answering) {
         this.#slowBody('slow_body', `the body of the request came slower than ${bodyRateMin} bytes per second`)
       }
       return

@@ -1,9 +1,17 @@
 /**
- * Requests whose connection broke wait here to learn how the process behind it ended: the supervisor tells within milliseconds.
- * Each has its own time: one that comes late to others does not leave with them. After news that never came, the endpoint lives and just breaks
- * connections: then the wait is short for a while.
+ * Requests whose connection broke wait here to learn how the process behind it ended: the supervisor tells within milliseconds. A look at the process
+ * ends the wait when it lives and just breaks connections.
+ *
+ *   waiting ──news of its end──▶ resumed
+ *      ├──looked at after 4 ms: it runs and takes connections──▶ resumed
+ *      └──its time is over──▶ resumed; the next ones wait for less
+ *
+ * Each has its own time: one that comes late to others does not leave with them, neither by the time nor by a look that was taken before. Where a look proved
+ * wrong (it crashed after all), looks do not count for a while.
  */
-import { livesMs, livesNewsMs } from './limits.ts'
+import { isCrash } from '../core/quarantine.ts'
+import { crashNewsMs, livesMs, livesNewsMs, lookMs, slowExitsMs } from './limits.ts'
+import { lookAt, type LookAt } from './liveness.ts'
 import type { EndpointPool } from './upstream.ts'
 
 interface Waiting {
@@ -11,51 +19,94 @@ interface Waiting {
   readonly resume: () => void
 }
 
+/** Of one endpoint. */
+interface Crowd {
+  waiting: Waiting[]
+  timer?: NodeJS.Timeout
+}
+
 export class DeathNews {
-  readonly #waiting = new Map<EndpointPool, Waiting[]>()
+  readonly #crowds = new Map<EndpointPool, Crowd>()
+  readonly #looking = new Set<EndpointPool>()
   /** Endpoints that broke connections and lived, until when that is assumed. */
   readonly #livesUntil = new WeakMap<EndpointPool, number>()
+  /** When a look found them alive. */
+  readonly #seenAt = new WeakMap<EndpointPool, number>()
+  /** By service, until when looks do not count. */
+  readonly #slowUntil = new Map<string, number>()
   readonly #now: () => number
+  readonly #lookAt: LookAt
 
-  constructor(now: () => number) {
+  constructor(now: () => number, look: LookAt = lookAt) {
     this.#now = now
+    this.#lookAt = look
   }
 
-  /** Calls back when the endpoint is known to be gone, or after `waitMs`. */
+  /** Calls back when the endpoint is known to be gone, or to live, or after `waitMs`. */
   wait(endpoint: EndpointPool, waitMs: number, resume: () => void): void {
-    const others = this.#waiting.get(endpoint)
     const now = this.#now()
     const patience = now < (this.#livesUntil.get(endpoint) ?? 0) ? Math.min(waitMs, livesNewsMs) : waitMs
     const waiting = { until: now + patience, resume }
-    if (others !== undefined) {
-      others.push(waiting)
-      return
-    }
-    this.#waiting.set(endpoint, [waiting])
-    this.#look(endpoint, patience)
+    const crowd = this.#crowds.get(endpoint)
+    if (crowd === undefined) this.#gather(endpoint, { waiting: [waiting] }, patience)
+    else crowd.waiting.push(waiting)
+    this.#look(endpoint, now)
   }
 
   /** It is known how the endpoint ended. */
   came(endpoint: EndpointPool): void {
-    const waiting = this.#waiting.get(endpoint) ?? []
-    this.#waiting.delete(endpoint)
-    for (const { resume } of waiting) resume()
+    const now = this.#now()
+    if (now - (this.#seenAt.get(endpoint) ?? -Infinity) < crashNewsMs && isCrash(endpoint.gone ?? '')) {
+      this.#slowUntil.set(endpoint.service, now + slowExitsMs)
+    }
+    const crowd = this.#crowds.get(endpoint)
+    if (crowd === undefined) return
+    this.#disperse(endpoint, crowd)
+    for (const { resume } of crowd.waiting) resume()
   }
 
-  #look(endpoint: EndpointPool, inMs: number): void {
-    setTimeout(() => {
-      const waiting = this.#waiting.get(endpoint) ?? []
+  #gather(endpoint: EndpointPool, crowd: Crowd, forMs: number): void {
+    this.#crowds.set(endpoint, crowd)
+    crowd.timer = setTimeout(() => {
+      const { waiting } = crowd
       const now = this.#now()
-      if (waiting.length > 0) this.#livesUntil.set(endpoint, now + livesMs)
-      const left = waiting.filter(({ until }) => until > now)
-      for (const each of left) each.until = Math.min(each.until, now + livesNewsMs)
-      const [next] = left
-      if (next === undefined) this.#waiting.delete(endpoint)
-      else {
-        this.#waiting.set(endpoint, left)
-        this.#look(endpoint, next.until - now)
-      }
-      for (const { until, resume } of waiting) if (until <= now) resume()
-    }, Math.ceil(inMs))
+      this.#livesUntil.set(endpoint, now + livesMs)
+      crowd.waiting = waiting.filter(({ until }) => until > now)
+      for (const each of crowd.waiting) each.until = Math.min(each.until, now + livesNewsMs)
+      const [next] = crowd.waiting
+      if (next === undefined) this.#crowds.delete(endpoint)
+      else this.#gather(endpoint, crowd, next.until - now)
+      for (const each of waiting) if (!crowd.waiting.includes(each)) each.resume()
+    }, Math.ceil(forMs))
+  }
+
+  #disperse(endpoint: EndpointPool, { timer }: Crowd): void {
+    clearTimeout(timer)
+    this.#crowds.delete(endpoint)
+  }
+
+  /** One look at a time; whoever comes meanwhile waits for the next. */
+  #look(endpoint: EndpointPool, now: number): void {
+    if (endpoint.view.process === undefined || this.#looking.has(endpoint) || now < (this.#slowUntil.get(endpoint.service) ?? 0)) return
+    this.#looking.add(endpoint)
+    const asking = new Set(this.#crowds.get(endpoint)?.waiting)
+    setTimeout(() => {
+      this.#lookAt(endpoint.view, (lives) => {
+        this.#looking.delete(endpoint)
+        if (lives) this.#lives(endpoint, asking)
+      })
+    }, lookMs)
+  }
+
+  #lives(endpoint: EndpointPool, asking: ReadonlySet<Waiting>): void {
+    const now = this.#now()
+    this.#seenAt.set(endpoint, now)
+    const crowd = this.#crowds.get(endpoint)
+    if (crowd === undefined) return
+    const { waiting } = crowd
+    crowd.waiting = waiting.filter((each) => !asking.has(each))
+    if (crowd.waiting.length === 0) this.#disperse(endpoint, crowd)
+    else this.#look(endpoint, now)
+    for (const each of waiting) if (asking.has(each)) each.resume()
   }
 }

@@ -16,7 +16,8 @@ import type { Dispatched } from './dispatcher.ts'
 import type { RequestSender } from './request-sender.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
-import { queuedTooLong, queueFull } from './failure-answers.ts'
+import type { ParkingPlace } from '../core/parking-lot.ts'
+import { parkedTooLong, parkingFull, queuedTooLong, queueFull } from './failure-answers.ts'
 import type { Concurrency, Queued } from './concurrency.ts'
 import { breakersOpenFor } from './verdicts.ts'
 
@@ -28,20 +29,39 @@ export interface SearchHost {
   found(endpoint: EndpointPool, upstream: Upstream): void
   /** The endpoint could not be connected to. `code`: the system's error. */
   notConnected(endpoint: EndpointPool, code: string | undefined): void
+  /** The client has left while it waited. */
+  clientGone(): void
+  /** The time that its caller gave is over. */
+  callerHasLeft(): void
+  /** Its body is malformed, or too large. */
+  badBody(): void
+}
+
+/** Who answers when it ends with nothing. */
+export interface SearchEnd {
   /** Attempts to connect have taken all the time there is for them. */
   connectTimeSpent(): void
   /** No endpoint may be tried, and waiting makes no sense. `why` is undefined when attempts were made: they say it. */
   foundNothing(why: string | undefined): void
+  /** It waited for an endpoint too long, or too many do. `opensPage`: a browser that would show a page asked. */
+  parkedInVain(why: string, opensPage: boolean): void
   /** All of them have an open breaker; so many seconds until one is tried again. */
   breakerOpen(retryAfterSeconds: number): void
-  /** The client has left while it waited. */
-  clientGone(): void
+}
+
+/** What it goes by. */
+export interface SearchParts {
+  readonly client: ClientSide
+  readonly attempts: Attempts
+  readonly sender: RequestSender
+  readonly unanswered: SearchEnd
 }
 
 export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched {
   readonly #client: ClientSide
   readonly #attempts: Attempts
   readonly #sender: RequestSender
+  readonly #unanswered: SearchEnd
   readonly #host: SearchHost
   #phase: Phase = 'idle'
   #service: ServiceRuntime | undefined
@@ -54,7 +74,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   #connectingSince = 0
   /** Of all attempts to connect for this request together: at most the service's `timeout`. */
   #connectSpentMs = 0
-  #parkDeadline: number | undefined
+  #parkPlace: ParkingPlace | undefined
+  /** While parked, no more of the body is taken in: there is no room for it, or it is too long to be kept. */
+  #bodyLeft = false
   /** It is on trial there. */
   #only: EndpointPool | undefined
   #queueDeadline: number | undefined
@@ -62,10 +84,11 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   #letGo = false
   readonly #pickRequest
 
-  constructor(client: ClientSide, attempts: Attempts, sender: RequestSender, host: SearchHost) {
+  constructor({ client, attempts, sender, unanswered }: SearchParts, host: SearchHost) {
     this.#client = client
     this.#attempts = attempts
     this.#sender = sender
+    this.#unanswered = unanswered
     this.#host = host
     this.#pickRequest = { now: 0, onlyOnce: false, tried: attempts.tried, key: () => sender.hashKey() }
   }
@@ -74,9 +97,14 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     return this.#phase === 'parked' || this.#phase === 'queued'
   }
 
+  /** Bytes of the body that come now are kept, if there is room. */
+  get waits(): boolean {
+    return this.#phase === 'parked'
+  }
+
   begin(service: ServiceRuntime, only?: EndpointPool): void {
     this.#service = service
-    this.#parkDeadline = undefined
+    this.#parkPlace = undefined
     this.#queueDeadline = undefined
     this.#connectSpentMs = 0
     this.search(only)
@@ -86,7 +114,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   search(only?: EndpointPool): void {
     this.#only = only
     if (this.#connectLeftMs <= 0) {
-      this.#host.connectTimeSpent()
+      this.#unanswered.connectTimeSpent()
       return
     }
     this.#phase = 'choosing'
@@ -98,8 +126,8 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const phase = this.#phase
     this.#phase = 'idle'
     if (this.#letGo) this.#looked()
-    if (phase === 'parked') this.#service!.lot.leave(this)
-    else if (phase === 'queued') this.#service!.concurrency?.leave(this)
+    if (this.#parkPlace !== undefined) this.#service!.lot.leave(this)
+    if (phase === 'queued') this.#service!.concurrency?.leave(this)
     else if (phase === 'connecting') this.#leaveEndpoint()
   }
 
@@ -119,7 +147,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   #choose(): void {
     const service = this.#service!
     // Whoever waits was here first.
-    const isNew = this.#parkDeadline === undefined && this.#attempts.last === undefined
+    const isNew = this.#parkPlace === undefined && this.#attempts.last === undefined
     if (isNew && service.lot.size > 0 && service.mayPark && this.#only === undefined) this.#park()
     else if (isNew && !this.#letGo && service.concurrency?.crowded === true && this.#only === undefined) this.#queue(service.concurrency)
     else this.#pick()
@@ -141,19 +169,23 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       }
       if (service.verdicts !== undefined && this.#breakersOpen(service, worker.now)) return
       // An answer is there already: it is better than waiting for one.
-      if (this.#attempts.setAside !== undefined) this.#nothing(undefined)
-      else if (service.mayPark) this.#park()
-      else this.#nothing(undefined)
+      // An answer that is there already is better than waiting for one.
+      if (this.#attempts.setAside === undefined && service.mayPark) this.#park()
+      else {
+        this.#attempts.watch?.noneFor('no endpoint can be asked', service, this.#pickRequest)
+        this.#nothing(undefined)
+      }
       return
     }
-    this.#attempts.watch?.picked(endpoint, service, this.#attempts.tried, worker.now, this.#attempts.session?.note)
+    this.#attempts.watch?.picked(endpoint, service, this.#pickRequest, this.#attempts.session)
     endpoint.active++
     endpoint.requests++
     const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
-    this.#attempts.reused = idle !== undefined
+    this.#attempts.current.reused = idle !== undefined
     if (idle === undefined) this.#connect(endpoint)
     else {
       this.#phase = 'idle'
+      if (this.#parkPlace !== undefined) service.lot.leave(this)
       this.#host.found(endpoint, idle)
     }
   }
@@ -163,18 +195,20 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const only = this.#only
     this.#only = undefined
     if (only?.view.state === 'active' && only.gone === undefined) {
-      this.#attempts.endpoint = only
+      this.#attempts.current.chosen = only
       return only
     }
     const { session } = this.#attempts
     const endpoint = service.choose(this.#pickRequest, session === undefined ? service.pick(this.#pickRequest) : session.pick(this.#pickRequest))
-    this.#attempts.endpoint = endpoint
+    const { current } = this.#attempts
+    current.chosen = endpoint
     if (endpoint?.breaker === undefined) return endpoint
     const generation = endpoint.breaker.allow(this.#pickRequest.now)
     const other = generation === 0 ? service.pickOther(this.#pickRequest) : undefined
-    this.#attempts.generation = other?.generation ?? generation
-    this.#attempts.endpoint = generation === 0 ? other?.endpoint : endpoint
-    return this.#attempts.endpoint
+    if (generation === 0) this.#attempts.watch?.passedOver(endpoint, this.#pickRequest.now)
+    current.generation = other?.generation ?? generation
+    current.chosen = generation === 0 ? other?.endpoint : endpoint
+    return current.chosen
   }
 
   /** Nobody is asked who fails all the time: the client is told at once, unless it has met something worth telling. */
@@ -182,14 +216,15 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const { last, setAside } = this.#attempts
     const openForSeconds = last === undefined && setAside === undefined ? breakersOpenFor(service.endpoints, now) : undefined
     if (openForSeconds === undefined) return false
+    this.#attempts.watch?.noneFor('all breakers are open', service, this.#pickRequest)
     this.#phase = 'idle'
-    this.#host.breakerOpen(openForSeconds)
+    this.#unanswered.breakerOpen(openForSeconds)
     return true
   }
 
   #nothing(why: string | undefined): void {
     this.#phase = 'idle'
-    this.#host.foundNothing(why)
+    this.#unanswered.foundNothing(why)
   }
 
   // --- connecting -----------------------------------------------------------------------------------------------
@@ -230,6 +265,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#endpoint = undefined
     this.#upstream = undefined
     this.#attempts.watch?.connected(this.#client.worker.now - this.#connectingSince)
+    if (this.#parkPlace !== undefined) this.#service!.lot.leave(this)
     this.#host.found(endpoint, upstream)
   }
 
@@ -270,7 +306,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#endpoint = undefined
     this.#upstream = undefined
     endpoint.active--
-    this.#client.worker.maybeDrained(endpoint)
+    this.#client.worker.fleet.maybeDrained(endpoint)
     upstream.destroy()
   }
 
@@ -279,6 +315,8 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   }
 
   sweep(now: number): void {
+    // Others may have left room for it.
+    if (this.#phase === 'parked' && this.#bodyLeft) this.bodyAvailable()
     if (this.#phase !== 'connecting') return
     const { connectTimeoutMs } = this.#service!.view
     if (now - this.#connectingSince >= Math.min(connectTimeoutMs, this.#connectLeftMs)) this.#failed('ETIMEDOUT')
@@ -293,20 +331,44 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       this.#host.clientGone()
       return
     }
-    const parked = service.parking.park(this, this.#sender.bytes, worker.now, this.#parkDeadline)
-    if (parked === undefined) {
-      const expired = this.#parkDeadline !== undefined && this.#parkDeadline <= worker.now
+    const place = service.parking.park(
+      this,
+      this.#sender.bytes,
+      worker.now,
+      this.#parkPlace === undefined ? this.#waitsUntil(service) : undefined,
+      this.#parkPlace,
+    )
+    if (place === undefined) {
+      const expired = this.#parkPlace !== undefined && this.#parkPlace.deadline <= worker.now
       service.counters.shed++
-      this.#nothing(expired ? 'parked too long' : 'parked queue full')
+      this.#parkedInVain(expired ? parkedTooLong : parkingFull)
       return
     }
-    if (this.#parkDeadline === undefined) service.counters.parked++
-    this.#parkDeadline = parked.deadline
-    this.#attempts.watch?.parked(service, worker.now)
+    if (this.#parkPlace === undefined) service.counters.parked++
+    this.#parkPlace = place
+    this.#attempts.watch?.parked(service, this.#attempts.session, place.deadline, worker.now)
     this.#attempts.tried.length = 0
     this.#phase = 'parked'
-    this.#holdBody()
-    worker.watchLot(service)
+    worker.lots.watch(service)
+    this.bodyAvailable()
+  }
+
+  /** Its own deadline, when it has one; a browser's patience, when it is to get a page. */
+  #waitsUntil(service: ServiceRuntime): number {
+    const { now } = this.#client.worker
+    const { pageAfterMs } = service.view.parking!
+    const ownDeadline = this.#attempts.tree?.deadline ?? Infinity
+    const pageAt = pageAfterMs !== undefined && this.#sender.opensPage ? now + pageAfterMs : Infinity
+    return Math.min(ownDeadline, pageAt, service.parkUntil(now))
+  }
+
+  /** While parked: more of the body has come. Reading it is how we notice that a client has left. */
+  bodyAvailable(): void {
+    const service = this.#service!
+    const { worker } = this.#client
+    const gathered = this.#phase === 'parked' ? this.#sender.gatherAhead((bytes) => service.parking.resize(this, bytes, worker.now)) : 'left'
+    this.#bodyLeft = gathered === 'left'
+    if (gathered === 'malformed') this.#host.badBody()
   }
 
   #queue(concurrency: Concurrency): void {
@@ -326,17 +388,17 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#attempts.tried.length = 0
     if (!again) {
       service.counters.queued++
-      this.#attempts.watch?.queued(service, worker.now)
+      this.#attempts.watch?.queued(service, this.#attempts.session, place.deadline, worker.now)
     }
     this.#phase = 'queued'
     this.#holdBody()
-    worker.watchLot(service)
+    worker.lots.watch(service)
   }
 
   letGo(): void {
     if (this.#phase !== 'queued') return
     this.#letGo = true
-    this.#attempts.watch?.released(this.#client.worker.now)
+    this.#attempts.watch?.released(this.#client.worker.now, 'an endpoint is below its limit again')
     this.search()
   }
 
@@ -358,19 +420,28 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#nothing(why)
   }
 
-  unpark(): void {
+  unpark(because?: string): void {
     if (this.#phase !== 'parked') return
-    this.#attempts.watch?.released(this.#client.worker.now)
+    this.#holdBody()
+    this.#attempts.watch?.released(this.#client.worker.now, because)
     this.search()
   }
 
   parkingExpired(): void {
-    if (this.#phase === 'parked') this.#nothing('parked too long')
+    if (this.#phase !== 'parked') return
+    this.#attempts.watch?.released(this.#client.worker.now, 'its time to wait is over')
+    this.#parkedInVain(parkedTooLong)
   }
 
   parkingRefused(): void {
     if (this.#phase !== 'parked') return
     this.#service!.counters.shed++
-    this.#nothing('parked queue full')
+    this.#parkedInVain(parkingFull)
+  }
+
+  #parkedInVain(why: string): void {
+    this.#phase = 'idle'
+    if (this.#attempts.tree?.over(this.#client.worker.now) === true) this.#host.callerHasLeft()
+    else this.#unanswered.parkedInVain(why, this.#sender.opensPage)
   }
 }

@@ -1,12 +1,25 @@
 /** What a client is told when no endpoint has answered. */
 import { unreachable } from '../../kernel/errors.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
+import { headErrorSentence, HeadError } from '../http1/head.ts'
 import type { Answer } from './answers.ts'
 import type { Broken } from './attempts.ts'
+import { waitingPage } from './waiting-page.ts'
 
 /** All endpoints are at their limits, and so is the line of those who wait. */
 export const queueFull = 'queue full'
 export const queuedTooLong = 'queued too long'
+/** There is no endpoint; one is on its way. */
+export const parkingFull = 'parked queue full'
+export const parkedTooLong = 'parked too long'
+
+const headStatuses: Readonly<Record<number, number>> = {
+  [HeadError.tooLarge]: 431,
+  [HeadError.tooManyFields]: 431,
+  [HeadError.unknownCoding]: 501,
+  [HeadError.expectation]: 417,
+  [HeadError.version]: 505,
+}
 
 export const underMaintenance: Answer = {
   status: 503,
@@ -23,6 +36,12 @@ export const unavailable = (details: string, retryAfterSeconds: number): Answer 
     details === queueFull || details === queuedTooLong ? 'this service has as much to do as it can bear' : 'no instance of this service is ready',
   details,
   retryAfterSeconds,
+})
+
+/** `opensPage`: to a browser, a page that says so and asks again by itself. */
+export const notReady = (details: string, retryAfterSeconds: number, opensPage: boolean): Answer => ({
+  ...unavailable(details, retryAfterSeconds),
+  page: opensPage ? waitingPage(retryAfterSeconds) : undefined,
 })
 
 export const breakerOpen = (retryAfterSeconds: number): Answer => ({
@@ -58,6 +77,9 @@ export const connectTimeSpent = (timeoutMs: number): Answer => ({
 })
 
 export const badRequest = (message: string, status = 400): Answer => ({ status, error: 'http_request_error', message })
+
+/** A request whose head cannot be read, by the parser's code. */
+export const badHead = (code: number): Answer => badRequest(headErrorSentence(code), headStatuses[code] ?? 400)
 
 export const invalidAnswer = (details: string): Answer => ({
   status: 502,

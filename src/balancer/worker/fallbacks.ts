@@ -3,11 +3,11 @@ import type { FallbackView } from '../core/routing-view.ts'
 import type { Failure } from '../core/resend.ts'
 import type { Answer } from './answers.ts'
 import type { Attempts } from './attempts.ts'
-import { queuedTooLong, queueFull } from './failure-answers.ts'
+import { parkedTooLong, parkingFull, queuedTooLong, queueFull } from './failure-answers.ts'
 
 export type FallbackReason = 'no-endpoint' | 'breaker-open' | 'shed' | 'timeout' | 'failed'
 
-const shed = ['parked queue full', 'parked too long', queueFull, queuedTooLong]
+const shed = [parkingFull, parkedTooLong, queueFull, queuedTooLong]
 
 export function reasonOf({ status, details = '' }: Answer): FallbackReason {
   if (details === 'breaker open') return 'breaker-open'

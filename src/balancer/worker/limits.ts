@@ -52,12 +52,23 @@ export const deathNewsMs = 25
  * connection broke, on a machine with more to do than it can after a tenth of a second and more.
  */
 export const crashNewsMs = 500
+/** After so long it is looked whether the process still runs and accepts connections: whoever waits for news of one that does goes on. */
+export const lookMs = 4
+/** A service whose instance crashed although it had been found to live closes its connections well before its end: for so long looks do not count there. */
+export const slowExitsMs = 600_000
 /** The same, once an endpoint that broke a connection has been found to live: it may do so all the time, and clients should not wait for each. */
 export const livesNewsMs = 50
 /** That is remembered for so long. */
 export const livesMs = 10_000
 /** How long a request that was caught in a crash waits at most for its verdict; longer than all trials of a burst take (`core/quarantine.ts`). */
 export const verdictMsMax = 12_000
+
+// --- hedging
+
+/** Attempts per endpoint and worker that a hedge was faster than, and that stay on to show whether the endpoint is slow or hangs; further ones are aborted. */
+export const observersMax = 8
+/** How long they may take while nobody knows what is usual. */
+export const observerMs = 5_000
 
 // --- a connection to an endpoint
 

@@ -5,6 +5,7 @@ import type { Worker } from './worker.ts'
 export type Order = Exclude<PrimaryToWorker, { readonly type: 'start' | 'open' | 'listener' | 'shutdown' }>
 
 export function obey(worker: Worker, message: Order, tell: (message: WorkerToPrimary) => void): void {
+  worker.tick()
   switch (message.type) {
     case 'closeListener':
       worker.closeListener(message)
@@ -17,37 +18,37 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
       worker.applyView(message.view, new Set(message.unhealthy))
       return
     case 'gone':
-      worker.gone(message.endpoint, message.reason, message.exitedAt)
+      worker.fleet.gone(message.endpoint, message.reason, message.exitedAt)
       return
     case 'health':
-      worker.health(message.endpoint, message.healthy)
+      worker.fleet.health(message.endpoint, message.healthy, message.reason)
       return
     case 'roles':
       worker.tcp.roles(message.roles)
       return
     case 'ejected':
-      worker.ejected(message.endpoint, message.forMs)
+      worker.fleet.ejected(message.endpoint, message.forMs, message.reason)
       return
     case 'trip':
-      worker.trip(message.endpoint)
+      worker.fleet.trip(message.endpoint)
       return
     case 'breakerOrder':
-      worker.breakerOrder(message.service, message.action)
+      worker.fleet.breakerOrder(message.service, message.action)
       return
     case 'mark':
-      worker.suspicion.mark(message)
+      worker.fleet.suspicion.mark(message)
       return
     case 'reserve':
-      worker.suspicion.reserve(message.endpoint, message.on)
+      worker.fleet.suspicion.reserve(message.endpoint, message.on)
       return
     case 'verdict':
-      worker.verdict(message)
+      worker.fleet.suspicion.verdict(message)
       return
     case 'standing':
-      worker.setStanding(message.endpoint, message.standing)
+      worker.fleet.setStanding(message.endpoint, message.standing)
       return
     case 'warm':
-      worker.warm(message.endpoint, message.windowMs, message.ageMs)
+      worker.fleet.warm(message.endpoint, message.windowMs, message.ageMs)
       return
     case 'lease':
       worker.leased(message)
@@ -56,22 +57,22 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
       worker.recalled(message.quota)
       return
     case 'slotsGiven':
-      worker.slotsGiven(message)
+      worker.fleet.slotsGiven(message)
       return
     case 'rateGiven':
-      worker.rateGiven(message.service, message.grants)
+      worker.fleet.rateGiven(message.service, message.grants)
       return
     case 'ticketKeys':
       worker.connections.setTicketKeys(Buffer.from(message.keys, 'base64'))
       return
     case 'sessionKeys':
-      worker.setSessionKeys(Buffer.from(message.keys, 'base64'))
+      worker.fleet.setSessionKeys(Buffer.from(message.keys, 'base64'))
       return
     case 'explain':
       tell({ type: 'explained', id: message.id, trails: worker.trailsOf(message.request) })
       return
     case 'drain':
-      worker.drain(message.id, message.endpoint, message.deadlineMs)
+      worker.fleet.drain(message.id, message.endpoint, message.deadlineMs)
       return
   }
 }

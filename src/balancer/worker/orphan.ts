@@ -104,7 +104,7 @@ export class Orphan {
       )
       this.#channel = channel
       this.#hello(channel)
-      this.tell({ type: 'holds', leases: this.#worker.heldLeases(), slots: this.#worker.heldSlots() })
+      this.tell({ type: 'holds', leases: this.#worker.heldLeases(), slots: this.#worker.fleet.heldSlots() })
       return
     }
     this.#hello(this.#channel)

@@ -3,7 +3,7 @@
  * may wait here. Who comes when a lease is used up waits undecided for the few milliseconds in which the primary is asked; then it stays
  * like the others, or the youngest are refused.
  */
-import { ParkingLot, type ParkingLimits } from '../core/parking-lot.ts'
+import { ParkingLot, type ParkingLimits, type ParkingPlace } from '../core/parking-lot.ts'
 import { parkingQuotas } from '../core/parking-quotas.ts'
 import type { Lease } from '../core/lease.ts'
 import type { Leases, QuotaUser } from './leases.ts'
@@ -11,11 +11,15 @@ import { parkingOverdraftBytes, parkingOverdraftRequests } from './limits.ts'
 
 /** What waits in a parking lot. */
 export interface Parked {
-  unpark(): void
+  /** `because`: what let it go, for people. */
+  unpark(because?: string): void
   parkingExpired(): void
   /** It was let in undecided, and there is no place for it. */
   parkingRefused(): void
 }
+
+/** Bodies that are taken in while their requests wait leave the rest to requests that come. */
+const bodiesShare = 0.75
 
 export class Parking {
   readonly lot = new ParkingLot<Parked>()
@@ -71,14 +75,14 @@ export class Parking {
   }
 
   /** Takes the request in, or says no because a limit is reached; see `ParkingLot.park`. */
-  park(request: Parked, bytes: number, now: number, earlierDeadline?: number): { readonly deadline: number } | undefined {
+  park(request: Parked, bytes: number, now: number, until?: number, again?: ParkingPlace): ParkingPlace | undefined {
     if (!this.#limits) return undefined
     const limits = {
       requests: this.#requests.allowed(this.#limits.requests, now),
       bytes: this.#bytes.allowed(this.#limits.bytes, now),
       timeoutMs: this.#limits.timeoutMs,
     }
-    const parked = this.lot.park(request, bytes, now, limits, earlierDeadline)
+    const parked = this.lot.park(request, bytes, now, limits, until, again)
     if (parked && this.#overdrawn) {
       // The last to come is the first to be refused, also when it was here before.
       this.#undecided.delete(request)
@@ -87,6 +91,14 @@ export class Parking {
     this.#leases.grown(this.#names.requests, now)
     this.#leases.grown(this.#names.bytes, now)
     return parked
+  }
+
+  /** More of one that waits is held, or less. Returns false when there is no room for it: it could not be refused any more, so nothing is overdrawn. */
+  resize(request: Parked, bytes: number, now: number): boolean {
+    if (!this.#limits) return false
+    const fits = this.lot.resize(request, bytes, bodiesShare * Math.min(this.#limits.bytes, this.#bytes.granted))
+    this.#leases.grown(this.#names.bytes, now)
+    return fits
   }
 
   get #overdrawn(): boolean {

@@ -3,14 +3,18 @@
  * client's input holds them, and a replay of its body. Both are let go when the answer begins.
  */
 import type { HeadEdit } from '../core/rules/head-edit.ts'
-import type { RouteRules } from '../core/rules/rules.ts'
+import { bodyTooLarge, type RouteRules } from '../core/rules/rules.ts'
 import { addressKey } from '../core/picker.ts'
 import { oneReadBytesMax } from '../core/resend.ts'
 import { routingPath } from '../core/request-path.ts'
 import { text } from '../http1/bytes.ts'
 import { findField, type Head, parseRequestHead } from '../http1/head.ts'
 import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
+import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
+import { bodyBufferBytes } from './body-buffers.ts'
+import { badRequest } from './failure-answers.ts'
+import { isNavigation } from './waiting-page.ts'
 import { joinBytesMax } from './outgoing.ts'
 import { Replay, replayBytesMax } from './replay.ts'
 import type { RequestSession } from './sessions/session.ts'
@@ -47,6 +51,10 @@ export class RequestSender {
     this.passedBytes += end - start
     if (this.#source !== undefined) this.#replay.add(buffer, start, end)
     this.#client.worker.outgoing.add(buffer, start, end)
+  }
+
+  readonly #keepCopy = (buffer: Buffer, start: number, end: number): void => {
+    this.#keep(Buffer.from(buffer.subarray(start, end)), 0, end - start)
   }
 
   readonly #keep = (buffer: Buffer, start: number, end: number): void => {
@@ -91,9 +99,18 @@ export class RequestSender {
     return this.#headBytes + this.#client.waitingBytes + this.#replay.bytes
   }
 
-  /** The most that the body may have, when it has more. */
-  get bodyExceeds(): number | undefined {
-    return this.#client.facts.bodyBytes > this.#bodyMax ? this.#bodyMax : undefined
+  /** The body is malformed or too large: counts it, and returns what its client is told. */
+  bodyFault(): Answer {
+    const tooLarge = this.#client.facts.bodyBytes > this.#bodyMax
+    this.#client.worker.countRefused(tooLarge ? 'rule' : 'malformed')
+    return tooLarge ? bodyTooLarge(this.#bodyMax) : badRequest('the chunked body is malformed')
+  }
+
+  /** A browser asks for a document that it will show: a page of ours is as good. */
+  get opensPage(): boolean {
+    if (this.#client.facts.method !== 'GET' || this.#source === undefined) return false
+    const head = this.#head ?? this.#reparse()
+    return isNavigation((name) => findField(head, this.#source!, name))
   }
 
   /** Every body byte that was sent is still at hand. */
@@ -129,6 +146,28 @@ export class RequestSender {
     }
     if (!client.takeBody(this.#keep) || facts.bodyBytes > this.#bodyMax) return 'malformed'
     return this.#gathered()
+  }
+
+  /**
+   * The same while the request is parked and nothing is connected: what is kept is counted, with room for the next read, and copied, so that a body that
+   * comes in small pieces holds no more than that. `left`: the rest stays with the client, and so does the news that he has gone.
+   */
+  gatherAhead(reserve: (bytes: number) => boolean): 'whole' | 'more' | 'left' | 'malformed' {
+    const client = this.#client
+    const { facts } = client
+    if (!client.takeBody(this.#keepCopy) || facts.bodyBytes > this.#bodyMax) return 'malformed'
+    if (client.bodyDone || (facts.expectsContinue && !this.continued)) {
+      reserve(this.bytes)
+      client.holdBodyDeadline()
+      client.resumeInput()
+      return 'whole'
+    }
+    const nextBytes = Math.min(bodyBufferBytes, facts.bodyLength < 0 ? Infinity : facts.bodyLength - this.#replay.bytes)
+    const keepable = facts.bodyLength <= replayBytesMax && this.#replay.bytes + nextBytes <= replayBytesMax
+    if (keepable && this.#replay.whole && reserve(this.bytes + nextBytes)) return this.#gathered()
+    client.pauseInput()
+    client.holdBodyDeadline()
+    return 'left'
   }
 
   #gathered(): 'whole' | 'more' {
@@ -227,6 +266,21 @@ export class RequestSender {
     const sane = this.#sendBody()
     this.oneRead &&= client.bodyDone
     return sane
+  }
+
+  /** Sends all of it elsewhere, too: what is known of the attempt that is out stays as it is. Returns false when it cannot be forwarded. */
+  sendCopy(upstream: Upstream, defaultHost: string, lines: Buffer | undefined): boolean {
+    const { extra, oneRead } = this
+    const { outgoing } = this.#client.worker
+    this.extra = lines
+    const end = this.writeHead(defaultHost)
+    this.extra = extra
+    this.oneRead = oneRead
+    if (end < 0) return false
+    outgoing.begin(upstream.socket, end)
+    for (const piece of this.#replay.pieces()) outgoing.add(piece, 0, piece.length)
+    outgoing.flush()
+    return true
   }
 
   /** Sends what more has come of the body. Returns false when it is malformed. */

@@ -1,6 +1,7 @@
 /** A service as one worker runs it: its endpoints, its picker, its parking lot and its counters. They outlive the views. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Random } from '../../kernel/random.ts'
+import { machineNow } from '../../kernel/system.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { ParkingLot } from '../core/parking-lot.ts'
 import { Picker, type PickRequest } from '../core/picker.ts'
@@ -13,6 +14,8 @@ import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
 import { affinityOf, type Affinity } from './sessions/affinity.ts'
 import type { SessionSigner } from './sessions/signer.ts'
+import { Pace } from '../core/pace.ts'
+import { Hedging } from './hedging.ts'
 import { Mirror } from './mirror/mirror.ts'
 import type { Marks } from './suspicion.ts'
 import { Concurrency } from './concurrency.ts'
@@ -33,11 +36,16 @@ export class ServiceCounters {
   queued = 0
   /** By reason. */
   fallbacks: Record<string, number> = {}
+  /** By who won. */
+  hedges: Record<string, number> = {}
   requestBytes = 0
   responseBytes = 0
 }
 
 export type { Parked }
+
+const endpointThere = 'an endpoint can take it'
+const placeFree = 'one that was let go before it has its answer'
 
 export class ServiceRuntime {
   view: ServiceView
@@ -59,6 +67,10 @@ export class ServiceRuntime {
   retrying = 0
   /** undefined: it has no breakers and ejects nothing. */
   verdicts: Verdicts | undefined
+  /** What is usual; undefined: nothing goes by it. */
+  pace: Pace | undefined
+  /** undefined: nothing is hedged. */
+  hedging: Hedging | undefined
   /** undefined: its endpoints have no limits. */
   concurrency: Concurrency | undefined
   /** undefined: no rate limit. */
@@ -66,7 +78,8 @@ export class ServiceRuntime {
   /** Copies of its requests go to another service; undefined: none do. */
   mirror: Mirror | undefined
   readonly #leases: Leases
-  readonly #workers: number
+  /** How many share what holds over all of them. */
+  readonly workers: number
   /** Opens connections to its endpoints; undefined: they are plain. */
   #dialer: TlsDialer | undefined
   /** Requests that may have killed instances; undefined: there are none. */
@@ -75,10 +88,9 @@ export class ServiceRuntime {
   readonly #tell: (message: WorkerToPrimary) => void
   #picker: Picker
 
-  /** `workers`: how many share what holds over all of them. */
   constructor(view: ServiceView, random: Random, leases: Leases, tell: (message: WorkerToPrimary) => void = () => undefined, workers = 1) {
     this.#tell = tell
-    this.#workers = workers
+    this.workers = workers
     this.#leases = leases
     this.view = view
     this.name = view.name
@@ -129,6 +141,18 @@ export class ServiceRuntime {
     if (!judges) this.verdicts = undefined
     this.#limitRate(view)
     this.#limitConcurrency(view, now)
+    this.#hedge(view)
+  }
+
+  #hedge({ hedge, retries }: ServiceView): void {
+    this.pace = hedge !== undefined || retries.onTimeout === true ? (this.pace ?? new Pace()) : undefined
+    if (hedge === undefined || this.pace === undefined) {
+      this.hedging?.close()
+      this.hedging = undefined
+    } else {
+      this.hedging ??= new Hedging(this, hedge, this.pace)
+      this.hedging.setView(hedge)
+    }
   }
 
   /** Routes that stay keep their counts. */
@@ -162,6 +186,7 @@ export class ServiceRuntime {
     this.parking.close()
     this.mirror?.close()
     this.rate?.close()
+    this.hedging?.close()
     this.concurrency?.close()
   }
 
@@ -173,7 +198,7 @@ export class ServiceRuntime {
   #limitRate({ rateLimit, name }: ServiceView): void {
     if (isDeepStrictEqual(this.rate?.view, rateLimit)) return
     const before = this.rate
-    this.rate = rateLimit && new ServiceRate(name, rateLimit, this.#workers, this.#tell)
+    this.rate = rateLimit && new ServiceRate(name, rateLimit, this.workers, this.#tell)
     before?.close()
   }
 
@@ -256,9 +281,23 @@ export class ServiceRuntime {
     return budgetFree(this.retrying, this.active, this.view.retries.budget)
   }
 
-  /** Seconds after which a client should try again: the learned boot time, at least one. */
+  /** When an endpoint is expected to be ready; undefined: nobody knows, or one is. */
+  get #readyAt(): number | undefined {
+    const { readyAtMachineMs } = this.view
+    return readyAtMachineMs === undefined ? undefined : readyAtMachineMs - (machineNow() - performance.now())
+  }
+
+  /** Seconds after which a client should try again: when an endpoint is expected, or else the learned boot time; at least one. */
   get retryAfterSeconds(): number {
-    return Math.max(1, Math.ceil((this.view.bootMs ?? 1_000) / 1_000))
+    const readyAt = this.#readyAt
+    const waitMs = readyAt === undefined ? (this.view.bootMs ?? 1_000) : readyAt - performance.now()
+    return Math.max(1, Math.ceil(waitMs / 1_000))
+  }
+
+  /** How long an endpoint is worth waiting for, besides the configured time. */
+  parkUntil(now: number): number {
+    const patienceMs = this.view.parking?.patienceMs
+    return patienceMs === undefined ? Infinity : Math.max(now, this.#readyAt ?? now) + patienceMs
   }
 
   /** Lets parked requests go when something can serve them. */
@@ -269,7 +308,7 @@ export class ServiceRuntime {
       if (!this.mayPark) for (const parked of this.lot.expired(Infinity)) parked.parkingExpired()
       return
     }
-    for (const parked of this.lot.open(this.active - this.lot.size - this.tunnels)) parked.unpark()
+    for (const parked of this.lot.open(this.active - this.lot.size - this.tunnels)) parked.unpark(endpointThere)
   }
 
   /** A request was sent after its endpoint had exited. */
@@ -281,6 +320,7 @@ export class ServiceRuntime {
     for (const endpoint of this.endpoints) endpoint.closeIdle(now)
     this.concurrency?.sweep(now)
     this.mirror?.sweep(now)
+    this.hedging?.sweep(now)
     if (this.lot.size === 0) return
     for (const parked of this.lot.expired(now)) {
       this.counters.shed++
@@ -296,6 +336,6 @@ export class ServiceRuntime {
 
   /** A request has its answer, or will have none: others may go. */
   madeRoom(): void {
-    if (this.lot.size > 0) for (const parked of this.lot.finished()) parked.unpark()
+    if (this.lot.size > 0) for (const parked of this.lot.finished()) parked.unpark(placeFree)
   }
 }

@@ -6,6 +6,7 @@
  *     └──caught in a crash──────────────────▶ asking      └──caught again──▶ asking ──▶ poisoned
  */
 import type { Named, TrialVerdict } from '../core/quarantine.ts'
+import type { Attempts } from './attempts.ts'
 import type { ClientSide } from './client-side.ts'
 import type { RequestSender } from './request-sender.ts'
 import type { ServiceRuntime } from './service.ts'
@@ -28,6 +29,7 @@ type State = 'free' | 'gathering' | 'asking' | 'trial'
 export class Suspect implements Tried {
   readonly #client: ClientSide
   readonly #sender: RequestSender
+  readonly #attempts: Attempts
   readonly #host: SuspectHost
   #state: State = 'free'
   #service: ServiceRuntime | undefined
@@ -35,9 +37,10 @@ export class Suspect implements Tried {
   #id = 0
   #fingerprint = ''
 
-  constructor(client: ClientSide, sender: RequestSender, host: SuspectHost) {
+  constructor(client: ClientSide, sender: RequestSender, attempts: Attempts, host: SuspectHost) {
     this.#client = client
     this.#sender = sender
+    this.#attempts = attempts
     this.#host = host
   }
 
@@ -83,7 +86,8 @@ export class Suspect implements Tried {
     else if (mark === 'poison') this.#poisoned()
     else {
       this.#state = 'asking'
-      this.#id = this.#client.worker.suspicion.ask(this, named, this.#client.worker.now)
+      this.#note('it looks like a request that an instance died with: it waits for its turn on trial')
+      this.#id = this.#client.worker.fleet.suspicion.ask(this, named, this.#client.worker.now)
     }
   }
 
@@ -105,7 +109,7 @@ export class Suspect implements Tried {
     // Its earlier number ends with this crash, and is told with it.
     this.#state = 'asking'
     const caught = { ...this.#named(), endpoint: endpoint.id, reason: endpoint.gone ?? '', request: requestId, sentAt, trial, resend }
-    this.#id = worker.suspicion.caught(this, caught, worker.now)
+    this.#id = worker.fleet.suspicion.caught(this, caught, worker.now)
     return true
   }
 
@@ -114,6 +118,7 @@ export class Suspect implements Tried {
     switch (verdict) {
       case 'go':
         this.#state = 'trial'
+        this.#note('it goes on trial, alone', endpoint)
         this.#host.proceed(endpoint)
         return
       case 'free':
@@ -121,11 +126,16 @@ export class Suspect implements Tried {
         return
       case 'noted':
         this.#state = 'free'
+        this.#note('it may be what the instance died of, and is not sent again')
         this.#host.giveUp()
         return
       case 'poison':
         this.#poisoned()
     }
+  }
+
+  #note(what: string, endpoint?: EndpointPool): void {
+    this.#attempts.watch?.suspected(what, endpoint, this.#client.worker.now)
   }
 
   #free(): void {
@@ -135,6 +145,7 @@ export class Suspect implements Tried {
 
   #poisoned(): void {
     this.#state = 'free'
+    this.#note(`instances die of it: it is in quarantine as ${this.#fingerprint}`)
     this.#host.poisoned(this.#fingerprint)
   }
 
@@ -144,7 +155,7 @@ export class Suspect implements Tried {
     const sameLabel = this.#service!.marks?.get(this.#sender.label())
     if (sameLabel !== undefined && bodyDone && this.#sender.replayable) {
       const { fingerprint } = this.#named()
-      if (sameLabel.get(fingerprint) === 'suspect') worker.suspicion.cleared(fingerprint)
+      if (sameLabel.get(fingerprint) === 'suspect') worker.fleet.suspicion.cleared(fingerprint)
     }
     this.end()
   }
@@ -153,6 +164,6 @@ export class Suspect implements Tried {
   end(): void {
     const state = this.#state
     this.#state = 'free'
-    if (state === 'asking' || state === 'trial') this.#client.worker.suspicion.over(this.#id, this.#service!.name)
+    if (state === 'asking' || state === 'trial') this.#client.worker.fleet.suspicion.over(this.#id, this.#service!.name)
   }
 }

@@ -43,11 +43,11 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
     this.#service.tunnels++
     this.endpoint.tunnels++
     this.endpoint.active--
-    this.#client.worker.freed(this.endpoint)
+    this.#client.worker.fleet.freed(this.endpoint)
     this.#client.socket.setKeepAlive(true, 60_000)
     this.#upstream.socket.setKeepAlive(true, 60_000)
     this.#upstream.user = this
-    this.#client.worker.drains.opened(this, this.#client.worker.now)
+    this.#client.worker.fleet.drains.opened(this, this.#client.worker.now)
     if (rest.length > 0) this.upstreamData(this.#upstream, rest, rest.length)
     this.#client.handOver(this)
   }
@@ -138,11 +138,11 @@ export class Tunnel implements UpstreamUser, ConnectionOwner {
     const { worker } = this.#client
     this.#upstream.destroy()
     this.#client.endOwned()
-    worker.drains.closed(this)
+    worker.fleet.drains.closed(this)
     this.#service.tunnels--
     this.#service.active--
     this.endpoint.tunnels--
     this.#service.finished(101, undefined, this.#tally)
-    worker.maybeDrained(this.endpoint)
+    worker.fleet.maybeDrained(this.endpoint)
   }
 }

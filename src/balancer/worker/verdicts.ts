@@ -38,7 +38,10 @@ export class Verdicts {
     this.#endpoints = endpoints
     for (const endpoint of endpoints) {
       if (breaker === undefined) endpoint.breaker = undefined
-      else if (changed || endpoint.breaker === undefined) endpoint.breaker = this.#newBreaker(breaker, endpoint)
+      else if (changed || endpoint.breaker === undefined) {
+        endpoint.breaker = this.#newBreaker(breaker, endpoint)
+        endpoint.breakerChange = undefined
+      }
       if (ejection === undefined) endpoint.ejectedUntil = 0
     }
     if (changed) this.#isolation.clear()
@@ -55,7 +58,9 @@ export class Verdicts {
       halfOpen: { type: 'ramp', rampMs: Math.max(100, Math.min(10_000, 2 * openMs)) },
     }
     const breaker = new Breaker(options, this.#random)
-    breaker.onChange = ({ from, to, reason, calls, failed, slow, openForMs }) => {
+    breaker.onChange = (change) => {
+      const { from, to, reason, calls, failed, slow, openForMs } = change
+      endpoint.breakerChange = change
       this.#tell({ type: 'breaker', endpoint: endpoint.id, service: this.#service, from, to, reason, calls, failed, slow, openForMs })
     }
     return breaker
@@ -89,13 +94,15 @@ export class Verdicts {
     // The primary decides, and that takes a moment in which a busy service would send it dozens of requests more.
     if (this.#endpoints.some((other) => other !== endpoint && other.available(now) && other.isGood(now))) {
       endpoint.ejectedUntil = now + outlierHoldMs
+      endpoint.ejectedWhy = `${count} ${kind === 'errors' ? 'answers of 5xx' : 'failed connections'} in a row`
     }
     this.#tell({ type: 'outlier', endpoint: endpoint.id, service: this.#service, kind, count })
   }
 
   /** The primary has taken it out. When its time is over it is on probation: the first failure takes it out again. */
-  ejected(endpoint: EndpointPool, forMs: number, now: number): void {
+  ejected(endpoint: EndpointPool, forMs: number, now: number, why?: string): void {
     endpoint.ejectedUntil = now + forMs
+    endpoint.ejectedWhy = why
     endpoint.ranAt = endpoint.ejectedUntil
     endpoint.errorRun = (this.#ejection?.consecutiveErrors ?? 1) - 1
     endpoint.failureRun = (this.#ejection?.consecutiveFailures ?? 1) - 1

@@ -55,6 +55,61 @@ describe('status', () => {
   })
 })
 
+describe('split', () => {
+  const of = (requests: number, p95Ms?: number) => ({ requests, errors: 1, requestRate: 2, errorRate: 0.5, p95Ms })
+  const standing: Awaited<ReturnType<Api['split']>> = {
+    ...{ service: 'shop', source: 'hand', shares: { v1: 0.9, v2: 0.1 }, versions: { v1: 2, v3: 1 } },
+    traffic: { v1: of(100, 12.3), v3: of(0) },
+  }
+  const asked: unknown[] = []
+  const splitting: Partial<Api> = {
+    ...api,
+    split: () => Promise.resolve(standing),
+    setSplit: (service, shares) => {
+      asked.push([service, shares])
+      return Promise.resolve(standing)
+    },
+  }
+
+  it('shows shares and how each version does, those too that are not there or get nobody', async () => {
+    const { stdout } = await runCli(['split', 'shop'], { api: splitting })
+    expect(stdout).toBe(
+      `
+shop is divided by hand (as configured again: holdfast split shop --reset)
+VERSION  SHARE  ENDPOINTS  REQ/S    P95  ERRORS  REQUESTS  FAILED
+v1         90%          2    2.0  12 ms   50.0%       100       1
+v2         10%          0      -      -       -         -       -
+v3          0%          1    2.0      -   50.0%         0       1
+`.trimStart(),
+    )
+    expect(asked).toEqual([])
+  })
+
+  it('divides by percent, and goes back to what is configured', async () => {
+    expect((await runCli(['split', 'shop', 'v1=90', 'v2=10%'], { api: splitting })).code).toBe(0)
+    expect((await runCli(['split', 'shop', '--reset'], { api: splitting })).code).toBe(0)
+    expect(asked.splice(0)).toEqual([
+      ['shop', { v1: 0.9, v2: 0.1 }],
+      ['shop', undefined],
+    ])
+  })
+
+  it.each([
+    [['v1=90', 'v2=20'], 'the shares are 110 % in all, and must be 100'],
+    [['v1=50', 'v1=50'], 'the share of v1 is given twice'],
+    [['v1'], 'expected a version and its share in percent, like v2=10, got "v1"'],
+    [['v1=100', '--reset'], '--reset: takes no shares'],
+  ])('refuses %j', async (words, why) => {
+    const { code, stderr } = await runCli(['split', 'shop', ...words], { api: splitting })
+    expect([code, asked]).toEqual([2, []])
+    expect(stderr).toContain(why)
+  })
+
+  it('says which service was meant', async () => {
+    expect((await runCli(['split', 'shpo', 'v1=100'], { api: splitting })).stderr).toContain('did you mean "shop"?')
+  })
+})
+
 describe('scale, restart, maintenance', () => {
   it('scale passes the reason on and says what changed', async () => {
     const asked: unknown[] = []

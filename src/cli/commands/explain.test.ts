@@ -39,9 +39,9 @@ it('a trail is told step by step, with what the others stood at', () => {
     { paint: (_tone, words) => words },
   )
   expect(text).not.toContain('\u001b')
-  expect(text.split('\n')[1]).toBe('200 in 3.3 ms, service shop, from 10.0.0.7')
-  expect(text).toContain('      0.40 ms  failed    shop-1  notConnected (ECONNREFUSED): tried again')
+  expect(text.split('\n')[1]).toBe('200 after 3.3 ms and 2 attempts, service shop, from 10.0.0.7, worker 1')
+  expect(text).toContain('      +0.40 ms  failed    shop-1  notConnected (ECONNREFUSED): tried again')
   expect(text).toContain('shop-1: skipped: tried before by this request')
   expect(text).toContain('shop-2: weight 1, 2 in flight, 2.9 ms')
-  expect(text.split('\n').at(-1)).toBe('      3.30 ms  ended     200')
+  expect(text.split('\n').at(-1)).toBe('      +3.30 ms  ended     200')
 })

@@ -1,4 +1,5 @@
 import type { Explanation } from '../../app/explaining.ts'
+import type { Candidate, RequestTrail, TrailStep } from '../../balancer/core/trail.ts'
 import { defineCommand, required, text } from '../command.ts'
 import { renderEvent } from '../event-line.ts'
 import { formatDateTime } from '../format.ts'
@@ -23,20 +24,40 @@ export function renderExplanation({ requests, events }: Explanation, out: Pick<O
   return [...requests.map((trail) => renderTrail(trail, out)), ...events.map((event) => renderEvent(event, out))].join('\n')
 }
 
-function renderTrail(trail: Explanation['requests'][number], { paint }: Pick<Output, 'paint'>): string {
-  const { method, target, status, durationMs, service, client, startedAt, reasons, steps } = trail
+/** Why it was remembered, to complete "it …". */
+const because: Readonly<Record<RequestTrail['reasons'][number], string>> = {
+  asked: 'asked for it',
+  sampled: 'was sampled',
+  parked: 'waited',
+  retried: 'was tried more than once',
+  failed: 'failed',
+  slow: 'was slow',
+}
+
+function renderTrail(trail: RequestTrail, { paint }: Pick<Output, 'paint'>): string {
+  const { method, target, status, durationMs, service, route, client, startedAt, reasons, tries, pid, traceId, steps } = trail
+  const where = service === undefined ? 'no service' : `service ${service}${route === undefined ? '' : ` by route ${route}`}`
+  const attempts = tries === 1 ? '1 attempt' : `${tries} attempts`
   const head = [
     paint('bold', printable(`${method} ${target}`, false)),
-    `${status === 0 ? 'cut' : status} in ${durationMs} ms, ${service === undefined ? 'no service' : `service ${service}`}, from ${client}`,
-    paint('dim', `${formatDateTime(startedAt)}, remembered since it ${reasons.join(', ')}`),
+    printable(`${status === 0 ? 'cut' : status} after ${durationMs} ms and ${attempts}, ${where}, from ${client}, worker ${pid}`, false),
+    paint(
+      'dim',
+      `${formatDateTime(startedAt)}${traceId === undefined ? '' : `, trace ${traceId}`}; remembered since it ${reasons.map((each) => because[each]).join(', ')}`,
+    ),
   ]
-  const lines = steps.flatMap(({ at, step, endpoint, note, candidates = [] }) => [
-    [`${at.toFixed(2).padStart(10)} ms`, step.padEnd(8), endpoint, note].filter((part) => part !== undefined && part !== '').join('  '),
-    ...candidates.map(({ endpoint, weight, less, active, responseMs, skipped }) => {
-      const why = less === undefined ? '' : ` (${less})`
-      const facts = `weight ${weight}${why}, ${active} in flight${responseMs === undefined ? '' : `, ${responseMs} ms`}`
-      return paint('dim', `${' '.repeat(15)}${endpoint}: ${skipped === undefined ? facts : `skipped: ${skipped}`}`)
-    }),
-  ])
-  return [...head, ...lines].join('\n')
+  return [...head, ...steps.flatMap((step) => renderStep(step, paint))].join('\n')
+}
+
+function renderStep({ at, step, endpoint, note, candidates = [] }: TrailStep, paint: Output['paint']): readonly string[] {
+  const words = [`${`+${at.toFixed(2)}`.padStart(11)} ms`, step.padEnd(8), endpoint, note && printable(note, false)]
+  const line = words.filter((part) => part !== undefined && part !== '').join('  ')
+  const bad = step === 'failed' || step === 'refused' || step === 'suspect'
+  return [bad ? paint('red', line) : line, ...candidates.map((each) => paint('dim', `${' '.repeat(16)}${renderCandidate(each)}`))]
+}
+
+function renderCandidate({ endpoint, weight, less, active, responseMs, skipped }: Candidate): string {
+  if (skipped !== undefined) return `${endpoint}: skipped: ${printable(skipped, false)}`
+  const why = less === undefined ? '' : ` (${printable(less, false)})`
+  return `${endpoint}: weight ${weight}${why}, ${active} in flight${responseMs === undefined ? '' : `, ${responseMs} ms`}`
 }

@@ -11,6 +11,7 @@ import { logs } from './logs.ts'
 import { maintenance } from './maintenance.ts'
 import { restart } from './restart.ts'
 import { scale } from './scale.ts'
+import { split } from './split.ts'
 import { status } from './status.ts'
 import { tokenCreate } from './token.ts'
 import { up } from './up.ts'
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   scale,
   restart,
   maintenance,
+  split,
   breaker,
   quarantine,
   quarantineForget,

@@ -117,10 +117,10 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
 function toResilience({ resilience }: ServiceSettings, parks: boolean, around: Surroundings): ServiceConfig['resilience'] {
-  const { timeout, connectTimeout, retries, parking, breaker, ejection, rateLimit, concurrency, queue, fallback } = resilience
+  const { timeout, connectTimeout, retries, hedge, parking, breaker, ejection, rateLimit, concurrency, queue, fallback } = resilience
   const unset = parks ? usualParking : undefined
   const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
-  return { timeout, connectTimeout, retries, parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), concurrency: concurrency === 'off' ? undefined : concurrency, queue, fallback: toFallback(on(fallback), around), rateLimit: toRateLimit(on(rateLimit)) }
+  return { timeout, connectTimeout, retries, hedge: on(hedge), parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), concurrency: concurrency === 'off' ? undefined : concurrency, queue, fallback: toFallback(on(fallback), around), rateLimit: toRateLimit(on(rateLimit)) }
 }
 
 function toFallback(

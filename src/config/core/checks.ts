@@ -5,6 +5,7 @@
 import type { Complaint } from './problem.ts'
 import { isIPv4, type Address } from './addresses.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
+import { checkHealth } from './health-keys.ts'
 import { checkOrigin, checkTcpOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
 import { checkTcp, entrances } from './tcp-keys.ts'
@@ -88,11 +89,10 @@ function checkService(path: string, service: Service, report: Report): void {
   else if (first === 'endpoints') checkStatic(path, service, report)
   else checkProcess(path, service, report)
   checkPolicies(path, service, report)
+  if (service.health) checkHealth(`${path}.health`, service.origin?.protocol === 'h2', report)
   if (service.tcp) checkTcp(path, service.tcp, report)
   if (service.origin && service.tcp) checkTcpOrigin(`${path}.origin`, service.tcp.kind, report)
-  else if (service.origin?.protocol === 'h2' && service.health && !service.origin.tls) {
-    report.keyProblem(`${path}.health`, { message: 'asks by HTTP/1.1, which an endpoint of `origin.protocol: h2` does not speak', hint: 'leave it out: an instance is ready when its port accepts connections' })
-  } else if (service.origin) checkOrigin(`${path}.origin`, service.origin, report)
+  else if (service.origin) checkOrigin(`${path}.origin`, service.origin, report)
 }
 
 function checkStatic(path: string, service: Service, report: Report): void {

@@ -138,7 +138,8 @@ class Interpreter {
 
   #object(type: ObjectType, node: SourceNode, spot: Spot): unknown {
     if (node.kind === 'map') return this.#keys(type.keys, node, spot)
-    if (isNothing(node)) return this.#keys(type.keys, { kind: 'map', entries: [], place: node.place }, spot)
+    if (isNothing(node) || (type.on && node.kind === 'scalar' && (node.text === 'on' || node.text === 'true')))
+      return this.#keys(type.keys, { kind: 'map', entries: [], place: node.place }, spot)
     if (type.off && node.kind === 'scalar' && (node.text === 'off' || node.text === 'false')) return 'off'
     if (node.kind === 'scalar' && type.short.length > 0) return this.#short(type, node, spot)
     this.#mismatch(type, node, spot)

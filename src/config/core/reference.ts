@@ -81,7 +81,7 @@ function typeText(type: Type): string {
     case 'object': {
       const [short] = type.short
       const inner = short === undefined ? undefined : type.keys[short]
-      return ['map', ...(inner?.kind === 'key' ? [typeText(inner.type)] : []), ...(type.off ? ['`off`'] : [])].join(' or ')
+      return ['map', ...(inner?.kind === 'key' ? [typeText(inner.type)] : []), ...(type.on ? ['`on`'] : []), ...(type.off ? ['`off`'] : [])].join(' or ')
     }
   }
 }

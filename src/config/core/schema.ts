@@ -56,6 +56,8 @@ export interface ObjectType<V = unknown> extends Typed<V> {
   readonly compact: boolean
   /** `off` or `false` in place of the map. */
   readonly off: boolean
+  /** `on` or `true` in place of the map: all keys have their defaults. */
+  readonly on: boolean
 }
 
 export type Type<V = unknown> = Scalar<V> | ListType<V> | MapType<V> | ObjectType<V>
@@ -131,12 +133,12 @@ export function map<V>(of: string, name: Scalar<string>, value: Type<V>, { min =
 }
 
 export function object<const K extends Keys>(keys: K, { short = [] as readonly string[], compact = false } = {}): ObjectType<ObjectValue<K>> {
-  return { kind: 'object', keys, short, compact, off: false }
+  return { kind: 'object', keys, short, compact, off: false, on: false }
 }
 
-/** An object that can be switched off by the word `off`. */
-export function switchable<const K extends Keys>(keys: K): ObjectType<ObjectValue<K> | 'off'> {
-  return { kind: 'object', keys, short: [], compact: false, off: true }
+/** An object that can be switched off by the word `off`, and where `on` is said so by that. */
+export function switchable<const K extends Keys>(keys: K, { on = false } = {}): ObjectType<ObjectValue<K> | 'off'> {
+  return { kind: 'object', keys, short: [], compact: false, off: true, on }
 }
 
 /** Shown, compared and explained as one value. */
@@ -158,6 +160,7 @@ export function expectedOf(type: Type): string {
       const shortKey = short === undefined ? undefined : type.keys[short]
       const forms = [`a map with ${either(Object.keys(type.keys).filter((name) => type.keys[name]?.kind === 'key').slice(0, 6), 'and')}`]
       if (shortKey?.kind === 'key') forms.unshift(expectedOf(shortKey.type))
+      if (type.on) forms.push('"on"')
       if (type.off) forms.push('"off"')
       return either(forms)
     }

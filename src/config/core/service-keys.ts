@@ -1,7 +1,8 @@
 /** The declaration of a service: every key below `services.<name>`. */
 import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms, balanceWeights } from '../types.ts'
-import { address, headerName, probePath, routeHost, routePath, statusRange } from './addresses.ts'
+import { address, headerName, routeHost, routePath } from './addresses.ts'
+import { health } from './health-keys.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
 import { mirrorKeys } from './mirror-keys.ts'
 import { originKeys } from './origin-keys.ts'
@@ -83,27 +84,6 @@ const restart = object({
   ),
 })
 
-const health = object(
-  {
-    path: key(probePath, { doc: 'What is asked for with GET.' }),
-    interval: key(duration(ms(10), minutes(60)), {
-      doc: 'From one probe to the next. A probe that takes longer than this delays the next one.',
-      default: seconds(2),
-    }),
-    timeout: key(timeout, { doc: 'No answer by then is a failure. It may be longer than the interval.', default: seconds(1) }),
-    fall: key(integer(1, 100), { doc: 'Failures in a row until it is unhealthy.', default: 3 }),
-    rise: key(integer(1, 100), { doc: 'Passes in a row until it is healthy again. A new instance needs one.', default: 2 }),
-    expect: key(
-      object({
-        status: key(statusRange, { doc: 'Answers that pass.', default: { min: 200, max: 399 } }),
-        body: optional(filled('text', 'a text'), { doc: 'A text that the answer must contain.', without: 'any' }),
-      }),
-      { doc: 'What passes.' },
-    ),
-  },
-  { short: ['path'] },
-)
-
 const route = object(
   {
     listener: optional(nameOf('listener'), { doc: 'Where the request comes in.', without: 'the first listener' }),
@@ -128,7 +108,11 @@ const balance = object({
 const parking = switchable({
   timeout: key(timeout, { doc: 'How long a request waits for an endpoint.', default: seconds(30) }),
   requests: key(integer(1, 100_000), { doc: 'How many wait at most; one more is refused.', default: 256 }),
-  bytes: key(size(0, 1_024 ** 3), { doc: 'How much of their bodies is held at most.', default: 16 * 1_024 ** 2 }),
+  bytes: key(size(0, 1_024 ** 3), { doc: 'How much of their heads and bodies is held at most.', default: 16 * 1_024 ** 2 }),
+  pageAfter: optional(patience, {
+    doc: 'A browser that opens a page gets one after this long that says so and asks again by itself.',
+    without: 'when its request is refused',
+  }),
 })
 
 /** Of the application; what else is 5xx says that another endpoint would answer the same. */
@@ -147,6 +131,14 @@ const ejection = switchable({
   baseTime: key(duration(ms(100), minutes(60)), { doc: 'How long it is out the first time; the second time in a row twice as long, and so on.', default: seconds(30) }),
   maxTime: key(duration(ms(100), minutes(60)), { doc: 'It is never out for longer.', default: seconds(300) }),
 })
+
+const hedge = switchable(
+  {
+    delay: optional(duration(ms(1), minutes(1)), { doc: 'How long the first attempt has before the second leaves.', without: 'the p95 of the last minute, at least 10ms' }),
+    budget: key(percent, { doc: 'Second attempts per request in the long run; ten are saved up.', default: 0.05 }),
+  },
+  { on: true },
+)
 
 const rateLimit = switchable({
   key: key(rateLimitKey, {
@@ -183,6 +175,10 @@ const resilience = object({
     }),
     { doc: 'Trying again on another endpoint.' },
   ),
+  hedge: optional(hedge, {
+    doc: 'A second attempt of GET, HEAD and OPTIONS at another endpoint while the first is late; the first good answer wins.',
+    without: 'off',
+  }),
   parking: optional(parking, {
     doc: 'Holds requests while no endpoint is ready but one is on its way. `off` refuses them.',
     without: 'on with these values for `command` and `tcp`, off for other `endpoints`',
@@ -266,7 +262,7 @@ export const service = object({
   ),
   restart: key(restart, { doc: 'Restarting what exits.', change: 'supervision' }),
   health: optional(health, {
-    doc: 'A probe by HTTP, or its path alone: `health: /health`.',
+    doc: 'A probe by HTTP, or its path alone: `health: /health`; `health: { grpc: shop.Orders }` asks by gRPC.',
     without: 'ready when its port accepts connections; not probed after that',
     change: 'probing',
   }),

@@ -31,7 +31,7 @@ export const tcp = object(
 export type TcpSettings = Value<typeof tcp>
 
 /** Keys that are about requests: a TCP service has none. */
-const requestKeys = ['routes', 'health', 'redirect', 'headers', 'cors', 'allow', 'deny', 'trustedProxies', 'limits', 'compression', 'errorPages', 'maintenancePage', 'resilience.retries', 'resilience.breaker', 'resilience.ejection', 'resilience.rateLimit', 'resilience.concurrency', 'resilience.queue', 'balance.sticky', 'balance.hashHeader', 'balance.sticky', 'split', 'splitBy', 'mirror'] as const
+const requestKeys = ['routes', 'health', 'redirect', 'headers', 'cors', 'allow', 'deny', 'trustedProxies', 'limits', 'compression', 'errorPages', 'maintenancePage', 'resilience.retries', 'resilience.hedge', 'resilience.breaker', 'resilience.ejection', 'resilience.rateLimit', 'resilience.concurrency', 'resilience.queue', 'balance.sticky', 'balance.hashHeader', 'balance.sticky', 'split', 'splitBy', 'mirror'] as const
 /** Keys that ask for a role. */
 const roleKeys = ['replicas', 'user', 'password', 'database', 'readFromPrimary', 'maxLag'] as const
 

@@ -26,3 +26,19 @@ export function deadlineField(remainingMs: number, wallNow: number): string {
   const left = Math.max(0, Math.floor(remainingMs))
   return `${Math.floor(wallNow) + left};remaining=${left}`
 }
+
+const hourMs = 3_600_000
+const grpcUnits: Readonly<Record<string, number>> = { H: hourMs, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
+
+/** Milliseconds of a `grpc-timeout` (gRPC over HTTP/2, "Timeout"). Infinity: it is missing or malformed. */
+export function grpcTimeoutOf(value: string | undefined): number {
+  const [, amount, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(value ?? '') ?? []
+  return amount === undefined ? Infinity : Number(amount) * (grpcUnits[unit] ?? Infinity)
+}
+
+/** The value of `grpc-timeout` with so much left: eight digits at most, so long times lose their milliseconds. */
+export function grpcTimeoutField(remainingMs: number): string {
+  const left = Math.max(0, Math.floor(remainingMs))
+  if (left < 1e8) return `${left}m`
+  return left < 1e11 ? `${Math.floor(left / 1_000)}S` : `${Math.min(99_999_999, Math.floor(left / hourMs))}H`
+}

@@ -26,6 +26,7 @@ import { latin1 } from '../../http1/bytes.ts'
 import type { ClientSide } from '../client-side.ts'
 import { mirrorsMax } from '../limits.ts'
 import type { RequestSender } from '../request-sender.ts'
+import type { RequestWatch } from '../observe/watch.ts'
 import type { ServiceRuntime } from '../service.ts'
 import { MirroredRequest } from './mirrored-request.ts'
 import { OriginalAnswer } from './original-answer.ts'
@@ -53,7 +54,7 @@ export class Mirror {
   }
 
   /** The head of the answer has come: copies the request while its bytes are there. Returns who looks at the answer; undefined: nobody. */
-  copy(client: ClientSide, sender: RequestSender): OriginalAnswer | undefined {
+  copy(client: ClientSide, sender: RequestSender, watch?: RequestWatch): OriginalAnswer | undefined {
     const { facts } = client
     const { share, methods, maxBodyBytes, compare } = this.view
     if (!methods.includes(facts.method) || facts.upgrade !== undefined || client.longLived) return undefined
@@ -71,6 +72,7 @@ export class Mirror {
       this.count('dropped')
       return undefined
     }
+    watch?.mirrored(target.name, client.worker.now)
     const path = withoutQuery(label.slice(facts.method.length + 1))
     const key = target.view.algorithm === 'ip-hash' ? addressKey(client.address) : routingPath(path)
     const original = compare ? new OriginalAnswer(facts.method, maxBodyBytes) : undefined

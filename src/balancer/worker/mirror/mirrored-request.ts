@@ -257,6 +257,6 @@ export class MirroredRequest implements UpstreamUser, Dispatched {
     target.active--
     target.finished(this.answer === undefined ? 0 : this.#status, (worker.now - this.#startedAt) * 1_000)
     target.madeRoom()
-    worker.maybeDrained(endpoint)
+    worker.fleet.maybeDrained(endpoint)
   }
 }

@@ -16,6 +16,7 @@ import type { RequestFacts } from '../../http1/request.ts'
 import { accessLine, refusedLine } from './access-line.ts'
 import { LineFile } from './line-file.ts'
 import { SpanExporter, type Span, type TraceState } from './spans.ts'
+import { SharedLooks } from './trail-keeper.ts'
 import type { Ending, RequestWatch } from './watch.ts'
 
 export interface ObserverOptions {
@@ -45,6 +46,9 @@ export class Observer {
   wantsUserAgent = false
   wantsReferrer = false
   traces = false
+  /** Trails are kept. */
+  explains = false
+  readonly looks = new SharedLooks()
 
   constructor(view: ObserveView, options: ObserverOptions) {
     this.view = view
@@ -70,6 +74,7 @@ export class Observer {
     this.wantsUserAgent = access?.fields.includes('userAgent') ?? false
     this.wantsReferrer = access?.fields.includes('referrer') ?? false
     this.traces = tracing !== undefined
+    this.explains = explain !== undefined
     if (this.#exporter === undefined || !isDeepStrictEqual(collectorOf(tracing), collectorOf(before.tracing))) {
       this.#exporter =
         tracing?.endpoint === undefined

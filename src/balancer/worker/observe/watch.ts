@@ -1,20 +1,25 @@
 /**
- * What is noted of one request while it is carried: moments as numbers, and a trail of steps once there is a reason for one (it was asked
- * for, waits, or fails). One object per client connection, filled anew for each request; the plain request makes none but its texts.
+ * What is noted of one request while it is carried: moments as numbers for the access log and traces, and where trails are kept the steps of one
+ * (`trail-keeper.ts`). One object per client connection, filled anew for each request; the plain request makes none but its texts.
  *
  *   begin ─▶ capture ─▶ (picked ─▶ sent ─▶ failed)* ─▶ answered ─▶ ended
  *               └──────▶ parked ─▶ released ──┘
  */
-import { rounded, stepsMax, describeCandidates, type RequestTrail, type TrailReason, type TrailStep } from '../../core/trail.ts'
+import type { PickRequest } from '../../core/picker.ts'
+import type { RateReading } from '../../core/rate-share.ts'
+import { rounded, type RequestTrail, type TrailReason } from '../../core/trail.ts'
 import { findField, type Head } from '../../http1/head.ts'
 import { latin1, text } from '../../http1/bytes.ts'
 import { writeTraceparent } from '../../core/trace-context.ts'
+import type { Answer } from '../answers.ts'
 import type { Broken, Verdict } from '../attempts.ts'
 import type { ClientSide } from '../client-side.ts'
 import type { ServiceRuntime } from '../service.ts'
+import type { RequestSession } from '../sessions/session.ts'
 import type { EndpointPool } from '../upstream.ts'
 import type { Observer } from './observer.ts'
 import type { Span, TraceState } from './spans.ts'
+import { TrailKeeper } from './trail-keeper.ts'
 
 /** What happened at the end. */
 export interface Ending {
@@ -48,8 +53,9 @@ export class RequestWatch {
   #responseBytes = 0
   #captured = false
   #parkedAt = -1
-  #pickedAt = 0
-  #steps: TrailStep[] | undefined
+  /** undefined: no trails are kept. */
+  #trail: TrailKeeper | undefined
+  #ownTrail: TrailKeeper | undefined
   #attempt: Span | undefined
 
   constructor(client: ClientSide) {
@@ -79,8 +85,9 @@ export class RequestWatch {
     this.trace = undefined
     this.#captured = false
     this.#parkedAt = -1
-    this.#steps = undefined
     this.#attempt = undefined
+    this.#trail = observer.explains ? (this.#ownTrail ??= new TrailKeeper(observer.looks)) : undefined
+    this.#trail?.begin(now)
   }
 
   /** Takes from the head what must outlive it. */
@@ -96,26 +103,39 @@ export class RequestWatch {
     this.asked = observer.isAsked(head, source)
     this.sampled = observer.isSampled()
     if (observer.traces) this.trace = observer.beginTrace(head, source, facts)
-    if (this.asked || this.sampled) this.#steps = []
+    if (this.asked || this.sampled) this.#trail?.ask()
   }
 
   routed(service: ServiceRuntime, route: string | undefined, head: Head, source: Buffer): void {
     this.service = service
     this.route = route
+    this.#trail?.routed(service)
     this.capture(head, source)
   }
 
   // --- steps --------------------------------------------------------------------------------------------------------
 
-  picked(endpoint: EndpointPool, service: ServiceRuntime, tried: readonly EndpointPool[], now: number, note?: string): void {
+  rated(reading: RateReading, now: number): void {
+    this.#trail?.rated(reading, now)
+  }
+
+  suspected(what: string, endpoint: EndpointPool | undefined, now: number): void {
+    this.#trail?.suspected(what, endpoint, now)
+  }
+
+  picked(endpoint: EndpointPool, service: ServiceRuntime, request: PickRequest, session: RequestSession | undefined): void {
     this.endpoint = endpoint
     this.tries++
-    this.#pickedAt = now
-    if (this.trace?.sampled) this.#attempt = this.observer.newSpan(`attempt ${this.tries}`, now)
-    if (this.#steps !== undefined) {
-      const candidates = describeCandidates(service.endpoints, tried, now)
-      this.#add({ at: this.#since(now), step: 'picked', endpoint: endpoint.id, note: note ?? service.pickedBy, candidates })
-    }
+    if (this.trace?.sampled) this.#attempt = this.observer.newSpan(`attempt ${this.tries}`, request.now)
+    this.#trail?.picked(endpoint, service, request, session)
+  }
+
+  passedOver(endpoint: EndpointPool, now: number): void {
+    this.#trail?.passedOver(endpoint, now)
+  }
+
+  noneFor(why: string, service: ServiceRuntime, request: PickRequest): void {
+    this.#trail?.noneFor(why, service, request)
   }
 
   connected(ms: number): void {
@@ -123,66 +143,104 @@ export class RequestWatch {
   }
 
   sent(reused: boolean, now: number): void {
-    if (this.#steps !== undefined) {
-      this.#add({ at: this.#since(now), step: 'sent', endpoint: this.endpoint?.id, note: reused ? 'on an idle connection' : 'on a new connection' })
-    }
+    this.#trail?.sent(reused, now)
   }
 
-  failed({ failure, code, endpoint, answerBegun }: Broken, verdict: Verdict, now: number): void {
-    const steps = this.#trail()
-    if (steps.length === 0) this.#add({ at: this.#since(this.#pickedAt), step: 'picked', endpoint: endpoint.id })
-    const what = code === undefined ? failure.kind : `${failure.kind} (${code})`
-    const next = { again: 'tried again', awaitNews: 'waits to hear how the process ended', giveUp: 'not tried again' }[verdict]
-    this.#add({
-      at: this.#since(now),
-      step: 'failed',
-      endpoint: endpoint.id,
-      note: `${what}${answerBegun ? ', part of the answer had come' : ''}: ${next}`,
-    })
-    this.#endAttempt(now, what)
+  failed(broken: Broken, verdict: Verdict, whyNot: string | undefined, now: number): void {
+    this.#trail?.failed(broken, verdict, whyNot, now)
+    this.#endAttempt(now, broken.code === undefined ? broken.failure.kind : `${broken.failure.kind} (${broken.code})`)
   }
 
-  parked(service: ServiceRuntime, now: number): void {
+  /** It is made at another endpoint as well. */
+  hedged(endpoint: EndpointPool, afterMs: number, now: number): void {
+    this.tries++
+    this.#trail?.hedged(endpoint, afterMs, now)
+  }
+
+  /** The first attempt has failed, and its hedge goes on. */
+  absorbed(broken: Broken, now: number): void {
+    this.#trail?.absorbed(broken, now)
+  }
+
+  hedgeFailed(endpoint: EndpointPool, what: string, now: number): void {
+    this.#trail?.hedgeFailed(endpoint, what, now)
+  }
+
+  /** From here on its hedge is the attempt. */
+  hedgeTaken(endpoint: EndpointPool, now: number): void {
+    this.endpoint = endpoint
+    this.#trail?.hedgeTaken(endpoint, now)
+  }
+
+  heard(endpoint: EndpointPool, again: boolean, now: number): void {
+    this.#trail?.heard(endpoint, again, now)
+  }
+
+  retried(endpoint: EndpointPool, status: number, now: number): void {
+    this.#trail?.retried(endpoint, status, now)
+    this.#endAttempt(now, String(status))
+  }
+
+  notRetried(why: string): void {
+    this.#trail?.notRetried(why)
+  }
+
+  resumed(endpoint: EndpointPool, now: number): void {
+    this.#trail?.resumed(endpoint, now)
+    this.#endAttempt(now, 'cut')
+  }
+
+  /** The client sees an answer that is not whole. */
+  cut(why: string, now: number): void {
+    this.#trail?.cut(why, now)
+  }
+
+  mirrored(service: string, now: number): void {
+    this.#trail?.mirrored(service, now)
+  }
+
+  fallback(what: string, now: number): void {
+    this.#trail?.fallback(what, now)
+  }
+
+  parked(service: ServiceRuntime, session: RequestSession | undefined, deadline: number, now: number): void {
     this.wasParked = true
     this.#parkedAt = now
-    this.#trail()
-    const candidates = describeCandidates(service.endpoints, [], now)
-    const note = candidates.some(({ skipped }) => skipped === undefined) ? 'others wait already' : 'no endpoint can take it'
-    this.#add({ at: this.#since(now), step: 'parked', note, candidates })
+    this.#trail?.parked(service, session, deadline, now)
   }
 
   /** All endpoints are at their limits. */
-  queued(service: ServiceRuntime, now: number): void {
+  queued(service: ServiceRuntime, session: RequestSession | undefined, deadline: number, now: number): void {
     this.wasParked = true
     this.#parkedAt = now
-    this.#trail()
-    this.#add({ at: this.#since(now), step: 'queued', candidates: describeCandidates(service.endpoints, [], now) })
+    this.#trail?.queued(service, session, deadline, now)
   }
 
-  released(now: number): void {
+  /** `because`: what let it go. */
+  released(now: number, because?: string): void {
     if (this.#parkedAt < 0) return
     this.parkedMs += now - this.#parkedAt
     if (this.trace?.sampled) this.observer.newSpan('parked', this.#parkedAt, this.trace).endedAt = now
     this.#parkedAt = -1
-    this.#add({ at: this.#since(now), step: 'released' })
+    this.#trail?.released(now, because)
   }
 
-  /** It was not let in. */
-  refused(why: string | undefined, now: number): void {
-    this.#add({ at: this.#since(now), step: 'refused', note: why })
+  /** The balancer answers in place of the service. */
+  refused(answer: Answer, now: number): void {
+    this.#trail?.refused(answer, now)
   }
 
   /** Returns the fields that the client gets with the answer. */
   answered(status: number, now: number): Buffer | undefined {
     this.firstByteAt = now
-    if (this.#steps !== undefined) this.#add({ at: this.#since(now), step: 'answered', endpoint: this.endpoint?.id, note: String(status) })
+    this.#trail?.answered(status, now)
     this.#attempt?.attributes.push(['http.response.status_code', status])
     return this.observer.showsTiming(this) ? latin1(`Server-Timing: ${this.#serverTiming()}\r\n`) : undefined
   }
 
   ended(status: number, requestBytes: number, responseBytes: number, now: number): void {
     this.endedAt = now
-    this.released(now)
+    this.released(now, status === 0 ? 'its client has left' : undefined)
     this.#endAttempt(now, undefined)
     this.observer.ended(this, { status, requestBytes: requestBytes - this.#requestBytes, responseBytes: responseBytes - this.#responseBytes })
   }
@@ -195,19 +253,6 @@ export class RequestWatch {
     attempt.error = error
     if (this.endpoint) attempt.attributes.push(['server.address', this.endpoint.view.host], ['server.port', this.endpoint.view.port])
     this.trace.spans.push(attempt)
-  }
-
-  #since(now: number): number {
-    return rounded(now - this.startedAt)
-  }
-
-  #trail(): TrailStep[] {
-    this.#steps ??= []
-    return this.#steps
-  }
-
-  #add(step: TrailStep): void {
-    if (this.#steps !== undefined && this.#steps.length < stepsMax - 1) this.#steps.push(step)
   }
 
   // --- what others read of it -----------------------------------------------------------------------------------------
@@ -257,15 +302,10 @@ export class RequestWatch {
       tries: this.tries,
       reasons,
       traceId: this.trace?.traceId,
-      steps: [...this.#plainSteps(), { at: durationMs, step: 'ended', note: status === 0 ? 'cut, or left by the client' : String(status) }],
+      steps: [
+        ...(this.#trail?.steps(this.firstByteAt) ?? []),
+        { at: durationMs, step: 'ended', note: status === 0 ? 'cut, or left by the client' : String(status) },
+      ],
     }
-  }
-
-  /** Of one that went the plain way, and whose steps nobody wrote down meanwhile. */
-  #plainSteps(): readonly TrailStep[] {
-    if (this.#steps !== undefined) return this.#steps
-    if (this.endpoint === undefined) return []
-    const picked: TrailStep = { at: this.#since(this.#pickedAt), step: 'picked', endpoint: this.endpoint.id }
-    return this.firstByteAt > 0 ? [picked, { at: this.#since(this.firstByteAt), step: 'answered', endpoint: this.endpoint.id }] : [picked]
   }
 }

@@ -34,7 +34,7 @@ export function planAnswer({ edit, lines, compression }: AnswerRules, head: Head
 /** An answer of our own as the route wants it: its page, and the lines that all answers of the route have. */
 export function dressed(answer: Answer, rules: RouteRules, own: AnswerRules | undefined): Answer {
   const lines = own === undefined || isPreflight(answer) ? '' : own.lines + own.ownLines
-  const page = answer.error === undefined ? undefined : pageFor(answer, rules)
+  const page = answer.error === undefined ? undefined : (pageFor(answer, rules) ?? answer.page)
   return { ...answer, fields: (answer.fields ?? '') + lines, page }
 }
 

@@ -3,6 +3,7 @@
  * is for us: the origin does not get it, and all other cookies as they were.
  */
 import { systemClock } from '../../../kernel/system.ts'
+import type { Endpoint } from '../../core/endpoint.ts'
 import { addressKey, type PickRequest } from '../../core/picker.ts'
 import type { TrustedProxies } from '../../core/rules/addresses.ts'
 import { HeadEdit } from '../../core/rules/head-edit.ts'
@@ -140,6 +141,11 @@ export class RequestSession {
     return new HeadEdit([...names, 'cookie'], lines + (rules?.block.toString('latin1') ?? ''))
   }
 
+  /** The client belongs to one endpoint. */
+  get pinned(): boolean {
+    return this.#pinned !== undefined
+  }
+
   pick(request: PickRequest): EndpointPool | undefined {
     const affinity = this.#affinity!
     const side = this.#side
@@ -149,6 +155,32 @@ export class RequestSession {
     const endpoint = stays ? pinned : this.#service!.pick(request, among)
     if (this.#client.worker.observer !== undefined) this.note = this.#describe(endpoint, stays)
     return endpoint
+  }
+
+  /** Where its client belongs, for the trail. */
+  get summary(): string {
+    const { sticky, split } = this.#affinity!
+    const said: string[] = []
+    if (sticky !== undefined) said.push(this.#cookieSummary())
+    if (split !== undefined && this.#side !== undefined) {
+      const share = split.shares[this.#side] ?? 0
+      said.push(`side ${this.#side} (${Number((share * 100).toFixed(2))} % of the clients)`)
+    }
+    return said.join(', ')
+  }
+
+  #cookieSummary(): string {
+    if (this.#pinned !== undefined) return `session hit: the cookie names ${this.#pinned.id}`
+    return this.#otherCookies === undefined
+      ? 'session miss: no cookie'
+      : 'session miss: the cookie is forged, too old, or names an endpoint that is gone'
+  }
+
+  /** Why an endpoint is not for this client, for the trail. */
+  leftOut(endpoint: Endpoint): string | undefined {
+    const side = this.#side
+    if (side === undefined || endpoint.view.revision === side) return undefined
+    return `it is ${endpoint.view.revision ?? 'of no version'}, the client is on side ${side}`
   }
 
   #describe(endpoint: EndpointPool | undefined, stays: boolean): string {

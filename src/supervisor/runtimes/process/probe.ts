@@ -1,11 +1,12 @@
 /**
  * Asks an instance whether it is ready: a TCP connect, and where the service has a health path, an HTTP GET on that
- * very connection, by TLS where its endpoints speak that. An instance may listen on IPv4 or on IPv6 loopback only, so both are tried.
+ * very connection, by TLS or HTTP/2 where its endpoints speak that, or a question of gRPC's health protocol. An instance may listen on IPv4 or on IPv6 loopback only, so both are tried.
  */
 import { request } from 'node:http'
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
+import { http2Protocols, probeByHttp2 } from '../../../balancer/index.ts'
 import { proxyHeader } from '../../../balancer/core/proxy-protocol.ts'
 import type { HealthProbeConfig, OriginConfig, OriginTlsConfig } from '../../../config/types.ts'
 import { messageOf } from '../../../kernel/errors.ts'
@@ -32,7 +33,8 @@ export async function probeOnce(clock: Clock, port: number, health: HealthProbeC
       socket.destroy()
       return { passed: true, host }
     }
-    const failure = await askHealth(clock, spoken(socket, origin), host, port, health)
+    const asked = spoken(socket, origin)
+    const failure = await (origin?.protocol === 'h2' ? askByHttp2(asked, host, port, health) : askHealth(clock, asked, host, port, health))
     if (failure === undefined) return { passed: true, host }
     result = { passed: false, connected: true, reason: failure }
   }
@@ -62,7 +64,12 @@ function openSocket(clock: Clock, host: string, port: number): Promise<Socket | 
 /** It is our own child on loopback that is asked whether it is up: whom the balancer believes is another question, which it answers itself. */
 function spoken(socket: Socket, origin: OriginConfig | undefined): Socket {
   if (origin?.tls === undefined) return socket
-  return connectSecure({ socket, rejectUnauthorized: false, ...ownPair(origin.tls) })
+  return connectSecure({
+    socket,
+    rejectUnauthorized: false,
+    ...ownPair(origin.tls),
+    ...(origin.protocol === 'h2' && { ALPNProtocols: http2Protocols }),
+  })
 }
 
 function ownPair({ cert, key }: OriginTlsConfig): { readonly cert?: Buffer; readonly key?: Buffer } {
@@ -75,13 +82,23 @@ function ownPair({ cert, key }: OriginTlsConfig): { readonly cert?: Buffer; read
   }
 }
 
+function askByHttp2(
+  socket: Socket,
+  host: string,
+  port: number,
+  { path = '', grpc, timeout, expect }: HealthProbeConfig,
+): Promise<string | undefined> {
+  const authority = host === '::1' ? `[::1]:${port}` : `${host}:${port}`
+  return probeByHttp2(socket, authority, { path, grpc, timeoutMs: timeout, ...expect })
+}
+
 /** Resolves with what was wrong with the answer; undefined: nothing. */
 function askHealth(
   clock: Clock,
   socket: Socket,
   host: string,
   port: number,
-  { path, timeout, expect }: HealthProbeConfig,
+  { path = '/', timeout, expect }: HealthProbeConfig,
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     const tried = `GET ${path}`

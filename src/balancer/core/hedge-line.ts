@@ -1,0 +1,48 @@
+/**
+ * First attempts that have no answer yet, in the order in which they were sent. All of a service wait for the same delay, so whoever was sent first is due first:
+ * one timer for the oldest is enough, where a timer for each request would cost more than the request. Links lie in the members: joining and leaving
+ * allocate nothing.
+ */
+
+export interface InLine<T> {
+  /** When it was sent. */
+  readonly sentAt: number
+  /** Of the line only. */
+  lineBefore: T | undefined
+  lineAfter: T | undefined
+  inLine: boolean
+}
+
+export class HedgeLine<T extends InLine<T>> {
+  #first: T | undefined
+  #last: T | undefined
+
+  /** Sent longest ago. */
+  get oldest(): T | undefined {
+    return this.#first
+  }
+
+  /** Sent just now. */
+  join(member: T): void {
+    const last = this.#last
+    member.inLine = true
+    member.lineBefore = last
+    member.lineAfter = undefined
+    if (last === undefined) this.#first = member
+    else last.lineAfter = member
+    this.#last = member
+  }
+
+  /** Answered, failed, or given up; also when it is in no line. */
+  leave(member: T): void {
+    if (!member.inLine) return
+    const { lineBefore: before, lineAfter: after } = member
+    if (before === undefined) this.#first = after
+    else before.lineAfter = after
+    if (after === undefined) this.#last = before
+    else after.lineBefore = before
+    member.inLine = false
+    member.lineBefore = undefined
+    member.lineAfter = undefined
+  }
+}
