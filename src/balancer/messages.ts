@@ -103,7 +103,7 @@ export type PrimaryToWorker =
   /** Slots of an endpoint, and what may be kept of them while others are in need; undefined: all (`core/slots.ts`). */
   | { readonly type: 'slotsGiven'; readonly service: string; readonly endpoint: string; readonly amount: number; readonly keep?: number | undefined }
   /** Answers `takeRate`, key by key. */
-  | { readonly type: 'rateGiven'; readonly service: string; readonly grants: readonly RateGrant[] }
+  | { readonly type: 'rateGiven'; readonly scope: string; readonly grants: readonly RateGrant[] }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
@@ -129,10 +129,10 @@ export type WorkerToPrimary =
   | { readonly type: 'ask'; readonly quota: string; readonly need: number; readonly want: number }
   | { readonly type: 'giveBack'; readonly quota: string; readonly amount: number; readonly recalled: boolean }
   /** Tokens of a rate limit for what has come in this turn of the worker (`core/rate-share.ts`). */
-  | { readonly type: 'takeRate'; readonly service: string; readonly asks: readonly RateAsk[] }
+  | { readonly type: 'takeRate'; readonly scope: string; readonly asks: readonly RateAsk[] }
   /** So many wait for a slot of the endpoint; so many go back. */
   | { readonly type: 'slots'; readonly endpoint: string; readonly want?: number | undefined; readonly back?: number | undefined }
-  | { readonly type: 'returnRate'; readonly service: string; readonly unused: readonly (readonly [key: string, count: number])[] }
+  | { readonly type: 'returnRate'; readonly scope: string; readonly unused: readonly (readonly [key: string, count: number])[] }
   /** From an orphan to the heir: what it was lent by the primary that died. */
   | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>>; readonly slots: Readonly<Record<string, number>> }
   /** `handshake`: why it came to no secure connection, to complete "the endpoint …". */

@@ -56,6 +56,8 @@ export interface RouteView {
   readonly when?: RouteConditions | undefined
   /** Go key by key before those of the service. */
   readonly rules?: RulesView | undefined
+  /** Besides that of the service; undefined: none. */
+  readonly rateLimit?: RateLimitView | undefined
 }
 
 export interface ServiceView {

@@ -6,6 +6,7 @@
  */
 import { machineNow, systemRandom } from '../../kernel/system.ts'
 import { warmTogether } from '../core/endpoint.ts'
+import { serviceOfScope } from '../core/rate-scopes.ts'
 import type { RateGrant } from '../core/rate-share.ts'
 import { childrenLeft } from '../core/resend.ts'
 import type { RoutingView } from '../core/routing-view.ts'
@@ -184,8 +185,8 @@ export class Fleet {
     warmTogether(this.#serviceOf(endpoint)?.endpoints ?? [])
   }
 
-  rateGiven(service: string, grants: readonly RateGrant[]): void {
-    this.#services.get(service)?.rate?.given(grants)
+  rateGiven(scope: string, grants: readonly RateGrant[]): void {
+    this.#services.get(serviceOfScope(scope))?.rateOf(scope)?.given(grants)
   }
 
   slotsGiven({ service, endpoint, amount, keep }: Extract<PrimaryToWorker, { readonly type: 'slotsGiven' }>): void {

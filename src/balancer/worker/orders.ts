@@ -60,7 +60,7 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
       worker.fleet.slotsGiven(message)
       return
     case 'rateGiven':
-      worker.fleet.rateGiven(message.service, message.grants)
+      worker.fleet.rateGiven(message.scope, message.grants)
       return
     case 'ticketKeys':
       worker.connections.setTicketKeys(Buffer.from(message.keys, 'base64'))

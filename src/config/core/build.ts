@@ -87,8 +87,9 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
 }
 
 function toRoute(route: ServiceSettings['routes'][number], firstListener: string): RouteConfig {
-  const { listener = firstListener, host, path, methods, stripPath, when } = route
-  return { listener, host, path, methods, stripPath, ...(when && { when: toWhen(when) }), http: givenRules(route) }
+  const { listener = firstListener, host, path, methods, stripPath, when, rateLimit } = route
+  const limit = rateLimit === 'off' ? undefined : toRateLimit(rateLimit)
+  return { listener, host, path, methods, stripPath, ...(when && { when: toWhen(when) }), ...(limit && { rateLimit: limit }), http: givenRules(route) }
 }
 
 function toPages({ errorPages, maintenancePage }: ServiceSettings, { resolve, directory }: Surroundings): ServiceConfig['pages'] {
