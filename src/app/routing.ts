@@ -266,6 +266,7 @@ export class Routing implements Router {
       bootMs: expected?.bootMs,
       ...(expected?.readyAtMachineMs !== undefined && { readyAtMachineMs: expected.readyAtMachineMs }),
       maintenance: this.#switches.maintenanceServices.includes(name),
+      agent: health?.agent === true || undefined,
       probe: health && {
         path: health.path ?? '',
         grpc: health.grpc,

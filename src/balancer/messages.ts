@@ -79,6 +79,8 @@ export type PrimaryToWorker =
   | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean; readonly reason?: string | undefined }
   /** What is known of an endpoint over all workers. */
   | { readonly type: 'standing'; readonly endpoint: string; readonly standing: Standing }
+  /** What endpoints said of themselves last, by endpoint: nobody need tell it again. */
+  | { readonly type: 'asked'; readonly said: Readonly<Record<string, string>> }
   /** It is in its slow start, of which so much is over; a window of 0: no more. */
   | { readonly type: 'warm'; readonly endpoint: string; readonly ageMs: number; readonly windowMs: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
@@ -143,6 +145,8 @@ export type WorkerToPrimary =
       readonly reason: string
       readonly handshake?: string | undefined
     }
+  /** The endpoint says in an answer what it asks for itself. */
+  | { readonly type: 'asks'; readonly endpoint: string; readonly said: string }
   /** So many in a row. */
   | { readonly type: 'outlier'; readonly endpoint: string; readonly service: string; readonly kind: 'errors' | 'failures'; readonly count: number }
   | BreakerMessage

@@ -206,6 +206,16 @@ export class Fleet {
     this.#deathNews.wait(endpoint, waitMs, resume)
   }
 
+  /** An endpoint says what it asks for itself. */
+  tellAsked(endpoint: EndpointPool, said: string): void {
+    this.#options.tell({ type: 'asks', endpoint: endpoint.id, said })
+  }
+
+  /** What all workers know to be said. */
+  asked(said: Readonly<Record<string, string>>): void {
+    for (const [id, endpoint] of this.#endpoints) endpoint.said = said[id]
+  }
+
   /** `handshake`: why it came to no secure connection. */
   reportSuspect(endpoint: EndpointPool, reason: string, handshake?: string): void {
     const { now } = this.#worker

@@ -47,6 +47,9 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
     case 'standing':
       worker.fleet.setStanding(message.endpoint, message.standing)
       return
+    case 'asked':
+      worker.fleet.asked(message.said)
+      return
     case 'warm':
       worker.fleet.warm(message.endpoint, message.windowMs, message.ageMs)
       return

@@ -110,8 +110,8 @@ function toSource({ command, endpoints, cwd, env, port, user }: ServiceSettings,
 
 function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
   if (health === undefined) return undefined
-  const { expect, ...rest } = health
-  return { ...rest, expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body } }
+  const { expect, agent, ...rest } = health
+  return { ...rest, ...(agent && { agent }), expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body } }
 }
 
 /** What waiting requests may use, unless told otherwise: of `command` services, which are restarted by us, and of TCP services, whose next primary is on its way. */
@@ -164,6 +164,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
     dependsOn,
     health: health && {
       ...health,
+      agent: health.agent ?? false,
       expect: { status: { min: health.expect.statusMin, max: health.expect.statusMax }, body: health.expect.body },
     },
     tcp,
