@@ -240,7 +240,11 @@ export class Routing implements Router {
     const http2 = service.origin?.protocol === 'h2' ? { http2: true } : undefined
     return {
       name,
-      routes: service.routes.map(({ http, ...route }) => (http ? { ...route, rules: http } : route)),
+      routes: service.routes.map(({ http, rateLimit, ...route }) => ({
+        ...route,
+        ...(http && { rules: http }),
+        ...(rateLimit && { rateLimit: rateLimitView(rateLimit, this.#config) }),
+      })),
       rules: (service.http ?? pages) && { ...service.http, pages },
       // A connection is no request: there is no time to its answer that could be measured.
       algorithm: service.tcp && balance.algorithm === 'p2c-ewma' ? 'least-connections' : balance.algorithm,
@@ -262,6 +266,7 @@ export class Routing implements Router {
       bootMs: expected?.bootMs,
       ...(expected?.readyAtMachineMs !== undefined && { readyAtMachineMs: expected.readyAtMachineMs }),
       maintenance: this.#switches.maintenanceServices.includes(name),
+      agent: health?.agent === true || undefined,
       probe: health && {
         path: health.path ?? '',
         grpc: health.grpc,

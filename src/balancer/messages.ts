@@ -79,6 +79,8 @@ export type PrimaryToWorker =
   | { readonly type: 'health'; readonly endpoint: string; readonly healthy: boolean; readonly reason?: string | undefined }
   /** What is known of an endpoint over all workers. */
   | { readonly type: 'standing'; readonly endpoint: string; readonly standing: Standing }
+  /** What endpoints said of themselves last, by endpoint: nobody need tell it again. */
+  | { readonly type: 'asked'; readonly said: Readonly<Record<string, string>> }
   /** It is in its slow start, of which so much is over; a window of 0: no more. */
   | { readonly type: 'warm'; readonly endpoint: string; readonly ageMs: number; readonly windowMs: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
@@ -103,7 +105,7 @@ export type PrimaryToWorker =
   /** Slots of an endpoint, and what may be kept of them while others are in need; undefined: all (`core/slots.ts`). */
   | { readonly type: 'slotsGiven'; readonly service: string; readonly endpoint: string; readonly amount: number; readonly keep?: number | undefined }
   /** Answers `takeRate`, key by key. */
-  | { readonly type: 'rateGiven'; readonly service: string; readonly grants: readonly RateGrant[] }
+  | { readonly type: 'rateGiven'; readonly scope: string; readonly grants: readonly RateGrant[] }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
@@ -129,10 +131,10 @@ export type WorkerToPrimary =
   | { readonly type: 'ask'; readonly quota: string; readonly need: number; readonly want: number }
   | { readonly type: 'giveBack'; readonly quota: string; readonly amount: number; readonly recalled: boolean }
   /** Tokens of a rate limit for what has come in this turn of the worker (`core/rate-share.ts`). */
-  | { readonly type: 'takeRate'; readonly service: string; readonly asks: readonly RateAsk[] }
+  | { readonly type: 'takeRate'; readonly scope: string; readonly asks: readonly RateAsk[] }
   /** So many wait for a slot of the endpoint; so many go back. */
   | { readonly type: 'slots'; readonly endpoint: string; readonly want?: number | undefined; readonly back?: number | undefined }
-  | { readonly type: 'returnRate'; readonly service: string; readonly unused: readonly (readonly [key: string, count: number])[] }
+  | { readonly type: 'returnRate'; readonly scope: string; readonly unused: readonly (readonly [key: string, count: number])[] }
   /** From an orphan to the heir: what it was lent by the primary that died. */
   | { readonly type: 'holds'; readonly leases: Readonly<Record<string, number>>; readonly slots: Readonly<Record<string, number>> }
   /** `handshake`: why it came to no secure connection, to complete "the endpoint …". */
@@ -143,6 +145,8 @@ export type WorkerToPrimary =
       readonly reason: string
       readonly handshake?: string | undefined
     }
+  /** The endpoint says in an answer what it asks for itself. */
+  | { readonly type: 'asks'; readonly endpoint: string; readonly said: string }
   /** So many in a row. */
   | { readonly type: 'outlier'; readonly endpoint: string; readonly service: string; readonly kind: 'errors' | 'failures'; readonly count: number }
   | BreakerMessage

@@ -61,5 +61,7 @@ export interface HealthProbeConfig {
   readonly fall: number
   /** Passes in a row until healthy again. */
   readonly rise: number
+  /** Its endpoints may say in their answers what they ask for themselves. */
+  readonly agent?: boolean | undefined
   readonly expect: { readonly statusMin: number; readonly statusMax: number; readonly body: string | undefined }
 }

@@ -1,6 +1,7 @@
 /** Which requests go to a service, and what is done to them and to their answers besides carrying them. */
 import type { RouteConditions } from '../balancer/core/route-conditions.ts'
 import type { Duration } from '../kernel/time.ts'
+import type { RateLimitConfig } from './resilience-types.ts'
 
 export interface RouteConfig {
   /** Name of a listener. */
@@ -15,6 +16,8 @@ export interface RouteConfig {
   readonly stripPath: boolean
   /** Headers (names in lower case), cookies and query parameters that must be there; undefined: no further conditions. */
   readonly when?: RouteConditions | undefined
+  /** Besides that of the service; undefined: none. */
+  readonly rateLimit?: RateLimitConfig | undefined
   /** Goes key by key before what the service says. */
   readonly http?: HttpRules | undefined
 }

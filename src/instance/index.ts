@@ -12,6 +12,7 @@ import { HoldfastError } from '../kernel/errors.ts'
 import { socketPath } from '../kernel/socket-path.ts'
 import { backgroundClock, systemRandom } from '../kernel/system.ts'
 import { after, ms, type Clock } from '../kernel/time.ts'
+import { asksNothing, readAsked } from './core/asked-state.ts'
 import { Reporter } from './reporter.ts'
 import { Servers, type AnyServer } from './servers.ts'
 
@@ -40,6 +41,11 @@ export interface Instance extends AsyncDisposable {
   ready(): void
   /** No requests are sent to it while another instance is ready. Say why: it is shown. */
   notReady(reason: string): void
+  /**
+   * What it asks for, in the words of HAProxy's agent check: `drain`, `maint` and `ready`; `down #why` and `up`; `50%` of its weight; `maxconn:20`. What is
+   * not mentioned stays as it was asked for before. Throws `invalid_input` for a word that is none.
+   */
+  state(words: string): void
   /** A server to be closed gracefully. Those of `node:http` and `node:https` are found by themselves, at their first request. */
   serve(server: AnyServer): void
   /** Runs when all requests have been answered, last added first: close what they needed. */
@@ -106,6 +112,16 @@ class OwnInstance implements Instance {
 
   notReady(reason: string): void {
     this.#reporter?.setReady(false, reason)
+  }
+
+  state(words: string): void {
+    // Also where there is nobody to tell: a word that is none is a mistake anywhere.
+    if (readAsked(words, asksNothing) === undefined)
+      throw new HoldfastError(
+        'invalid_input',
+        `state: expected words like "drain", "down #why", "50%" or "maxconn:20", found ${JSON.stringify(words)}`,
+      )
+    this.#reporter?.setState(words)
   }
 
   serve(server: AnyServer): void {

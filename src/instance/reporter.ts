@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net'
 import type { Random } from '../kernel/random.ts'
 import { jitter } from '../kernel/random.ts'
 import { after, ms, type Clock } from '../kernel/time.ts'
+import { asksNothing, readAsked, writeAsked } from './core/asked-state.ts'
 import { OwnReadings } from './readings.ts'
 import { reportIntervalMs, type InstanceReport } from './types.ts'
 
@@ -29,6 +30,7 @@ export class Reporter {
   #retryMs = retryMsMin
   #ready = true
   #reason: string | undefined
+  #state = asksNothing
   #stopped = true
 
   constructor(options: ReporterOptions) {
@@ -53,6 +55,15 @@ export class Reporter {
     this.#ready = ready
     this.#reason = reason
     if (this.#socket?.readyState === 'open') this.#report(this.#socket)
+  }
+
+  /** Told at once. Returns false when the line cannot be read, and nothing has changed. */
+  setState(line: string): boolean {
+    const state = readAsked(line, this.#state)
+    if (state === undefined) return false
+    this.#state = state
+    if (this.#socket?.readyState === 'open') this.#report(this.#socket)
+    return true
   }
 
   #connect(): void {
@@ -95,6 +106,7 @@ export class Reporter {
       ...this.#readings.take(),
       ready: this.#ready,
       ...(this.#reason !== undefined && { reason: this.#reason.slice(0, 1_000) }),
+      ...(this.#state !== asksNothing && { state: writeAsked(this.#state) }),
     }
     socket.write(`${JSON.stringify(report)}\n`)
   }

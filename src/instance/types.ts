@@ -13,6 +13,8 @@ export interface InstanceReport {
   readonly ready: boolean
   /** Why it does not. */
   readonly reason?: string | undefined
+  /** What it asks for, in the words of `core/asked-state.ts`, all of it; undefined: nothing. */
+  readonly state?: string | undefined
 }
 
 /** Between two reports: an instance that begins to lag has told so three times within two seconds. */

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RequestTrail, TrailStep } from '../../src/balancer/core/trail.ts'
 import type { ServiceView } from '../../src/balancer/index.ts'
-import { ask, endpoint, eventually, fieldOf, freePort, get, plain, post, service } from '../support/balancer-harness.ts'
+import { ask, endpoint, fieldOf, freePort, get, plain, post, readUntil, service } from '../support/balancer-harness.ts'
 import { useProxy } from '../support/proxy-fixture.ts'
 
 const { proxy, origin, serving } = useProxy({ per: 'file' })
@@ -137,7 +137,7 @@ describe('a trail tells of', () => {
     const waiting = { managed: true, coming: true, parking: { timeoutMs: 10_000, requests: 10, bytes: 10_000 } }
     await explained(service([], waiting))
     const asked = told('', { quietly: true })
-    await eventually('it waits', async () => (await proxy.telemetry()).services.api?.parked === 1 || undefined)
+    await readUntil(proxy, 'it waits', ({ services }) => services.api?.parked === 1)
     await explained(service([await serving()], waiting))
     const { trail } = await asked
     expect(said(trail).slice(0, 3)).toEqual([

@@ -1,6 +1,6 @@
 /** A rate limit over several workers and real sockets: never more than it says, nearly all of it, whichever worker the load falls on. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { RateLimitView } from '../../src/balancer/core/routing-view.ts'
+import type { RateLimitView, RouteView } from '../../src/balancer/core/routing-view.ts'
 import { ask, eventually, fieldOf, get, pause, service, type Origin, type RawClient, type SeenAnswer } from '../support/balancer-harness.ts'
 import { useProxy } from '../support/proxy-fixture.ts'
 
@@ -148,6 +148,58 @@ describe('whose requests are counted together', () => {
     expect(
       await statuses('X-Forwarded-For: 2001:db8::1\r\n', 'X-Forwarded-For: 2001:db8::ffff:1\r\n', 'X-Forwarded-For: 2001:db8:0:1::1\r\n'),
     ).toEqual([200, 429, 200])
+  })
+})
+
+describe('the limit of a route', () => {
+  const path = (name: string, rateLimit?: RateLimitView, more: Partial<RouteView> = {}): RouteView => ({
+    listener: 'web',
+    path: name,
+    stripPath: false,
+    rateLimit,
+    ...more,
+  })
+  const once = (burst: number): RateLimitView => limit({ rate: 1, periodMs: 60_000, burst })
+  const statusesOf = async (...targets: readonly string[]): Promise<number[]> => {
+    const seen: number[] = []
+    for (const target of targets) seen.push((await ask(proxy.port, get(target))).status)
+    return seen
+  }
+
+  it('holds for it alone, in all workers together', async () => {
+    await proxy.route(service([origin], { routes: [path('/'), path('/login', once(3)), path('/search', once(1))] }))
+    const byWorker = (await connectionsByWorker(2)).flat()
+    const statuses: number[] = []
+    for (const client of byWorker) {
+      client.send(get('/login'))
+      statuses.push((await client.answer()).status)
+    }
+    expect(statuses.toSorted()).toEqual([200, 200, 200, ...statuses.slice(3).map(() => 429)])
+    expect(await statusesOf('/search', '/search', '/', '/')).toEqual([200, 429, 200, 200])
+  })
+
+  it('holds besides that of the service: the tighter one answers, and takes nothing from the other', async () => {
+    await proxy.route(limited(once(5), { routes: [path('/'), path('/login', once(2))] }))
+    const first = await ask(proxy.port, get('/login'))
+    expect(first.fields.filter(([name]) => name === 'ratelimit').map(([, value]) => value.replace(/;.*/, ''))).toEqual(['"route"', '"default"'])
+    expect(first.fields.filter(([name]) => name === 'ratelimit-policy').map(([, value]) => value)).toEqual(['"route";q=1;w=60', '"default";q=1;w=60'])
+    expect(await statusesOf('/login', '/login', '/login', '/login')).toEqual([200, 429, 429, 429])
+    const refused = await ask(proxy.port, get('/login'))
+    expect(JSON.parse(refused.body.toString())).toMatchObject({ 'violated-policies': ['route'] })
+    // Five in all: those that the route refused have cost the service nothing.
+    expect(await statusesOf('/', '/', '/', '/')).toEqual([200, 200, 200, 429])
+    expect(JSON.parse((await ask(proxy.port, get('/'))).body.toString())).toMatchObject({ 'violated-policies': ['default'] })
+  })
+
+  it('keeps its tokens when the service refuses', async () => {
+    const routes = [path('/'), path('/login', once(2))]
+    await proxy.route(limited(once(1), { routes }))
+    expect(await statusesOf('/login', '/login', '/login')).toEqual([200, 429, 429])
+    // The table of a limit that stays as it was stays too.
+    await proxy.route(limited(undefined, { routes }))
+    // What a worker gives back the other one learns of when it asks again.
+    await pause(400)
+    expect(await statusesOf('/login', '/login')).toEqual([200, 429])
   })
 })
 

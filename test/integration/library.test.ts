@@ -303,6 +303,14 @@ describe('the whole within the program', () => {
       await own('/ready')
       await eventually('its other word', () => stateOf() === undefined)
       expect((await answers()).size).toBe(2)
+      await own('/state?drain')
+      await eventually('it asks to be drained', () => stateOf() === 'it asks to be drained')
+      expect((await answers()).has(resting!.id)).toBe(false)
+      const weightOf = (): number | undefined => holdfast.overview().proxy?.endpoints[resting!.id]?.weight
+      await own('/state?ready,50%25')
+      await eventually('it asks for half', () => stateOf() === undefined && weightOf() === 50)
+      await own('/state?100%25')
+      await eventually('it asks for all', () => weightOf() === 100)
     } finally {
       await holdfast.stop()
     }

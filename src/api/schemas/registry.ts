@@ -8,7 +8,9 @@ const milliseconds = z.number().optional().describe('Milliseconds; absent before
 export const breakerStateSchema = z.enum(['closed', 'open', 'halfOpen', 'forcedOpen', 'disabled', 'hydrating'])
 
 const weightReasonSchema = z.object({
-  factor: z.string().describe('configured, eventLoop, heap, probes, errors, latency, restarts, slowStart, ejection, breaker, connect or state.'),
+  factor: z
+    .string()
+    .describe('configured, asked, eventLoop, heap, probes, errors, latency, restarts, slowStart, ejection, breaker, connect or state.'),
   value: z.number().describe('0 to 1; 0: it gets nothing.'),
   why: z.string(),
 })

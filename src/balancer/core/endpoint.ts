@@ -73,6 +73,9 @@ export class Endpoint {
   role: EndpointRole = 'unknown'
   /** undefined: it has no limit. */
   slots: SlotLease | undefined
+  /** What it said of itself last, as far as all workers know (`worker/state-ear.ts`), and when it was told here. */
+  said: string | undefined
+  saidAt = -Infinity
   #avoidUntil = 0
   #avoidMs = 0
   /** When the present run of broken connections began; NaN: the last answer was whole. */

@@ -176,6 +176,21 @@ describe('whoever waits', () => {
     expect(share.busy).toBe(false)
   })
 
+  it('may give its token back, which is then another one’s, or the table’s', () => {
+    const share = new RateShare(options, 1)
+    share.take('a', { rateDecided: () => undefined }, 0)
+    share.asks(0)
+    share.given([['a', 1, 0, 200, 0]], 1)
+    share.putBack('a', 2)
+    expect(share.take('a', { rateDecided: () => undefined }, 3)).toMatchObject({ allowed: true })
+    share.putBack('a', 4)
+    share.putBack('b', 4)
+    expect(share.sweep(100)).toEqual([
+      ['a', 1],
+      ['b', 1],
+    ])
+  })
+
   it('is let go when the limit ends', () => {
     const share = new RateShare(options, 1)
     let allowed = false

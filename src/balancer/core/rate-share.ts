@@ -40,7 +40,10 @@ interface Share {
   needed: number
   askedAt: number
   usedAt: number
+  /** Until then nobody is asked. */
   refusedUntil: number
+  /** When there will be a token, if no other worker gives one back. */
+  retryAt: number
   remaining: number
   resetAt: number
 }
@@ -59,6 +62,8 @@ const probeMs = 500
 /** A key is hot when it has used up what it took within this time: then it takes more ahead. */
 const hotMs = 10
 const aheadMax = 64
+/** That there are none left is believed for so long: another worker may give some back. */
+export const refusedMs = 250
 /** Tokens that nobody has used for so long are given back. */
 export const unusedMs = 25
 
@@ -99,11 +104,23 @@ export class RateShare {
     const share = this.#shareOf(key)
     if (share === undefined || this.#waiters >= waitersMax) return this.#decideAlone(key, now)
     if (share.tokens > 0) return this.#use(key, share, now)
-    if (now < share.refusedUntil) return { allowed: false, remaining: 0, resetMs: share.resetAt - now, retryAfterMs: share.refusedUntil - now }
+    if (now < share.refusedUntil) return { allowed: false, remaining: 0, resetMs: share.resetAt - now, retryAfterMs: share.retryAt - now }
     share.waiting.add(waiter)
     this.#waiters++
     if (!share.asked) this.#toAsk.add(key)
     return undefined
+  }
+
+  /** One that was taken here was not used after all. */
+  putBack(key: string, now: number): void {
+    if (this.#alone) {
+      this.#own?.giveBack(key, now, 1)
+      return
+    }
+    const share = this.#shareOf(key)
+    if (share === undefined) return
+    share.tokens++
+    if (share.usedAt === -Infinity) share.usedAt = now
   }
 
   /** It waits no longer: its client has gone. */
@@ -151,7 +168,10 @@ export class RateShare {
     share.resetAt = now + resetMs
     share.usedAt = now
     const short = granted < share.needed
-    if (short) share.refusedUntil = now + retryAfterMs
+    if (short) {
+      share.retryAt = now + retryAfterMs
+      share.refusedUntil = now + Math.min(retryAfterMs, refusedMs)
+    }
     // Whoever is decided may come again at once, for another request: only those who wait now are looked at.
     for (const waiter of [...share.waiting]) {
       if (share.tokens === 0 && !short) break
@@ -226,6 +246,7 @@ const newShare = (): Share => ({
   askedAt: 0,
   usedAt: -Infinity,
   refusedUntil: -Infinity,
+  retryAt: 0,
   remaining: 0,
   resetAt: 0,
 })

@@ -9,6 +9,7 @@
  *
  * Estimator: mutable and small, time is an argument.
  */
+import { asksNothing, readAsked, together, writeAsked, type AskedState } from '../../instance/core/asked-state.ts'
 import { reportIntervalMs, type InstanceReport } from '../../instance/types.ts'
 
 /** A lag that nobody notices: garbage collection and one larger request. */
@@ -56,6 +57,7 @@ export class ReportedInstance {
   /** As the workers were last told. */
   toldLagMs = 0
   toldReady = true
+  toldAsked = writeAsked(asksNothing)
 
   lagAt(now: number): number {
     let sum = 0
@@ -65,6 +67,10 @@ export class ReportedInstance {
 
   get ready(): boolean {
     return this.processes.size === 0 || [...this.processes].some(({ latest }) => latest.ready)
+  }
+
+  get asked(): AskedState {
+    return together([...this.processes].map(({ latest }) => readAsked(latest.state ?? '', asksNothing) ?? asksNothing))
   }
 
   get reason(): string | undefined {

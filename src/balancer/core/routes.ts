@@ -3,6 +3,7 @@
  * in it the longest path prefix, in it the route with the most conditions, in it the one that names the method before the one that takes any.
  * Compiled once per view; a look-up on a listener with a single catch-all route reads nothing of the request.
  */
+import { routeScope } from './rate-scopes.ts'
 import { matchesPrefix } from './request-path.ts'
 import { compileConditions, type Conditions, type ConditionReading } from './route-conditions.ts'
 import type { RouteView, ServiceView } from './routing-view.ts'
@@ -20,6 +21,8 @@ export interface Route<S> {
   readonly rules?: RouteRules | undefined
   /** What came by it; undefined: counted with its service alone. */
   readonly tally?: Tally | undefined
+  /** The table of its rate limit; undefined: it has none. */
+  readonly rateScope?: string | undefined
 }
 
 /** Routes exist for the host and path, but only for other methods: these. */
@@ -46,6 +49,7 @@ interface RouteEntry<S> {
   readonly service: S
   readonly rules?: RouteRules | undefined
   readonly tally?: Tally | undefined
+  readonly rateScope?: string | undefined
 }
 
 export class ListenerRoutes<S> {
@@ -59,13 +63,13 @@ export class ListenerRoutes<S> {
 
   constructor(routes: readonly RouteEntry<S>[]) {
     const byHost = new Map<string | undefined, Candidate<S>[]>()
-    for (const { route, service, rules, tally } of routes) {
+    for (const { route, service, rules, tally, rateScope } of routes) {
       const list = byHost.get(route.host) ?? []
       byHost.set(route.host, list)
       const label = routeLabel(route)
       const methods = route.methods ? new Set(route.methods) : undefined
       const conditions = compileConditions(route.when)
-      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods, conditions, rules, tally })
+      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods, conditions, rules, tally, rateScope })
     }
     for (const [host, candidates] of byHost) {
       candidates.sort(
@@ -136,6 +140,7 @@ export function listenerRoutes<S>(
           service,
           rules: compileRules(mergedRules(view.rules, route.rules), route.path),
           tally: tallyOf(service, routeLabel(route)),
+          rateScope: route.rateLimit && routeScope(view.name, route),
         }))
     }),
   )

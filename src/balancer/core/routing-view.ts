@@ -56,6 +56,8 @@ export interface RouteView {
   readonly when?: RouteConditions | undefined
   /** Go key by key before those of the service. */
   readonly rules?: RulesView | undefined
+  /** Besides that of the service; undefined: none. */
+  readonly rateLimit?: RateLimitView | undefined
 }
 
 export interface ServiceView {
@@ -105,6 +107,8 @@ export interface ServiceView {
   /** Requests that kill instances are looked for (`core/quarantine.ts`). */
   readonly quarantine?: boolean | undefined
   readonly probe?: ProbeView | undefined
+  /** Its endpoints may say in their answers what they ask for themselves (`instance/core/asked-state.ts`). */
+  readonly agent?: boolean | undefined
   /** undefined: it is an HTTP service. */
   readonly tcp?: TcpView | undefined
   /** undefined: endpoints are spoken to by plain HTTP/1.1. */

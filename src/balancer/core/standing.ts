@@ -34,6 +34,8 @@ export interface Circumstances {
   readonly heapShare: number
   readonly failedProbes: number
   readonly probesToFall: number
+  /** Share of its weight that it asks for itself; undefined: all of it. */
+  readonly askedShare?: number | undefined
 }
 
 export interface StandingRules {
@@ -126,7 +128,7 @@ export class StandingBook {
   look(id: string, circumstances: Circumstances, now: number): Standing | undefined {
     const entry = this.#entries.get(id)
     if (!entry) return undefined
-    const standing = this.#rules.configuredWeights === true ? wellStanding : this.#standing(entry, circumstances, now)
+    const standing = this.#rules.configuredWeights === true ? asAsked(circumstances) : this.#standing(entry, circumstances, now)
     if (!worthTelling(entry.told, standing)) return undefined
     entry.told = standingShare(standing) === 1 ? wellStanding : standing
     return entry.told
@@ -170,6 +172,9 @@ export class StandingBook {
     return median / this.#middle
   }
 }
+
+/** What it asks for itself is no guess of ours. */
+const asAsked = ({ askedShare }: Circumstances): Standing => (askedShare === undefined ? wellStanding : { ...wellStanding, askedShare })
 
 const newEntry = (now: number, warmMs: number): Entry => ({
   joinedAt: now,

@@ -26,6 +26,8 @@ export interface Standing {
   readonly slowness: number
   /** Share of its weight that it has yet to earn back since it was restarted. */
   readonly restartLoss: number
+  /** Share of its weight that it asks for itself; undefined: all of it. */
+  readonly askedShare?: number | undefined
 }
 
 export const wellStanding: Standing = {
@@ -39,7 +41,19 @@ export const wellStanding: Standing = {
 }
 
 export type FactorName =
-  'configured' | 'eventLoop' | 'heap' | 'probes' | 'errors' | 'latency' | 'restarts' | 'slowStart' | 'ejection' | 'breaker' | 'connect' | 'state'
+  | 'configured'
+  | 'asked'
+  | 'eventLoop'
+  | 'heap'
+  | 'probes'
+  | 'errors'
+  | 'latency'
+  | 'restarts'
+  | 'slowStart'
+  | 'ejection'
+  | 'breaker'
+  | 'connect'
+  | 'state'
 
 export interface WeightReason {
   readonly factor: FactorName
@@ -91,6 +105,11 @@ interface Factor {
 const atLeast = (share: number): number => Math.max(shareMin, share)
 
 const factors: readonly Factor[] = [
+  {
+    factor: 'asked',
+    share: ({ askedShare = 1 }) => askedShare,
+    why: ({ askedShare = 1 }) => `it asks for ${percent(askedShare)} of its share`,
+  },
   {
     factor: 'eventLoop',
     share: ({ lagMs }) => lagShare(lagMs),

@@ -1,6 +1,6 @@
 /** The slots of all endpoints whose service limits them: joins `core/slots.ts` to the messages with the workers, and learns the limits that are to be learned. */
 import { Gradient, type LatencyWindow } from '../../resilience/core/gradient.ts'
-import type { RoutingView } from '../core/routing-view.ts'
+import type { RoutingView, ServiceView } from '../core/routing-view.ts'
 import { Slots, type SlotOrder } from '../core/slots.ts'
 import type { WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import type { Peer } from './peer.ts'
@@ -18,6 +18,8 @@ export class ConcurrencyLimits {
   readonly #holders: number
   readonly #now: () => number
   readonly #entries = new Map<string, Entry>()
+  /** What endpoints ask for themselves at most. */
+  readonly #caps = new Map<string, number>()
 
   constructor(holders: number, now: () => number) {
     this.#holders = holders
@@ -34,12 +36,28 @@ export class ConcurrencyLimits {
     for (const [id, [service, limit]] of limits) {
       const known = this.#entries.get(id)
       const adaptive = limit === 'adaptive' ? (known?.gradient ?? new Gradient()) : undefined
-      const now = adaptive?.limit ?? (limit as number)
+      const now = this.#capped(id, adaptive?.limit ?? (limit as number))
       if (known) {
         known.gradient = adaptive
         if (known.slots.limit !== now) this.#send(id, service, known.slots.setLimit(now))
       } else this.#entries.set(id, { service, slots: new Slots<Peer>(now, this.#holders), gradient: adaptive, inFlight: new Map() })
     }
+  }
+
+  /** What the endpoint asks for itself at most; undefined: nothing. Means nothing where its service has no limit. */
+  cap(id: string, most: number | undefined, views: readonly ServiceView[]): void {
+    if (this.#caps.get(id) === most) return
+    if (most === undefined) this.#caps.delete(id)
+    else this.#caps.set(id, most)
+    const entry = this.#entries.get(id)
+    const limit = views.find(({ name }) => name === entry?.service)?.concurrency?.limit
+    if (entry === undefined || limit === undefined) return
+    const wanted = this.#capped(id, entry.gradient?.limit ?? (limit as number))
+    if (wanted !== entry.slots.limit) this.#send(id, entry.service, entry.slots.setLimit(wanted))
+  }
+
+  #capped(id: string, limit: number): number {
+    return Math.min(limit, this.#caps.get(id) ?? Infinity)
   }
 
   /** Of an endpoint; undefined: none. */
@@ -80,7 +98,8 @@ export class ConcurrencyLimits {
     let inFlightMax = 0
     for (const count of inFlight.values()) inFlightMax += count
     gradient!.observe({ ...window, inFlightMax }, this.#now())
-    if (gradient!.limit !== slots.limit) this.#send(id, service, slots.setLimit(gradient!.limit))
+    const limit = this.#capped(id, gradient!.limit)
+    if (limit !== slots.limit) this.#send(id, service, slots.setLimit(limit))
   }
 
   #send(endpoint: string, service: string, orders: readonly SlotOrder<Peer>[]): void {

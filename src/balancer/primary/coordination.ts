@@ -9,6 +9,8 @@ import type { RoutingView, ServiceView } from '../core/routing-view.ts'
 import type { RequestTrail } from '../core/trail.ts'
 import type { BreakerAction, PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
 import type { ProxySignal, ProxyTelemetry } from '../port.ts'
+import { asksNothing, strictest, whyOut, type AskedState } from '../../instance/core/asked-state.ts'
+import { AskedStates } from './asked-states.ts'
 import { Breakers } from './breakers.ts'
 import { ConcurrencyLimits } from './concurrency.ts'
 import { Drains } from './drains.ts'
@@ -55,11 +57,17 @@ export interface CoordinationOptions {
   readonly saved?: CoordinationState | undefined
 }
 
+/** undefined: all; one that asks for none is out by other means. */
+const askedShareOf = ({ weight }: AskedState): number | undefined => (weight === 100 || weight === 0 ? undefined : weight / 100)
+
 export class Coordination {
   readonly #options: CoordinationOptions
   readonly #startedAt = systemClock.wallTime()
   readonly #prober: Prober
   readonly #reports: InstanceReports | undefined
+  readonly #asked: AskedStates
+  /** They ask for no requests, as the workers were told. */
+  readonly #askedOut = new Set<string>()
   readonly #drains = new Drains()
   readonly #explaining = new Explaining(systemClock)
   readonly #readings = new Readings()
@@ -118,6 +126,7 @@ export class Coordination {
       circumstances: (endpoint) => ({
         lagMs: this.#reports?.lagOf(endpoint) ?? 0,
         heapShare: this.#reports?.heapShareOf(endpoint) ?? 0,
+        askedShare: askedShareOf(this.#askedOf(endpoint)),
         ...this.#prober.failing(endpoint),
       }),
     })
@@ -152,6 +161,17 @@ export class Coordination {
       onWavering: (endpoint) => {
         this.#standings.look(endpoint)
       },
+      onSaid: (endpoint, line) => {
+        this.#asked.hear(endpoint, line)
+      },
+    })
+    this.#asked = new AskedStates({
+      onChange: (endpoint) => {
+        this.#onAsked(endpoint)
+      },
+      onSaid: (said) => {
+        this.#tellAll({ type: 'asked', said })
+      },
     })
     this.#reports =
       instancesSocket === undefined
@@ -163,6 +183,9 @@ export class Coordination {
             },
             onReadiness: (endpoint) => {
               this.#onReadiness(endpoint)
+            },
+            onAsked: (endpoint) => {
+              this.#onAsked(endpoint)
             },
           })
   }
@@ -218,6 +241,7 @@ export class Coordination {
     this.#quotas.setLimits(quotasOf(view), own)
     this.#standings.setView(view)
     this.#outliers.setView(view)
+    this.#asked.setView(view)
     this.#roles.apply(view)
     this.#breakers.setView(view)
     this.#quarantines.setView(view)
@@ -226,7 +250,7 @@ export class Coordination {
 
   /** Endpoints that are not to be picked while others are: by their probes, or by their own word. */
   get unhealthy(): readonly string[] {
-    return [...new Set([...this.#prober.unhealthy, ...(this.#reports?.unready ?? [])])]
+    return [...new Set([...this.#prober.unhealthy, ...(this.#reports?.unready ?? []), ...this.#askedOut])]
   }
 
   // --- workers ------------------------------------------------------------------------------------------------------
@@ -234,6 +258,7 @@ export class Coordination {
   /** What a worker that begins must know, behind its view. */
   welcome(worker: Peer): void {
     worker.send({ type: 'roles', roles: this.#roles.roles })
+    worker.send({ type: 'asked', said: this.#asked.said })
     for (const endpoint of this.unhealthy)
       worker.send({ type: 'health', endpoint, healthy: false, reason: this.#whyUnhealthy(endpoint, this.#prober.reasonOf(endpoint)) })
     this.#standings.tell(worker)
@@ -270,6 +295,9 @@ export class Coordination {
         return
       case 'outlier':
         this.#outliers.hear(message)
+        return
+      case 'asks':
+        if (lives) this.#asked.hear(message.endpoint, message.said)
         return
       case 'suspect':
         this.#prober.suspect(message.endpoint)
@@ -365,17 +393,36 @@ export class Coordination {
   }
 
   #whyUnhealthy(endpoint: string, reason: string | undefined): string {
-    return reason ?? this.#reports?.reasonOf(endpoint) ?? 'probe failed'
+    return reason ?? this.#whyUnready(endpoint) ?? 'probe failed'
   }
 
   #onReadiness(endpoint: string): void {
     const service = this.#view?.services.find(({ endpoints }) => endpoints.some(({ id, state }) => id === endpoint && state === 'active'))
-    if (service && this.#prober.isHealthy(endpoint))
-      this.#onVerdict(endpoint, service.name, this.#isReady(endpoint), this.#reports?.reasonOf(endpoint))
+    if (service && this.#prober.isHealthy(endpoint)) this.#onVerdict(endpoint, service.name, this.#isReady(endpoint), this.#whyUnready(endpoint))
   }
 
   #isReady(endpoint: string): boolean {
-    return this.#reports?.isReady(endpoint) ?? true
+    return this.#whyUnready(endpoint) === undefined
+  }
+
+  #whyUnready(endpoint: string): string | undefined {
+    return this.#reports?.reasonOf(endpoint) ?? whyOut(this.#askedOf(endpoint))
+  }
+
+  /** What it asks for in its answers, and over the socket of reports. */
+  #askedOf(endpoint: string): AskedState {
+    return strictest(this.#asked.of(endpoint) ?? asksNothing, this.#reports?.askedOf(endpoint) ?? asksNothing)
+  }
+
+  #onAsked(endpoint: string): void {
+    const asked = this.#askedOf(endpoint)
+    const out = whyOut(asked) !== undefined
+    this.#standings.look(endpoint)
+    this.#slots.cap(endpoint, asked.maxconn, this.#view?.services ?? [])
+    if (out === this.#askedOut.has(endpoint)) return
+    if (out) this.#askedOut.add(endpoint)
+    else this.#askedOut.delete(endpoint)
+    this.#onReadiness(endpoint)
   }
 
   snapshot(): ProxyTelemetry {
@@ -403,7 +450,7 @@ export class Coordination {
           service: name,
           view,
           healthy: this.#prober.isHealthy(id) && this.#isReady(id),
-          reason: this.#prober.reasonOf(id) ?? this.#reports?.reasonOf(id),
+          reason: this.#prober.reasonOf(id) ?? this.#whyUnready(id),
           reported: this.#reports?.latestOf(id),
           ejected: ejection && `${ejection.reason}, for ${Math.ceil(ejection.forMs / 1_000)} s more`,
           breaker: breaker && this.#breakers.stateOf(id),

@@ -2,6 +2,7 @@
 import { codeOf } from '../../kernel/errors.ts'
 import { healthCheckPath, healthFailure, healthQuestion } from '../core/grpc-health.ts'
 import { askHttp2, type Http2Reply } from '../http2/ask.ts'
+import { stateField } from '../../instance/core/asked-state.ts'
 import type { Socket } from 'node:net'
 
 /** Body bytes read when a probe expects a text in the body; the answer of the health protocol has a dozen. */
@@ -22,10 +23,12 @@ export const probeName = ({ path, grpc }: Pick<Http2Probe, 'path' | 'grpc'>): st
   grpc === undefined ? `GET ${path}` : `the gRPC health check${grpc === '' ? '' : ` of ${grpc}`}`
 
 /** Asks on a connection that is made for it. undefined: it passed, else why not. Never rejects. */
-export async function probeByHttp2(socket: Socket, authority: string, probe: Http2Probe): Promise<string | undefined> {
+export async function probeByHttp2(socket: Socket, authority: string, probe: Http2Probe, hear?: (line: string) => void): Promise<string | undefined> {
   const name = probeName(probe)
   try {
     const reply = await askHttp2(socket, { ...questionOf(authority, probe), bodyBytesMax }, AbortSignal.timeout(probe.timeoutMs))
+    const said = reply.fields[stateField]
+    if (said !== undefined) hear?.(said)
     const failure = probe.grpc === undefined ? judged(reply, probe) : healthFailure(reply)
     return failure && `${name} ${failure}`
   } catch (error) {

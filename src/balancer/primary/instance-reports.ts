@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { reportBytesMax, type InstanceReport } from '../../instance/types.ts'
 import { messageOf } from '../../kernel/errors.ts'
+import { writeAsked, type AskedState } from '../../instance/core/asked-state.ts'
 import { Reporting, ReportedInstance, worthTelling } from '../core/reported.ts'
 
 /** Instances of one machine, with several processes each. */
@@ -19,6 +20,8 @@ export interface InstanceReportsOptions {
   readonly onLag: (endpoint: string) => void
   /** It said that it is ready, or is not. */
   readonly onReadiness: (endpoint: string) => void
+  /** It asks for something else than before. */
+  readonly onAsked?: ((endpoint: string) => void) | undefined
 }
 
 export class InstanceReports {
@@ -75,6 +78,11 @@ export class InstanceReports {
 
   reasonOf(endpoint: string): string | undefined {
     return this.#instances.get(endpoint)?.reason
+  }
+
+  /** undefined: it reports nothing. */
+  askedOf(endpoint: string): AskedState | undefined {
+    return this.#instances.get(endpoint)?.asked
   }
 
   latestOf(endpoint: string): InstanceReport | undefined {
@@ -156,6 +164,11 @@ export class InstanceReports {
       instance.toldLagMs = lagMs
       this.#options.onLag(id)
     }
+    const asked = writeAsked(instance.asked)
+    if (asked !== instance.toldAsked) {
+      instance.toldAsked = asked
+      this.#options.onAsked?.(id)
+    }
     if (instance.ready !== instance.toldReady) {
       instance.toldReady = instance.ready
       this.#options.onReadiness(id)
@@ -175,8 +188,17 @@ export function readReport(line: string): InstanceReport | undefined {
     return undefined
   }
   if (read === null || typeof read !== 'object') return undefined
-  const { instance, lagMs, utilization, heapUsedBytes, heapLimitBytes, ready, reason } = read
+  const { instance, lagMs, utilization, heapUsedBytes, heapLimitBytes, ready, reason, state } = read
   if (typeof instance !== 'string' || instance === '' || typeof ready !== 'boolean') return undefined
   if (!isAmount(lagMs) || !isAmount(utilization) || !isAmount(heapUsedBytes) || !isAmount(heapLimitBytes)) return undefined
-  return { instance, lagMs, utilization, heapUsedBytes, heapLimitBytes, ready, ...(typeof reason === 'string' && { reason }) }
+  return {
+    instance,
+    lagMs,
+    utilization,
+    heapUsedBytes,
+    heapLimitBytes,
+    ready,
+    ...(typeof reason === 'string' && { reason }),
+    ...(typeof state === 'string' && { state }),
+  }
 }

@@ -3,6 +3,7 @@ import { request, type ClientRequest, type IncomingMessage, type RequestOptions 
 import { request as secureRequest } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { connect as connectSecure, type ConnectionOptions } from 'node:tls'
+import { stateField } from '../../instance/core/asked-state.ts'
 import type { Clock } from '../../kernel/time.ts'
 import { after, ms } from '../../kernel/time.ts'
 import type { Random } from '../../kernel/random.ts'
@@ -37,6 +38,8 @@ export interface ProberOptions {
   readonly onVerdict: (endpoint: string, service: string, healthy: boolean, reason: string | undefined) => void
   /** A probe has failed without changing the verdict, or passed after such a one. */
   readonly onWavering?: ((endpoint: string) => void) | undefined
+  /** It says in an answer what it asks for itself. */
+  readonly onSaid?: ((endpoint: string, line: string) => void) | undefined
 }
 
 export class Prober {
@@ -116,10 +119,13 @@ export class Prober {
     if (watched.running) return
     watched.running = true
     const { endpoint, probe, origin } = watched
-    const failure = await (probe.connectOnly ? connectOnce(endpoint, probe, origin) : probeOnce(endpoint, probe, origin))
+    let said: string | undefined
+    const hear = (line: string): void => void (said = line)
+    const failure = await (probe.connectOnly ? connectOnce(endpoint, probe, origin) : probeOnce(endpoint, probe, origin, hear))
     watched.running = false
     const { id } = watched.endpoint
     if (this.#watched.get(id) !== watched) return
+    if (said !== undefined) this.#options.onSaid?.(id, said)
     const before = watched.monitor.failing
     if (watched.monitor.observe(failure)) this.#options.onVerdict(id, watched.service, watched.monitor.healthy, failure)
     if (watched.monitor.failing !== before) this.#options.onWavering?.(id)
@@ -132,8 +138,9 @@ export function probeOnce(
   endpoint: Pick<EndpointView, 'host' | 'port' | 'http2'>,
   probe: ProbeView,
   origin?: OriginView,
+  hear?: (line: string) => void,
 ): Promise<string | undefined> {
-  if (endpoint.http2 === true) return probeOverHttp2(endpoint, probe, origin?.tls)
+  if (endpoint.http2 === true) return probeOverHttp2(endpoint, probe, origin?.tls, hear)
   return new Promise((resolve) => {
     const options: RequestOptions = {
       host: endpoint.host,
@@ -145,6 +152,8 @@ export function probeOnce(
       signal: AbortSignal.timeout(probe.timeoutMs),
     }
     const onAnswer = (answer: IncomingMessage): void => {
+      const said = answer.headers[stateField]
+      if (typeof said === 'string') hear?.(said)
       judge(answer, probe, resolve)
     }
     const tls = origin?.tls
@@ -167,6 +176,7 @@ async function probeOverHttp2(
   { host, port }: Pick<EndpointView, 'host' | 'port'>,
   probe: ProbeView,
   tls: OriginTlsView | undefined,
+  hear?: (line: string) => void,
 ): Promise<string | undefined> {
   const socket = tls ? connectSecure({ host, port, ALPNProtocols: http2Protocols, ...secured(tls, host) }) : connect({ host, port })
   let untrusted: string | undefined
@@ -174,7 +184,7 @@ async function probeOverHttp2(
     untrusted = tlsFailure(codeOf(error))?.reason
   })
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  const failure = await probeByHttp2(socket, authority, probe)
+  const failure = await probeByHttp2(socket, authority, probe, hear)
   return failure === undefined || untrusted === undefined ? failure : `${probeName(probe)} failed: the endpoint ${untrusted}`
 }
 

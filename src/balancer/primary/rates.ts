@@ -5,11 +5,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Gcra } from '../../resilience/core/rate.ts'
 import type { RateAsk, RateGrant } from '../core/rate-share.ts'
+import { rateLimitsOf } from '../core/rate-scopes.ts'
 import type { RateLimitView, RoutingView, SharedRateView } from '../core/routing-view.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Peer } from './peer.ts'
 
-/** Where the tokens of one service are taken from. */
+/** Where the tokens of one limit are taken from. */
 export interface RateTable {
   take(asks: readonly RateAsk[], done: (grants: readonly RateGrant[]) => void): void
   giveBack(unused: readonly (readonly [key: string, count: number])[]): void
@@ -21,7 +22,7 @@ export interface RatesOptions {
   readonly workers: number
   readonly now: () => number
   /** undefined: limits are this machine's own. */
-  readonly shared?: (service: string, view: RateLimitView, shared: SharedRateView) => RateTable
+  readonly shared?: (scope: string, view: RateLimitView, shared: SharedRateView) => RateTable
 }
 
 interface Entry {
@@ -38,30 +39,31 @@ export class Rates {
   }
 
   /** Limits that stay as they were keep their tables. */
-  setView({ services }: RoutingView): void {
-    for (const [name, { view, table }] of this.#entries) {
-      if (isDeepStrictEqual(services.find((service) => service.name === name)?.rateLimit, view)) continue
+  setView(view: RoutingView): void {
+    const limits = rateLimitsOf(view)
+    for (const [scope, { view: limit, table }] of this.#entries) {
+      if (isDeepStrictEqual(limits.get(scope), limit)) continue
       table.close()
-      this.#entries.delete(name)
+      this.#entries.delete(scope)
     }
-    for (const { name, rateLimit } of services) {
-      if (rateLimit !== undefined && !this.#entries.has(name)) this.#entries.set(name, { view: rateLimit, table: this.#open(name, rateLimit) })
+    for (const [scope, limit] of limits) {
+      if (!this.#entries.has(scope)) this.#entries.set(scope, { view: limit, table: this.#open(scope, limit) })
     }
   }
 
-  #open(service: string, view: RateLimitView): RateTable {
+  #open(scope: string, view: RateLimitView): RateTable {
     const { workers, now, shared } = this.#options
-    if (view.shared !== undefined && shared !== undefined) return shared(service, view, view.shared)
+    if (view.shared !== undefined && shared !== undefined) return shared(scope, view, view.shared)
     return new OwnTable(new Gcra(view), workers, now)
   }
 
   hear(peer: Peer, message: Extract<WorkerToPrimary, { readonly type: 'takeRate' | 'returnRate' }>): void {
-    const { service } = message
-    const table = this.#entries.get(service)?.table
+    const { scope } = message
+    const table = this.#entries.get(scope)?.table
     // A limit that is no more, or not here yet: without an answer the worker goes by its own part.
     if (table === undefined) return
     if (message.type === 'returnRate') table.giveBack(message.unused)
-    else table.take(message.asks, (grants) => peer.send({ type: 'rateGiven', service, grants }))
+    else table.take(message.asks, (grants) => peer.send({ type: 'rateGiven', scope, grants }))
   }
 
   close(): void {

@@ -18,6 +18,7 @@ import { joinBytesMax } from './outgoing.ts'
 import { planAnswer } from './rules/answer-plan.ts'
 import { resumableAnswer, type Resumable } from './resume.ts'
 import { BodyEncoder, type EncoderUser } from './rules/encoder.ts'
+import { withoutState } from './state-ear.ts'
 import type { ServiceCounters } from './service.ts'
 import type { OriginalAnswer } from './mirror/original-answer.ts'
 import type { Upstream } from './upstream.ts'
@@ -26,6 +27,8 @@ const lastChunk = latin1('0\r\n\r\n')
 
 /** Who hears how the answer goes. The last four end it. */
 export interface AnswerHost {
+  /** The service listens to what its endpoints say of themselves, and this is the head of an answer. */
+  stateSaid(head: Head, buffer: Buffer): void
   /** An interim answer (1xx) has been passed on. */
   interimPassed(status: number): void
   /** The head is read, the body follows. */
@@ -52,6 +55,7 @@ export class AnswerRelay implements EncoderUser {
   #counters: ServiceCounters | undefined
   #partial: Buffer | undefined
   #interims = 0
+  #agent = false
   #framing: BodyFraming = 'none'
   #remaining = 0
   #chunkedIn: ChunkedBody | undefined
@@ -93,8 +97,10 @@ export class AnswerRelay implements EncoderUser {
     this.#host = host
   }
 
-  begin(counters: ServiceCounters, rules: AnswerRules | undefined): void {
+  /** `agent`: answers may say what their endpoint asks for itself. */
+  begin(counters: ServiceCounters, rules: AnswerRules | undefined, agent: boolean | undefined): void {
     this.#counters = counters
+    this.#agent = agent === true
     this.#rules = rules
     this.#interims = 0
   }
@@ -148,6 +154,7 @@ export class AnswerRelay implements EncoderUser {
       }
       if (head.status >= 200) return this.#final(upstream, buffer, length, head)
       if (head.status === 101) {
+        if (this.#agent) this.#host.stateSaid(head, buffer)
         this.#host.protocolSwitched(upstream, buffer, length, head)
         return true
       }
@@ -180,6 +187,7 @@ export class AnswerRelay implements EncoderUser {
       chunked: false,
       dropLength: true,
       upgrade,
+      edits: this.#agent ? [withoutState] : undefined,
     })
     socket.write(slab.view(end))
     if (socket.writableLength > 0) slab.keep(end)
@@ -189,6 +197,7 @@ export class AnswerRelay implements EncoderUser {
     const client = this.#client
     const { worker, facts } = client
     this.backPressure = (head.status === 503 || head.status === 429) && findField(head, buffer, 'retry-after') !== undefined
+    if (this.#agent) this.#host.stateSaid(head, buffer)
     if (head.status >= 500 && this.#host.askedAnother(head, buffer, length)) return true
     const framing = responseFraming(head, facts.method)
     const plan = this.#rules === undefined ? undefined : planAnswer(this.#rules, head, buffer, client.minor)
@@ -215,7 +224,7 @@ export class AnswerRelay implements EncoderUser {
       chunked: this.#chunkedOut,
       dropLength: head.status === 204 || framing === 'chunked' || plan?.coding !== undefined,
       upgrade: undefined,
-      edits: plan?.edits,
+      edits: this.#agent ? [...(plan?.edits ?? []), withoutState] : plan?.edits,
       lines: plan?.lines,
     })
     if (coded) {

@@ -33,6 +33,7 @@ import { RequestSender } from './request-sender.ts'
 import type { Resume } from './resume.ts'
 import type { SuspectHost } from './suspect.ts'
 import type { ServiceRuntime } from './service.ts'
+import { hearState } from './state-ear.ts'
 import { Tunnel } from './tunnel.ts'
 import { Unanswered, type UnansweredHost } from './unanswered.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
@@ -123,7 +124,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       return
     }
     this.#sender.begin(service, source, start, target, rules, this.#attempts.session)
-    this.#relay.begin(service.counters, this.#intake.answerRules)
+    this.#relay.begin(service.counters, this.#intake.answerRules, service.view.agent)
     this.#aftermath.begin(service, route.label)
     this.#intake.admit(service)
   }
@@ -344,7 +345,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#attempts.tree = tree
     this.#attempts.session = undefined
     this.#sender.goesTo(other)
-    this.#relay.begin(other.counters, this.#intake.answerRules)
+    this.#relay.begin(other.counters, this.#intake.answerRules, other.view.agent)
     this.#aftermath.begin(other, this.#books.route?.label)
     this.admitted()
   }
@@ -371,6 +372,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #unlessStalled(more: boolean): boolean {
     if (!more) this.#patience.forReader()
     return more
+  }
+
+  stateSaid(head: Head, buffer: Buffer): void {
+    hearState(head, buffer, this.#attempts.current.endpoint, this.#client.worker)
   }
 
   interimPassed(status: number): void {

@@ -6,6 +6,7 @@
  */
 import { machineNow, systemRandom } from '../../kernel/system.ts'
 import { warmTogether } from '../core/endpoint.ts'
+import { serviceOfScope } from '../core/rate-scopes.ts'
 import type { RateGrant } from '../core/rate-share.ts'
 import { childrenLeft } from '../core/resend.ts'
 import type { RoutingView } from '../core/routing-view.ts'
@@ -184,8 +185,8 @@ export class Fleet {
     warmTogether(this.#serviceOf(endpoint)?.endpoints ?? [])
   }
 
-  rateGiven(service: string, grants: readonly RateGrant[]): void {
-    this.#services.get(service)?.rate?.given(grants)
+  rateGiven(scope: string, grants: readonly RateGrant[]): void {
+    this.#services.get(serviceOfScope(scope))?.rateOf(scope)?.given(grants)
   }
 
   slotsGiven({ service, endpoint, amount, keep }: Extract<PrimaryToWorker, { readonly type: 'slotsGiven' }>): void {
@@ -203,6 +204,16 @@ export class Fleet {
   /** Calls back when the endpoint is known to be gone, or after `waitMs`. */
   whenGone(endpoint: EndpointPool, waitMs: number, resume: () => void): void {
     this.#deathNews.wait(endpoint, waitMs, resume)
+  }
+
+  /** An endpoint says what it asks for itself. */
+  tellAsked(endpoint: EndpointPool, said: string): void {
+    this.#options.tell({ type: 'asks', endpoint: endpoint.id, said })
+  }
+
+  /** What all workers know to be said. */
+  asked(said: Readonly<Record<string, string>>): void {
+    for (const [id, endpoint] of this.#endpoints) endpoint.said = said[id]
   }
 
   /** `handshake`: why it came to no secure connection. */

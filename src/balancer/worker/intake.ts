@@ -8,7 +8,7 @@
 import type { Route } from '../core/routes.ts'
 import type { AnswerRules, RouteRules } from '../core/rules/rules.ts'
 import type { Head } from '../http1/head.ts'
-import { Admission, type AdmissionHost } from './admission.ts'
+import { Admission, type AdmissionHost, type Quota } from './admission.ts'
 import type { Answer } from './answers.ts'
 import type { Attempts } from './attempts.ts'
 import { CallTree, callFields, tooLate } from './call-tree.ts'
@@ -17,6 +17,7 @@ import { withLines } from './extra-lines.ts'
 import { underMaintenance } from './failure-answers.ts'
 import { dressed } from './rules/answer-plan.ts'
 import { requestReading } from './rules/reading.ts'
+import type { ServiceRate } from './rate-limits.ts'
 import type { ServiceRuntime } from './service.ts'
 import type { Affinity } from './sessions/affinity.ts'
 import { RequestSession } from './sessions/session.ts'
@@ -30,6 +31,8 @@ export class Intake {
   /** The same for the answer. */
   answerRules: AnswerRules | undefined
   #rateKey: string | undefined
+  /** The limit of its route; undefined: it has none. */
+  #routeQuota: Quota | undefined
   /** undefined: none of its requests was limited yet. */
   #admission: Admission | undefined
   /** undefined: none of its clients belonged anywhere yet. */
@@ -48,12 +51,13 @@ export class Intake {
   }
 
   /** The worker's head holds the request. Returns what it is answered when it goes no further. */
-  check({ service, rules }: Route<ServiceRuntime>, source: Buffer): Answer | undefined {
+  check({ service, rules, rateScope }: Route<ServiceRuntime>, source: Buffer): Answer | undefined {
     const { requestHead } = this.#client.worker
     const answer = rules && this.#ruled(rules, requestHead, source)
     if (answer !== undefined) return answer
     if (service.view.maintenance) return underMaintenance
     this.#rateKey = service.rate?.keyOf(requestReading(this.#client, requestHead, source), rules?.trusted)
+    this.#routeQuota = rateScope === undefined ? undefined : this.#quotaOf(service.rateOf(rateScope), source, rules)
     this.#attempts.begin(service)
     if (requestHead.inCallTree && this.#comesTooLate(requestHead, source)) return tooLate
     this.#attempts.session = service.affinity && this.#sessionOf(service.affinity, service, source, rules)
@@ -62,8 +66,18 @@ export class Intake {
 
   /** The host hears whether it may go on. */
   admit({ rate }: ServiceRuntime): void {
-    if (rate === undefined) this.#host.admitted()
-    else (this.#admission ??= new Admission(this.#host, this.#client, this.#attempts)).enter(rate, this.#rateKey!)
+    const route = this.#routeQuota
+    if (rate === undefined && route === undefined) {
+      this.#host.admitted()
+      return
+    }
+    this.#admission ??= new Admission(this.#host, this.#client, this.#attempts)
+    if (route !== undefined) this.#admission.enter(route.rate, route.key, rate && { rate, key: this.#rateKey! })
+    else this.#admission.enter(rate!, this.#rateKey!)
+  }
+
+  #quotaOf(rate: ServiceRate | undefined, source: Buffer, rules: RouteRules | undefined): Quota | undefined {
+    return rate && { rate, key: rate.keyOf(requestReading(this.#client, this.#client.worker.requestHead, source), rules?.trusted) }
   }
 
   #ruled(rules: RouteRules, head: Head, source: Buffer): Answer | undefined {

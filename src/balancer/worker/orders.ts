@@ -47,6 +47,9 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
     case 'standing':
       worker.fleet.setStanding(message.endpoint, message.standing)
       return
+    case 'asked':
+      worker.fleet.asked(message.said)
+      return
     case 'warm':
       worker.fleet.warm(message.endpoint, message.windowMs, message.ageMs)
       return
@@ -60,7 +63,7 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
       worker.fleet.slotsGiven(message)
       return
     case 'rateGiven':
-      worker.fleet.rateGiven(message.service, message.grants)
+      worker.fleet.rateGiven(message.scope, message.grants)
       return
     case 'ticketKeys':
       worker.connections.setTicketKeys(Buffer.from(message.keys, 'base64'))

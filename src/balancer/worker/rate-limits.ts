@@ -1,5 +1,5 @@
 /**
- * The rate limit of a service as one worker runs it: whose quota a request uses, the messages with the primary, and what clients are told.
+ * The rate limit of a service, or of one of its routes, as one worker runs it: whose quota a request uses, the messages with the primary, and what clients are told.
  * What came in one turn of the event loop is asked for with one message.
  */
 import { createHash } from 'node:crypto'
@@ -18,7 +18,10 @@ const keyLengthMax = 64
 
 export class ServiceRate {
   readonly view: RateLimitView
-  readonly #service: string
+  /** The name of its table. */
+  readonly #scope: string
+  /** What clients know it by. */
+  readonly #policy: string
   readonly #share: RateShare
   readonly #tell: (message: WorkerToPrimary) => void
   #flushing = false
@@ -27,9 +30,10 @@ export class ServiceRate {
   #told = ''
   #lines: Buffer = latin1('')
 
-  constructor(service: string, view: RateLimitView, workers: number, tell: (message: WorkerToPrimary) => void) {
+  constructor(scope: string, policy: string, view: RateLimitView, workers: number, tell: (message: WorkerToPrimary) => void) {
     this.view = view
-    this.#service = service
+    this.#scope = scope
+    this.#policy = policy
     this.#tell = tell
     this.#share = new RateShare(view, workers)
   }
@@ -58,6 +62,12 @@ export class ServiceRate {
     return decision
   }
 
+  /** The request that took a token goes no further: it is another one's. */
+  giveBack(key: string): void {
+    this.#share.putBack(key, performance.now())
+    if (this.#share.busy) this.#timer ??= setInterval(() => this.#sweep(), unusedMs)
+  }
+
   leave(key: string, waiter: RateWaiter): void {
     this.#share.leave(key, waiter)
   }
@@ -68,7 +78,7 @@ export class ServiceRate {
     setImmediate(() => {
       this.#flushing = false
       const asks = this.#share.asks(performance.now())
-      if (asks.length > 0) this.#tell({ type: 'takeRate', service: this.#service, asks })
+      if (asks.length > 0) this.#tell({ type: 'takeRate', scope: this.#scope, asks })
     })
   }
 
@@ -80,7 +90,7 @@ export class ServiceRate {
 
   #sweep(): void {
     const unused = this.#share.sweep(performance.now())
-    if (unused.length > 0) this.#tell({ type: 'returnRate', service: this.#service, unused })
+    if (unused.length > 0) this.#tell({ type: 'returnRate', scope: this.#scope, unused })
     if (!this.#share.busy) this.#stop()
   }
 
@@ -97,7 +107,7 @@ export class ServiceRate {
 
   #fields(reading: RateReading): RateFields {
     const { rate, periodMs } = this.view
-    return rateFields({ name: 'default', quota: rate, windowMs: periodMs }, reading)
+    return rateFields({ name: this.#policy, quota: rate, windowMs: periodMs }, reading)
   }
 
   /** The lines that every answer has. */
@@ -117,7 +127,7 @@ export class ServiceRate {
       message: 'this client has used up its quota of requests',
       details: 'rate limit',
       retryAfterSeconds: retryAfter === undefined ? undefined : Number(retryAfter),
-      problem: { type: 'quota-exceeded', title: 'The quota of requests is used up', more: { 'violated-policies': ['default'] } },
+      problem: { type: 'quota-exceeded', title: 'The quota of requests is used up', more: { 'violated-policies': [this.#policy] } },
     }
   }
 }

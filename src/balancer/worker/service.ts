@@ -8,7 +8,8 @@ import { Picker, type PickRequest } from '../core/picker.ts'
 import { warmTogether } from '../core/endpoint.ts'
 import { budgetFree } from '../core/resend.ts'
 import { routeLabel } from '../core/routes.ts'
-import type { ServiceView } from '../core/routing-view.ts'
+import { routeLimits } from '../core/rate-scopes.ts'
+import type { RateLimitView, ServiceView } from '../core/routing-view.ts'
 import { routesCountedMax, Tally, type TallyData } from '../core/tally.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Leases } from './leases.ts'
@@ -75,6 +76,8 @@ export class ServiceRuntime {
   concurrency: Concurrency | undefined
   /** undefined: no rate limit. */
   rate: ServiceRate | undefined
+  /** Those of its routes, by the name of their table. */
+  readonly #routeRates = new Map<string, ServiceRate>()
   /** Copies of its requests go to another service; undefined: none do. */
   mirror: Mirror | undefined
   readonly #leases: Leases
@@ -187,6 +190,7 @@ export class ServiceRuntime {
     this.mirror?.close()
     this.rate?.close()
     this.hedging?.close()
+    for (const rate of this.#routeRates.values()) rate.close()
     this.concurrency?.close()
   }
 
@@ -195,11 +199,26 @@ export class ServiceRuntime {
     return this.concurrency?.queued ?? 0
   }
 
-  #limitRate({ rateLimit, name }: ServiceView): void {
-    if (isDeepStrictEqual(this.rate?.view, rateLimit)) return
-    const before = this.rate
-    this.rate = rateLimit && new ServiceRate(name, rateLimit, this.workers, this.#tell)
+  #limitRate(view: ServiceView): void {
+    this.rate = this.#limitBy(view.name, 'default', this.rate, view.rateLimit)
+    const limits = routeLimits(view)
+    for (const scope of new Set([...limits.keys(), ...this.#routeRates.keys()])) {
+      const rate = this.#limitBy(scope, 'route', this.#routeRates.get(scope), limits.get(scope))
+      if (rate) this.#routeRates.set(scope, rate)
+      else this.#routeRates.delete(scope)
+    }
+  }
+
+  #limitBy(scope: string, policy: string, before: ServiceRate | undefined, limit: RateLimitView | undefined): ServiceRate | undefined {
+    if (isDeepStrictEqual(before?.view, limit)) return before
+    const rate = limit && new ServiceRate(scope, policy, limit, this.workers, this.#tell)
     before?.close()
+    return rate
+  }
+
+  /** A limit of its own, or of one of its routes. */
+  rateOf(scope: string): ServiceRate | undefined {
+    return scope === this.name ? this.rate : this.#routeRates.get(scope)
   }
 
   /** Sessions and shares of revisions, by the view as it is now. */

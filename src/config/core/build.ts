@@ -87,8 +87,9 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
 }
 
 function toRoute(route: ServiceSettings['routes'][number], firstListener: string): RouteConfig {
-  const { listener = firstListener, host, path, methods, stripPath, when } = route
-  return { listener, host, path, methods, stripPath, ...(when && { when: toWhen(when) }), http: givenRules(route) }
+  const { listener = firstListener, host, path, methods, stripPath, when, rateLimit } = route
+  const limit = rateLimit === 'off' ? undefined : toRateLimit(rateLimit)
+  return { listener, host, path, methods, stripPath, ...(when && { when: toWhen(when) }), ...(limit && { rateLimit: limit }), http: givenRules(route) }
 }
 
 function toPages({ errorPages, maintenancePage }: ServiceSettings, { resolve, directory }: Surroundings): ServiceConfig['pages'] {
@@ -109,8 +110,8 @@ function toSource({ command, endpoints, cwd, env, port, user }: ServiceSettings,
 
 function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
   if (health === undefined) return undefined
-  const { expect, ...rest } = health
-  return { ...rest, expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body } }
+  const { expect, agent, ...rest } = health
+  return { ...rest, ...(agent && { agent }), expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body } }
 }
 
 /** What waiting requests may use, unless told otherwise: of `command` services, which are restarted by us, and of TCP services, whose next primary is on its way. */
@@ -163,6 +164,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
     dependsOn,
     health: health && {
       ...health,
+      agent: health.agent ?? false,
       expect: { status: { min: health.expect.statusMin, max: health.expect.statusMax }, body: health.expect.body },
     },
     tcp,

@@ -41,7 +41,9 @@ export function check(settings: Draft<Settings>, report: Report): void {
   }
   for (const [name, service] of Object.entries(services)) {
     checkFallback(name, services, report)
-    checkShared(`services.${name}.resilience.rateLimit`, service?.resilience?.rateLimit, report.given('limits.redis'), report)
+    const stored = report.given('limits.redis')
+    checkShared(`services.${name}.resilience.rateLimit`, service?.resilience?.rateLimit, stored, report)
+    service?.routes?.forEach((route, index) => checkShared(`services.${name}.routes[${index}].rateLimit`, route?.rateLimit, stored, report))
   }
   for (const [name, listener] of Object.entries(settings.listeners ?? {})) {
     if (listener?.tls) checkTls(`listeners.${name}.tls`, listener.tls, report)

@@ -23,7 +23,7 @@ describe('differences', () => {
     [web('command: a'), web('command: a, resilience: { retries: { budget: 7% } }'), 'services.web.resilience.retries.budget: "20%" → "7%": changes routing only'],
     [web('command: a, resilience: { parking: off }'), web('command: a, resilience: { parking: { bytes: 1KiB } }'), 'services.web.resilience.parking: "off" → {"timeout":"30s","requests":256,"bytes":"1KiB"}: changes routing only'],
     [web('command: a, health: /a'), web('command: a, health: /b'), 'services.web.health.path: "/a" → "/b": changes how web is probed'],
-    [web('command: a, health: /a'), web('command: a'), 'services.web.health: {"path":"/a","interval":"2s","timeout":"1s","fall":3,"rise":2,"expect":{"status":"200-399"}} → -: changes how web is probed'],
+    [web('command: a, health: /a'), web('command: a'), 'services.web.health: {"path":"/a","interval":"2s","timeout":"1s","fall":3,"rise":2,"agent":false,"expect":{"status":"200-399"}} → -: changes how web is probed'],
     [web('command: a'), web('command: a, stop: { timeout: 5s }'), 'services.web.stop.timeout: "30s" → "5s": changes how web is supervised; running instances stay'],
     [web('endpoints: ["a:1"]'), web('endpoints: ["a:1", "b:2"]'), 'services.web.endpoints: ["a:1"] → ["a:1","b:2"]: changes routing only'],
     [web('command: a'), web('endpoints: ["a:1"], resilience: { parking: {} }'), 'services.web.command: "a" → -: stops the instances of web', 'services.web.endpoints: - → ["a:1"]: changes routing only'],

@@ -2,7 +2,7 @@
 import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { probePath, statusRange } from './addresses.ts'
 import type { Report } from './checks.ts'
-import { duration, filled, integer, text, timeout } from './scalars.ts'
+import { boolean, duration, filled, integer, text, timeout } from './scalars.ts'
 import { key, object, optional } from './schema.ts'
 
 export const health = object(
@@ -19,6 +19,10 @@ export const health = object(
     timeout: key(timeout, { doc: 'No answer by then is a failure. It may be longer than the interval.', default: seconds(1) }),
     fall: key(integer(1, 100), { doc: 'Failures in a row until it is unhealthy.', default: 3 }),
     rise: key(integer(1, 100), { doc: 'Passes in a row until it is healthy again. A new instance needs one.', default: 2 }),
+    agent: key(boolean, {
+      doc: 'Endpoints may ask for less in the field `Holdfast-State` of their answers: `drain`, `maint`, `down`, `50%`, `maxconn:20`, and take it back. The field is not passed on. Not for services that pass on the answers of others.',
+      default: false,
+    }),
     expect: key(
       object({
         status: key(statusRange, { doc: 'Answers that pass.', default: { min: 200, max: 399 } }),

@@ -84,6 +84,16 @@ const restart = object({
   ),
 })
 
+const rateLimit = switchable({
+  key: key(rateLimitKey, {
+    doc: 'Whose requests are counted together: `client-ip` (IPv6: a /64; `trustedProxies` may speak for others), `header:NAME`, `cookie:NAME` (without one: the address), `service` (all).',
+    default: { by: 'client-ip' },
+  }),
+  rate: key(rate, { doc: 'How many go on in the long run.' }),
+  burst: optional(integer(1, 1_000_000_000), { doc: 'How many may come at once.', without: 'as many as `rate` has in its time' }),
+  shared: key(boolean, { doc: 'Counts together with all machines that use the same `limits.redis`.', default: false }),
+})
+
 const route = object(
   {
     listener: optional(nameOf('listener'), { doc: 'Where the request comes in.', without: 'the first listener' }),
@@ -92,6 +102,7 @@ const route = object(
     methods: optional(list(method, { min: 1 }), { doc: 'The methods taken. A route that names the method goes before one that takes any.', without: 'any' }),
     when: optional(routeWhen, { doc: 'Further conditions; all must hold. `*`: any value; `beta-*`: values that begin so. Of routes with the same host and path, the one with the most conditions wins.', without: 'none' }),
     stripPath: key(boolean, { doc: 'Removes the matched prefix before the request is forwarded.', default: false }),
+    rateLimit: optional(rateLimit, { doc: 'How many requests a client may send by this route, besides `resilience.rateLimit` of the service.', without: 'off' }),
     ...httpKeys,
   },
   { short: ['path'] },
@@ -139,16 +150,6 @@ const hedge = switchable(
   },
   { on: true },
 )
-
-const rateLimit = switchable({
-  key: key(rateLimitKey, {
-    doc: 'Whose requests are counted together: `client-ip` (IPv6: a /64; `trustedProxies` may speak for others), `header:NAME`, `cookie:NAME` (without one: the address), `service` (all).',
-    default: { by: 'client-ip' },
-  }),
-  rate: key(rate, { doc: 'How many go on in the long run.' }),
-  burst: optional(integer(1, 1_000_000_000), { doc: 'How many may come at once.', without: 'as many as `rate` has in its time' }),
-  shared: key(boolean, { doc: 'Counts together with all machines that use the same `limits.redis`.', default: false }),
-})
 
 const fallback = switchable({
   status: key(integer(200, 599), { doc: 'Its status.', default: 503 }),
