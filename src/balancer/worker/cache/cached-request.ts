@@ -1,0 +1,367 @@
+/**
+ * A request at a service that caches: whether it is answered from the store, waits for somebody who asks for the same already, or goes to the origin; and
+ * what becomes of the origin's answer.
+ *
+ *   off ──GET, HEAD──▶ found, fresh ──▶ answered
+ *    │                 found, stale, may be used ──▶ answered, and validated in the background
+ *    │                 found, stale ──▶ asking (with conditions) ──304──▶ answered · ──200──▶ passed on and stored · ──fails──▶ stale, or the failure
+ *    │                 nothing, somebody asks ──▶ waiting ──▶ looks again
+ *    │                 nothing ──▶ asking ──▶ passed on, and stored if it may be
+ *    └──unsafe──▶ changing ──2xx, 3xx──▶ what is stored is forgotten
+ */
+import type { CacheStatus } from '../../../cache/core/http/cache-status.ts'
+import { cacheStatusOf } from '../../../cache/core/http/cache-status.ts'
+import { ifRangeHolds, isForOrigin, notModified, validatedBy, validationLines } from '../../../cache/core/http/conditional.ts'
+import type { RequestDirectives } from '../../../cache/core/http/directives.ts'
+import { single, type Fields } from '../../../cache/core/http/fields.ts'
+import { invalidatedBy, isSafe } from '../../../cache/core/http/invalidation.ts'
+import { rangeOf } from '../../../cache/core/http/range.ts'
+import { mayUse, mayUseOnError, wishesOf } from '../../../cache/core/http/serving.ts'
+import { mayStore, type StoredFacts } from '../../../cache/core/http/storing.ts'
+import { headConfirms, updated } from '../../../cache/core/http/update.ts'
+import { secondaryKey } from '../../../cache/core/http/vary.ts'
+import type { CacheView } from '../../core/routing-view.ts'
+import { latin1, text } from '../../http1/bytes.ts'
+import type { Head } from '../../http1/head.ts'
+import type { AnswerRelay } from '../answer-relay.ts'
+import type { Answer } from '../answers.ts'
+import type { ClientSide } from '../client-side.ts'
+import type { RequestSender } from '../request-sender.ts'
+import { Collector } from './collector.ts'
+import { Fetch, waitMaxMs, type FetchWaiter } from './fetch.ts'
+import { HeadFields } from './head-fields.ts'
+import type { ResponseStore } from './store.ts'
+import { linesToKeep, notModifiedHead, partHead, tagsOf, unsatisfiableHead, wholeHead, type StoredResponse } from './stored-response.ts'
+
+type Phase = 'off' | 'waiting' | 'asking' | 'changing'
+
+export interface CachedHost {
+  /** Nothing stored answers it: it goes to the service. */
+  askOrigin(): void
+  answer(answer: Answer): void
+  /** The service's answer is not wanted any more; its connection is fit for another request, or not. */
+  answerTaken(keep: boolean): void
+}
+
+/** Of statuses that a stored response may stand in for (RFC 5861, 4). */
+const failures: ReadonlySet<number> = new Set([500, 502, 503, 504])
+const onlyIfCached: Answer = { status: 504, error: 'http_request_denied', message: 'it is not stored, and the request asks for no more', details: 'only-if-cached' }
+
+export class CachedRequest implements FetchWaiter {
+  readonly #client: ClientSide
+  readonly #sender: RequestSender
+  readonly #relay: AnswerRelay
+  readonly #host: CachedHost
+  readonly #store: ResponseStore
+  #view: CacheView | undefined
+  #phase: Phase = 'off'
+  #key = ''
+  /** What is asked about. */
+  #validating: readonly StoredResponse[] = []
+  #stored: StoredResponse | undefined
+  #fetch: Fetch | undefined
+  #leads = false
+  #askedAt = 0
+  #mark = 0
+  #waitsUntil = Infinity
+  #status: CacheStatus = {}
+  /** Further fields for the service. */
+  lines: Buffer | undefined
+  /** The client's own conditions are not for the service. */
+  dropsConditions = false
+
+  constructor(client: ClientSide, sender: RequestSender, relay: AnswerRelay, store: ResponseStore, host: CachedHost) {
+    this.#client = client
+    this.#sender = sender
+    this.#relay = relay
+    this.#store = store
+    this.#host = host
+  }
+
+  get intercepts(): boolean {
+    return this.#phase === 'asking' || this.#phase === 'changing'
+  }
+
+  /** Returns whether it is answered from the store, now or later: then it does not go to the service, or `askOrigin` is called. */
+  begin(view: CacheView): boolean {
+    const { facts } = this.#client
+    this.#view = view
+    this.#phase = 'off'
+    this.lines = undefined
+    this.dropsConditions = false
+    this.#validating = []
+    this.#stored = undefined
+    this.#status = {}
+    if (facts.upgrade !== undefined || this.#client.longLived) return false
+    this.#key = this.#keyOf()
+    if (facts.method !== 'GET' && facts.method !== 'HEAD') {
+      if (!isSafe(facts.method)) this.#phase = 'changing'
+      return false
+    }
+    return facts.bodyLength === 0 && this.#look()
+  }
+
+  #keyOf(): string {
+    const { facts, secure } = this.#client
+    return `${secure ? 'https' : 'http'}://${facts.hostValue.toLowerCase()}${this.#sender.target()}`
+  }
+
+  get #now(): number {
+    return this.#client.worker.wallTime
+  }
+
+  #look(): boolean {
+    const view = this.#view!
+    const request = this.#sender.fields()
+    const now = this.#now
+    if (isForOrigin(request)) return this.#ask(request, 'bypass', false)
+    const variants = this.#store.variants(this.#key)
+    const stored = this.#store.select(variants, request)
+    const wishes = wishesOf(request)
+    if (stored !== undefined && this.#isFor(request, stored.facts)) {
+      const verdict = mayUse(stored.facts, wishes, now, view)
+      const ttl = verdict.ttlMs / 1_000
+      if (verdict.use !== 'validated') {
+        if (verdict.use === 'now-and-validate') this.#refresh(stored)
+        return this.#serve(stored, request, { hit: true, ttl })
+      }
+      this.#stored = stored
+      return this.#refuse(wishes) || this.#validate(request, [stored], verdict.why)
+    }
+    if (this.#refuse(wishes)) return true
+    // Variants of other requests may be what the origin chooses for this one.
+    const others = variants.filter(({ facts }) => facts.etag !== undefined)
+    if (others.length > 0) return this.#validate(request, others, 'vary-miss')
+    return this.#ask(request, 'uri-miss', this.#collapses(request, wishes))
+  }
+
+  /** A response to somebody with credentials is for him, but where it says that it is for all. */
+  #isFor(request: Fields, facts: StoredFacts): boolean {
+    return facts.forAll || request.all('authorization').length === 0
+  }
+
+  #refuse(wishes: RequestDirectives): boolean {
+    if (!wishes.onlyIfCached) return false
+    this.#host.answer(onlyIfCached)
+    return true
+  }
+
+  #collapses(request: Fields, wishes: RequestDirectives): boolean {
+    if (this.#client.facts.method !== 'GET' || wishes.noStore || this.#store.passes(this.#key, this.#client.worker.now)) return false
+    return ['authorization', 'range', 'if-none-match', 'if-modified-since'].every((name) => request.all(name).length === 0)
+  }
+
+  // --- asking -----------------------------------------------------------------------------------------------------
+
+  #validate(request: Fields, variants: readonly StoredResponse[], fwd: 'stale' | 'request' | 'vary-miss'): boolean {
+    const lines = this.#client.facts.method === 'GET' && request.all('range').length === 0 ? validationLines(variants.map(({ facts }) => facts)) : ''
+    if (lines !== '') {
+      this.#validating = variants
+      this.lines = latin1(lines)
+      this.dropsConditions = true
+    }
+    return this.#ask(request, fwd, lines !== '')
+  }
+
+  /** Returns true when somebody else's answer is waited for. */
+  #ask(_request: Fields, fwd: NonNullable<CacheStatus['fwd']>, collapses: boolean): boolean {
+    this.#status = { fwd }
+    if (collapses) {
+      const under = this.#store.fetches.get(this.#key)
+      if (under?.join(this) === true) {
+        this.#fetch = under
+        this.#phase = 'waiting'
+        this.#waitsUntil = this.#client.worker.now + waitMaxMs
+        return true
+      }
+      if (under === undefined) {
+        const key = this.#key
+        this.#fetch = new Fetch(() => this.#store.fetches.delete(key))
+        this.#store.fetches.set(key, this.#fetch)
+        this.#leads = true
+      }
+    }
+    this.#phase = 'asking'
+    this.#askedAt = this.#now
+    this.#mark = this.#store.invalidations.mark
+    return false
+  }
+
+  wake(): void {
+    this.#fetch = undefined
+    this.#phase = 'off'
+    this.#waitsUntil = Infinity
+    this.lines = undefined
+    this.dropsConditions = false
+    this.#validating = []
+    this.#client.worker.tick()
+    if (!this.#look()) this.#host.askOrigin()
+    else this.#status = { ...this.#status, collapsed: true }
+  }
+
+  /** In the background, for those who come later. */
+  #refresh(_stored: StoredResponse): void {
+    // TODO
+  }
+
+  // --- the answer of the service ----------------------------------------------------------------------------------
+
+  /** The head of the service's final answer has come; nothing of it is out. Returns true when the client gets something else. */
+  takes(head: Head, buffer: Buffer): boolean {
+    const response = new HeadFields(head, buffer)
+    if (this.#phase === 'changing') {
+      this.#forget(head.status, response)
+      return false
+    }
+    const exchanged = { requestTime: this.#askedAt, responseTime: this.#now }
+    if (head.status === 304 && this.#validating.length > 0) return this.#confirmed(response, exchanged)
+    if (failures.has(head.status) && this.standsIn(`${head.status}`)) return true
+    this.#keep(head, buffer, response, exchanged)
+    return false
+  }
+
+  #forget(status: number, response: Fields): void {
+    for (const url of invalidatedBy(this.#client.facts.method, status, this.#key, response)) this.#store.remove(url)
+  }
+
+  #confirmed(response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }): boolean {
+    const request = this.#sender.fields()
+    const about = validatedBy(response, this.#validating.map(({ facts }) => facts)) ?? (this.#validating.length === 1 ? this.#validating[0]?.facts : undefined)
+    const before = this.#validating.find(({ facts }) => facts === about)
+    if (before === undefined) return false
+    const lines = updated(before.lines, linesToKeep(response.lines()))
+    const storing = mayStore(this.#reading(request), before.facts.status, fieldsAnd(lines), exchanged, this.#view!)
+    const variant = storing.store ? secondaryKey(storing.facts.vary, request) : before.variant
+    const after: StoredResponse = {
+      ...before,
+      lines,
+      facts: storing.store ? { ...storing.facts, etag: before.facts.etag ?? storing.facts.etag } : before.facts,
+      variant,
+      mark: this.#mark,
+    }
+    if (storing.store && this.#fetch?.fenced !== true) {
+      if (variant === before.variant) this.#store.replace(this.#key, before, after)
+      else this.#store.put(this.#key, after)
+    } else this.#store.remove(this.#key)
+    this.#host.answerTaken(true)
+    this.#serve(after, request, { ...this.#status, fwdStatus: 304, stored: storing.store })
+    return true
+  }
+
+  #reading(request: Fields): Fields & { readonly method: string } {
+    return { all: (name) => request.all(name), method: this.#client.facts.method }
+  }
+
+  /** A stored response instead of a failure, where it may stand in. */
+  standsIn(detail: string): boolean {
+    const stored = this.#stored
+    if (stored === undefined || this.#phase === 'off' || !mayUseOnError(stored.facts, this.#now, this.#view!)) return false
+    this.#host.answerTaken(false)
+    const ttl = (stored.facts.lifetimeMs - (this.#now - stored.facts.bornAt)) / 1_000
+    return this.#serve(stored, this.#sender.fields(), { hit: true, ttl, detail: `stale-if-error ${detail}` })
+  }
+
+  #keep(head: Head, buffer: Buffer, response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }): void {
+    const view = this.#view!
+    const request = this.#sender.fields()
+    const key = this.#key
+    if (this.#client.facts.method === 'HEAD') {
+      this.#learnFromHead(head, response, exchanged, request)
+      this.#say(this.#status)
+      return
+    }
+    const storing = mayStore(this.#reading(request), head.status, response, exchanged, view)
+    if (!storing.store || head.contentLength > view.maxBodyBytes) {
+      if (storing.store || request.all('range').length === 0) this.#store.pass(key, this.#client.worker.now)
+      // An older one is not what the origin says now.
+      if (!storing.store && head.status !== 206 && head.status < 500) this.#store.remove(key)
+      this.#say({ ...this.#status, fwdStatus: head.status, ...(storing.store ? {} : { detail: storing.why }) })
+      this.#done()
+      return
+    }
+    const { facts } = storing
+    const reason = text(buffer, head.reasonStart, head.reasonEnd)
+    const lines = linesToKeep(response.lines())
+    const tags = tagsOf(response)
+    const variant = secondaryKey(facts.vary, request)
+    const fetch = this.#leads ? this.#fetch : undefined
+    const mark = this.#mark
+    const store = this.#store
+    this.#leads = false
+    this.#fetch = undefined
+    this.#say({ ...this.#status, fwdStatus: head.status, stored: true })
+    this.#relay.collector = new Collector(head, view.maxBodyBytes, (body) => {
+      if (body !== undefined && fetch?.fenced !== true) store.put(key, { facts, reason, lines, tags, variant, body, mark })
+      else if (body === undefined) store.pass(key, this.#client.worker.now)
+      fetch?.over()
+    })
+  }
+
+  #learnFromHead(head: Head, response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }, request: Fields): void {
+    const stored = this.#stored ?? this.#store.select(this.#store.variants(this.#key), request)
+    if (stored === undefined) return
+    const news = { etag: single(response, 'etag'), lastModified: single(response, 'last-modified'), length: head.contentLength < 0 ? undefined : head.contentLength }
+    if (head.status !== 200 || !headConfirms({ etag: stored.facts.etag, lastModified: stored.facts.lastModified, length: stored.body.length }, news)) {
+      if (head.status < 500) this.#store.remove(this.#key)
+      return
+    }
+    const lines = updated(stored.lines, linesToKeep(response.lines()))
+    const storing = mayStore({ ...this.#reading(request), method: 'GET' }, 200, fieldsAnd(lines), exchanged, this.#view!)
+    if (storing.store) this.#store.replace(this.#key, stored, { ...stored, lines, facts: storing.facts })
+  }
+
+  #say(status: CacheStatus): void {
+    this.#relay.cacheLine = latin1(`Cache-Status: ${cacheStatusOf(status)}\r\n`)
+  }
+
+  // --- answering --------------------------------------------------------------------------------------------------
+
+  #serve(stored: StoredResponse, request: Fields, status: CacheStatus): boolean {
+    const now = this.#now
+    this.#done()
+    this.#phase = 'off'
+    if (notModified(request, stored.facts, now)) {
+      this.#relay.passStored(notModifiedHead(stored, now, status), undefined)
+      return true
+    }
+    const asked = this.#client.facts.method === 'GET' && stored.facts.status === 200 ? single(request, 'range') : undefined
+    const range = asked === undefined || !ifRangeHolds(request, stored.facts) ? undefined : rangeOf(asked, stored.body.length)
+    if (range?.kind === 'part') {
+      this.#relay.passStored(partHead(stored, range.from, range.to, now, status), stored.body.subarray(range.from, range.to + 1))
+    } else if (range?.kind === 'unsatisfiable') this.#relay.passStored(unsatisfiableHead(stored, now, status), undefined)
+    else this.#relay.passStored(wholeHead(stored, now, status), stored.body)
+    return true
+  }
+
+  #done(): void {
+    const fetch = this.#fetch
+    this.#fetch = undefined
+    if (fetch === undefined) return
+    if (this.#leads) fetch.over()
+    else fetch.leave(this)
+    this.#leads = false
+  }
+
+  /** The request is over. */
+  end(): void {
+    this.#phase = 'off'
+    this.#stored = undefined
+    this.#validating = []
+    this.#waitsUntil = Infinity
+    this.#done()
+  }
+
+  sweep(now: number): void {
+    if (this.#phase !== 'waiting' || now < this.#waitsUntil) return
+    this.#done()
+    this.#phase = 'asking'
+    this.#askedAt = this.#now
+    this.#mark = this.#store.invalidations.mark
+    this.#status = { ...this.#status, collapsed: false }
+    this.#host.askOrigin()
+  }
+}
+
+const fieldsAnd = (lines: readonly (readonly [string, string])[]): Fields => ({
+  all: (name) => lines.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value),
+})
