@@ -28,7 +28,8 @@ const originCount = 3
 /** Of the time of a turn: healthy, then the fault, then healthy again. */
 const faultFrom = 0.2
 const faultTo = 0.8
-const warmUpSeconds = 2
+/** A proxy in service is warm; the same for all. */
+const warmUpSeconds = 5
 
 interface Settings {
   readonly seconds: number

@@ -93,6 +93,7 @@ services:
       timeout: 3s
       connectTimeout: 250ms
       retries: { attempts: 2, budget: 50%, on: [500, 502, 503, 504, timeout] }
+      hedge: on
       ejection: { consecutiveErrors: 3, consecutiveFailures: 2, baseTime: 30s }
       breaker: { errorRate: 50%, window: 10s, minimumRequests: 20, openFor: 5s }
 `

@@ -154,6 +154,8 @@ export type WorkerToPrimary =
   /** A request has come that is marked as a suspect. */
   | ({ readonly type: 'askTrial'; readonly id: number } & Named)
   | { readonly type: 'trialOver'; readonly id: number; readonly service: string }
+  /** Its connection broke: it will be known how its instance ended, or that it lives. */
+  | { readonly type: 'trialBroke'; readonly id: number; readonly service: string }
   /** A suspect was answered, and the instance lives. */
   | { readonly type: 'cleared'; readonly fingerprint: string }
   /** Nothing of others is under way here at a reserved endpoint. */

@@ -4,12 +4,14 @@ import { fileURLToPath } from 'node:url'
 
 export { socketPath } from '../kernel/socket-path.ts'
 
+/** Not handed on: a debugger of the parent's listens on one port only; heap sizes are each process's own. */
+const ownFlags = ['--inspect', '--max-semi-space-size', '--initial-old-space-size']
+
 /** How a process of the data plane is started: node's arguments and the module, which has the ending that this file itself runs with. */
 export function processArguments(module: 'primary' | 'worker'): { readonly node: readonly string[]; readonly module: string } {
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   return {
-    // A debugger of the parent's listens on one port only; heap sizes are each process's own.
-    node: process.execArgv.filter((argument) => !argument.startsWith('--inspect') && !argument.startsWith('--max-semi-space-size')),
+    node: process.execArgv.filter((argument) => !ownFlags.some((flag) => argument.startsWith(flag))),
     module: fileURLToPath(new URL(`./${module}/main.${ending}`, import.meta.url)),
   }
 }

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { startTicksOf, surelyLives } from './process-identity.ts'
+import { startTicksOf, stateOf } from './process-identity.ts'
 
-describe.runIf(process.platform === 'linux')('whether a process surely lives', () => {
+describe.runIf(process.platform === 'linux')('whether a process runs', () => {
   it('is so of one that runs, not of another one with its pid, nor of one that has ended', () => {
     const ticks = startTicksOf(process.pid) ?? NaN
     const { pid: ended } = spawnSync('true')
-    expect([surelyLives(process.pid, ticks), surelyLives(process.pid, ticks - 1), surelyLives(ended, ticks)]).toEqual([true, false, false])
+    expect([stateOf(process.pid, ticks), stateOf(process.pid, ticks - 1), stateOf(ended, ticks)]).toEqual(['runs', 'ends', 'ends'])
   })
 })

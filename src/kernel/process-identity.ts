@@ -11,11 +11,7 @@ export function startTicksOf(pid: number): number | undefined {
 
 /** `startTicks` undefined: any process of that pid. */
 export function isAlive(pid: number, startTicks?: number): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (thrown) {
-    if (codeOf(thrown) !== 'EPERM') return false
-  }
+  if (!isThere(pid)) return false
   const fields = statFields(pid)
   if (fields === undefined) return process.platform !== 'linux'
   if (fields[0] === 'Z' || fields[0] === 'X') return false
@@ -26,13 +22,23 @@ export function isAlive(pid: number, startTicks?: number): boolean {
 const exitingFlag = 4
 
 /**
- * Whether it runs and is not on its way out. A process whose end has closed its connections is never taken to live, also while the kernel is still busy with it:
- * it is marked before its files are closed. False as well where that cannot be told (no /proc, or one that hides the processes of others).
+ * Whether it runs, or has ended or is on its way out. A process whose end has closed its connections is never taken to run, also while the kernel is still busy
+ * with it: it is marked before its files are closed. undefined where that cannot be told: no /proc, or one that hides the processes of others.
  */
-export function surelyLives(pid: number, startTicks: number): boolean {
+export function stateOf(pid: number, startTicks: number): 'runs' | 'ends' | undefined {
   const fields = statFields(pid)
-  if (fields === undefined || fields[0] === 'Z' || fields[0] === 'X') return false
-  return Number(fields[19]) === startTicks && (Number(fields[6]) & exitingFlag) === 0
+  if (fields === undefined) return isThere(pid) ? undefined : 'ends'
+  const runs = fields[0] !== 'Z' && fields[0] !== 'X' && Number(fields[19]) === startTicks && (Number(fields[6]) & exitingFlag) === 0
+  return runs ? 'runs' : 'ends'
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (thrown) {
+    return codeOf(thrown) === 'EPERM'
+  }
 }
 
 /** From the third field (state) on; the second may itself hold blanks and brackets. */

@@ -10,7 +10,7 @@ export interface Tally {
   readonly failedPostExplained: number
   /** Failed with a connection error and not with an answer, GET and POST. */
   readonly cut: number
-  /** Failures by what the client saw: `GET 502`, `POST ECONNRESET`. */
+  /** Failures by what the client saw: `GET 503 (parked queue full)`, `POST ECONNRESET`. */
   readonly failures: Readonly<Record<string, number>>
   /** POSTs that ran more than once. */
   readonly executedTwice: number
@@ -65,7 +65,10 @@ function isExplained({ outcome }: Exchange): boolean {
 }
 
 function seenAs({ method, outcome }: Exchange): string {
-  if (outcome.type === 'status') return `${method} ${outcome.status}`
+  if (outcome.type === 'status') {
+    const why = /details="([^"]*)"/.exec(outcome.reason ?? '')?.[1]
+    return why === undefined ? `${method} ${outcome.status}` : `${method} ${outcome.status} (${why})`
+  }
   return `${method} ${outcome.type === 'connection' ? outcome.code : outcome.type}`
 }
 

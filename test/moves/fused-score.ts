@@ -115,8 +115,12 @@ async function infect(product: Product, illness: Illness, forMs: number): Promis
   return pid
 }
 
+/** The one that has been well for longest: one that crashes again and again is not started at once. */
 const well = (product: Product) =>
-  until('an instance that can fall ill', async () => (await product.service()).instances.find(({ phase }) => phase === 'ready'))
+  until('an instance that can fall ill', async () => {
+    const ready = (await product.service()).instances.filter(({ phase, readyAt }) => phase === 'ready' && readyAt !== undefined)
+    return ready.toSorted((a, b) => Number(a.readyAt) - Number(b.readyAt))[0]
+  })
 
 const ail = async (port: number, illness: string): Promise<void> => {
   await fetch(`http://127.0.0.1:${port}/ail?with=${illness}`, { method: 'POST' })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  brokenTrialMs,
   burstAloneMs,
   burstMs,
   isCrash,
@@ -116,6 +117,23 @@ describe('a crash with several requests in flight', () => {
     expect(bench.gone).toEqual(['1 to c', '2 to c'])
     bench.crash('c').caught(caughtIn('c', 'f2', { id: 9, trial: true }))
     expect([bench.verdictOf(9), bench.convicted]).toEqual(['noted', []])
+  })
+
+  it('waits for the news of a trial whose connection broke, and for a while only', () => {
+    const begin = (): Bench => {
+      const bench = new Bench()
+        .crash('a')
+        .caught(caughtIn('a', 'f1', { sentAt: 2 }))
+        .caught(caughtIn('a', 'f2', { sentAt: 1 }))
+        .pass(settleMs)
+      bench.quarantine.broke(worker, 'shop', 1, bench.now)
+      return bench.pass(brokenTrialMs - 1)
+    }
+    const told = begin()
+    expect(told.gone).toEqual(['1 to c'])
+    told.crash('c').caught(caughtIn('c', 'f1', { id: 9, trial: true }))
+    expect([told.convicted, told.verdictOf(9), told.verdictOf(2)]).toEqual([['f1'], 'poison', 'free'])
+    expect(begin().pass(1).gone).toEqual(['1 to c', '2 to c'])
   })
 
   it('has patience with one that nobody waits for: what kills slowly is found, too', () => {

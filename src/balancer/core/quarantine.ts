@@ -21,6 +21,8 @@ export const settleMs = 15
 export const trialMs = 250
 /** The same while nobody else waits and another endpoint serves. */
 export const slowTrialMs = 5_000
+/** A trial whose connection broke is over when it is known how its instance ended, or that it lives: workers wait for that no longer. */
+export const brokenTrialMs = 2_500
 /** Trials of one burst may take that long, all together: where another endpoint serves meanwhile, and where none does. */
 export const burstMs = 10_000
 export const burstAloneMs = 2_000
@@ -103,7 +105,7 @@ interface Lane<P> {
   /** Who has requests of others under way there still. */
   readonly busy: Set<P>
   gone: boolean
-  current: (Asking<P> & { readonly since: number }) | undefined
+  current: (Asking<P> & { readonly since: number; brokeAt?: number }) | undefined
   /** Trials that took too long and go on. */
   readonly slow: Set<string>
 }
@@ -191,6 +193,12 @@ export class Quarantine<P> {
     const { lane } = court
     if (lane?.current?.peer === peer && lane.current.id === id) lane.current = undefined
     return this.#proceed(court, now)
+  }
+
+  /** The connection of a trial broke: nobody else is tried until it is known what that was. */
+  broke(peer: P, service: string, id: number, now: number): void {
+    const current = this.#court(service).lane?.current
+    if (current?.peer === peer && current.id === id) current.brokeAt = now
   }
 
   /** A request with this fingerprint was answered, and the instance lives. */
@@ -317,7 +325,7 @@ export class Quarantine<P> {
   #proceed(court: Court<P>, now: number): QuarantineOrder<P>[] {
     const orders: QuarantineOrder<P>[] = []
     const { lane } = court
-    if (lane?.current !== undefined && now - lane.current.since >= this.#patience(court, lane.current.fingerprint)) {
+    if (lane?.current !== undefined && this.#takesTooLong(court, lane.current, now)) {
       lane.slow.add(lane.current.fingerprint)
       lane.current = undefined
     }
@@ -330,6 +338,10 @@ export class Quarantine<P> {
     if (now - court.since < settleMs) return orders
     if (court.lane === undefined) return [...orders, ...this.#reserve(court, now)]
     return [...orders, ...this.#next(court, court.lane, now)]
+  }
+
+  #takesTooLong(court: Court<P>, { fingerprint, since, brokeAt }: NonNullable<Lane<P>['current']>, now: number): boolean {
+    return brokeAt === undefined ? now - since >= this.#patience(court, fingerprint) : now - brokeAt >= brokenTrialMs
   }
 
   #patience({ queue, endpoints }: Court<P>, fingerprint: string): number {

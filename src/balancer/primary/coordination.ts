@@ -332,6 +332,7 @@ export class Coordination {
       case 'caught':
       case 'askTrial':
       case 'trialOver':
+      case 'trialBroke':
       case 'cleared':
       case 'quiet':
         if (lives) this.#quarantines.hear(peer, message)

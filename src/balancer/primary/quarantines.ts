@@ -16,7 +16,7 @@ export interface QuarantinesOptions {
   readonly onConvicted: (request: QuarantinedRequest) => void
 }
 
-type Heard = Extract<WorkerToPrimary, { readonly type: 'caught' | 'askTrial' | 'trialOver' | 'cleared' | 'quiet' }>
+type Heard = Extract<WorkerToPrimary, { readonly type: 'caught' | 'askTrial' | 'trialOver' | 'trialBroke' | 'cleared' | 'quiet' }>
 
 export class Quarantines {
   readonly #options: QuarantinesOptions
@@ -59,6 +59,9 @@ export class Quarantines {
         return
       case 'trialOver':
         this.#carryOut(quarantine.over(peer, message.service, message.id, now))
+        return
+      case 'trialBroke':
+        quarantine.broke(peer, message.service, message.id, now)
         return
       case 'cleared':
         this.#carryOut(quarantine.cleared(message.fingerprint, now))

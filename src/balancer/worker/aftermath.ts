@@ -66,8 +66,10 @@ export class Aftermath {
     this.#attempts.watch?.failed(broken, verdict, this.#attempts.whyNot, worker.now)
     this.#goesAgain = verdict === 'again'
     if (this.#service!.view.quarantine === true && this.#attempts.mayHaveKilled) {
-      if (broken.endpoint.gone === undefined) this.#awaitNews(broken.endpoint)
-      else this.#knowingTheEnd()
+      if (broken.endpoint.gone === undefined) {
+        this.#suspect?.broke()
+        this.#awaitNews(broken.endpoint)
+      } else this.#knowingTheEnd()
       return
     }
     this.#suspect?.end()

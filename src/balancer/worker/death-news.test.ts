@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeathNews } from './death-news.ts'
-import { crashNewsMs, livesMs, livesNewsMs, lookMs, slowExitsMs } from './limits.ts'
+import { crashNewsMs, endNewsMs, livesMs, livesNewsMs, lookMs, slowExitsMs } from './limits.ts'
 import type { LookAt } from './liveness.ts'
 import type { EndpointPool } from './upstream.ts'
 
@@ -62,7 +62,7 @@ describe('a look at the process', () => {
   }
   const seen = (gone?: string): EndpointPool => ({ service: 'web', gone, view: { process: { pid: 1, startTicks: 1 } } }) as unknown as EndpointPool
   const alive: LookAt = (_view, answer) => {
-    answer(true)
+    answer('lives')
   }
 
   it('ends the wait when it lives, also of those who come again and again', () => {
@@ -83,12 +83,12 @@ describe('a look at the process', () => {
     }
   })
 
-  it('changes nothing when it does not live, or nobody knows its process', () => {
-    const dead: LookAt = (_view, answer) => {
-      answer(false)
+  it('changes nothing when it cannot be told whether it lives, or nobody knows its process', () => {
+    const doubtful: LookAt = (_view, answer) => {
+      answer(undefined)
     }
     for (const { each, look } of [
-      { each: seen(), look: dead },
+      { each: seen(), look: doubtful },
       { each: endpoint, look: alive },
     ]) {
       const news = new DeathNews(began(), look)
@@ -99,6 +99,26 @@ describe('a look at the process', () => {
       vi.advanceTimersByTime(1)
       expect(told).toEqual(['first'])
     }
+  })
+
+  it('that finds that it has ended gives the news more time, for all, and teaches nothing when they do not come', () => {
+    const news = new DeathNews(began(), (_view, answer) => {
+      answer('ends')
+    })
+    const ended = seen()
+    told.length = 0
+    news.wait(ended, crashNewsMs, resume('first'))
+    vi.advanceTimersByTime(crashNewsMs)
+    news.wait(ended, crashNewsMs, resume('second'))
+    vi.advanceTimersByTime(endNewsMs + lookMs - crashNewsMs - 1)
+    expect(told).toEqual([])
+    vi.advanceTimersByTime(crashNewsMs + 1)
+    expect(told).toEqual(['first', 'second'])
+    news.wait(ended, crashNewsMs, resume('third'))
+    vi.advanceTimersByTime(endNewsMs)
+    expect(told).toHaveLength(2)
+    news.came(ended)
+    expect(told).toHaveLength(3)
   })
 
   it('comes to nothing when the news come first', () => {

@@ -54,6 +54,10 @@ export const deathNewsMs = 25
 export const crashNewsMs = 500
 /** After so long it is looked whether the process still runs and accepts connections: whoever waits for news of one that does goes on. */
 export const lookMs = 4
+/** The same, when it could not be told. */
+export const lookAgainMs = 50
+/** Once it is known that the process has ended, how it did is waited for longer: it will be told, however busy the machine is. */
+export const endNewsMs = 2_000
 /** A service whose instance crashed although it had been found to live closes its connections well before its end: for so long looks do not count there. */
 export const slowExitsMs = 600_000
 /** The same, once an endpoint that broke a connection has been found to live: it may do so all the time, and clients should not wait for each. */

@@ -160,6 +160,11 @@ export class Suspect implements Tried {
     this.end()
   }
 
+  /** The connection of its attempt broke; how the instance ended is not known yet. */
+  broke(): void {
+    if (this.#state === 'trial') this.#client.worker.fleet.suspicion.broke(this.#id, this.#service!.name)
+  }
+
   /** The attempt on trial is over without a crash, or the request is over. */
   end(): void {
     const state = this.#state

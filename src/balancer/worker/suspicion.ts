@@ -85,6 +85,11 @@ export class Suspicion {
     this.#options.tell({ type: 'trialOver', id, service })
   }
 
+  /** The connection of its trial broke, and how the instance ended will be known. */
+  broke(id: number, service: string): void {
+    this.#options.tell({ type: 'trialBroke', id, service })
+  }
+
   cleared(fingerprint: string): void {
     this.#options.tell({ type: 'cleared', fingerprint })
   }
