@@ -3,6 +3,8 @@
  * to an endpoint. The control process makes it, every worker swaps it whole; a request keeps the view it
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
+import type { ServingOptions } from '../../cache/core/http/serving.ts'
+import type { StoringOptions } from '../../cache/core/http/storing.ts'
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
 import type { HedgeView } from './hedge-rule.ts'
 import type { MirrorView } from './mirror.ts'
@@ -88,6 +90,8 @@ export interface ServiceView {
   readonly breaker?: BreakerView | undefined
   /** undefined: none. */
   readonly rateLimit?: RateLimitView | undefined
+  /** Its answers are kept; undefined: none are. */
+  readonly cache?: CacheView | undefined
   /** Said in place of a failure; undefined: the failure itself. */
   readonly fallback?: FallbackView | undefined
   /** undefined: endpoints have no limits. */
@@ -114,6 +118,11 @@ export interface ServiceView {
   /** undefined: endpoints are spoken to by plain HTTP/1.1. */
   readonly origin?: OriginView | undefined
   readonly endpoints: readonly EndpointView[]
+}
+
+export interface CacheView extends ServingOptions, StoringOptions {
+  /** Longer ones are not kept. */
+  readonly maxBodyBytes: number
 }
 
 export interface ParkingView {

@@ -13,6 +13,7 @@ import { ChunkedBody } from '../http1/chunked.ts'
 import { findField, type Head, headErrorSentence, parseResponseHead } from '../http1/head.ts'
 import { keepAliveHint, originKeepsAlive, responseFraming, responseHeadGrowthMax, writeResponseHead, type BodyFraming } from '../http1/response.ts'
 import type { ClientSide } from './client-side.ts'
+import type { Collector } from './cache/collector.ts'
 import { interimAnswersMax } from './limits.ts'
 import { joinBytesMax } from './outgoing.ts'
 import { planAnswer } from './rules/answer-plan.ts'
@@ -43,6 +44,8 @@ export interface AnswerHost {
   answerEnded(): void
   /** It broke off after it had begun. */
   answerCut(): void
+  /** The head of the final answer is read; nothing of it is out. Returns true when the client gets something else. Asked while `intercepted`. */
+  answerFound(head: Head, buffer: Buffer, length: number): boolean
   /** It is not HTTP: nothing of it is out. */
   answerInvalid(why: string): void
   /** The head is a `101`; bytes behind it belong to the new protocol. */
@@ -80,6 +83,12 @@ export class AnswerRelay implements EncoderUser {
   resumable: Resumable | undefined
   /** Looks on, for a mirror; undefined: nobody does. */
   onlooker: OriginalAnswer | undefined
+  /** The host is asked before an answer goes out. */
+  intercepted = false
+  /** Keeps what passes; undefined: nobody does. */
+  collector: Collector | undefined
+  /** What the cache says of this answer, a whole line. */
+  cacheLine: Buffer | undefined
   /** Bytes of all bodies so far. */
   passedBytes = 0
   readonly #onDrain = (): void => {
@@ -114,6 +123,10 @@ export class AnswerRelay implements EncoderUser {
     this.#encoder = undefined
     this.onlooker?.ended(false)
     this.onlooker = undefined
+    this.collector?.ended(false)
+    this.collector = undefined
+    this.cacheLine = undefined
+    this.intercepted = false
   }
 
   /** Bytes of a head have come, but not all of it. */
@@ -199,6 +212,7 @@ export class AnswerRelay implements EncoderUser {
     this.backPressure = (head.status === 503 || head.status === 429) && findField(head, buffer, 'retry-after') !== undefined
     if (this.#agent) this.#host.stateSaid(head, buffer)
     if (head.status >= 500 && this.#host.askedAnother(head, buffer, length)) return true
+    if (this.intercepted && this.#host.answerFound(head, buffer, length)) return true
     const framing = responseFraming(head, facts.method)
     const plan = this.#rules === undefined ? undefined : planAnswer(this.#rules, head, buffer, client.minor)
     const coded = plan?.coding !== undefined && framing !== 'none'
@@ -211,7 +225,7 @@ export class AnswerRelay implements EncoderUser {
     this.keepUpstream = framing !== 'untilClose' && originKeepsAlive(head, buffer)
     this.keepHint = keepAliveHint(head, buffer)
     this.keepClient = facts.keepAlive && client.bodyDone && !client.closing && (!open || this.#chunkedOut)
-    this.resumable = framing === 'length' && !coded ? resumableAnswer(head, buffer, length) : undefined
+    this.resumable = framing === 'length' && !coded && upstream !== undefined ? resumableAnswer(head, buffer, length) : undefined
     this.#host.answerBegun(head.status)
     this.onlooker?.begun(head, buffer)
     const { slab } = worker
@@ -239,6 +253,16 @@ export class AnswerRelay implements EncoderUser {
     const head = this.#client.worker.responseHead
     parseResponseHead(bytes, 0, bytes.length, head)
     this.#final(undefined, bytes, bytes.length, head)
+  }
+
+  /** A stored answer: nobody is asked for it. */
+  passStored(head: Buffer, body: Buffer | undefined): void {
+    this.intercepted = false
+    this.cacheLine = undefined
+    const parsed = this.#client.worker.responseHead
+    parseResponseHead(head, 0, head.length, parsed)
+    this.#final(undefined, head, head.length, parsed)
+    if (body !== undefined && this.#remaining > 0) this.body(body, body.length)
   }
 
   /** Bytes of the body that are still to come, when their number is known. */
@@ -290,6 +314,7 @@ export class AnswerRelay implements EncoderUser {
     this.#counters!.responseBytes += used - start
     this.passedBytes += used - start
     this.onlooker?.bytes(buffer, start, used)
+    this.collector?.bytes(buffer, start, used)
     const more = out.flush()
     if (this.#encoder) return this.#passEncoded(this.#encoder, used === length)
     if (this.#chunkedIn?.failed === true) {

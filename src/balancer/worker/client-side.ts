@@ -68,6 +68,8 @@ export interface ClientSide {
   readonly facts: RequestFacts
   /** Of the current request: a client's own when it is harmless, else ours. */
   readonly requestId: string
+  /** It came over TLS. */
+  readonly secure: boolean
   /** The client speaks HTTP/1.x. */
   readonly minor: number
   readonly address: string

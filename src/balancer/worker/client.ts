@@ -320,6 +320,10 @@ export class Client implements ClientSide, ReadHost {
     this.#deadline = this.worker.now + bodyTimeoutMs
   }
 
+  get secure(): boolean {
+    return this.#tls !== undefined
+  }
+
   get longLived(): boolean {
     return this.#face?.longLived === true
   }

@@ -19,6 +19,7 @@ import type { AdmissionHost } from './admission.ts'
 import type { Answer } from './answers.ts'
 import { Books } from './books.ts'
 import type { ClientSide } from './client-side.ts'
+import { CachedRequest, type CachedHost } from './cache/cached-request.ts'
 import { Continuation } from './continuation.ts'
 import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
 import { tooLate } from './call-tree.ts'
@@ -37,10 +38,11 @@ import { hearState } from './state-ear.ts'
 import { Tunnel } from './tunnel.ts'
 import { Unanswered, type UnansweredHost } from './unanswered.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+import type { CacheView } from '../core/routing-view.ts'
 import type { Failure } from '../core/resend.ts'
 import type { Route } from '../core/routes.ts'
 import { headErrorSentence, type Head } from '../http1/head.ts'
-import { acceptsUpgrade } from '../http1/response.ts'
+import { acceptsUpgrade, extentOf } from '../http1/response.ts'
 
 type Phase = 'closed' | 'searching' | 'sent' | 'relaying' | 'failed'
 
@@ -48,7 +50,7 @@ const timedOut: Failure = { kind: 'timedOut' }
 const notReceived: Failure = { kind: 'notReceived' }
 const died: Failure = { kind: 'died' }
 
-export class Exchange implements UpstreamUser, SearchHost, AnswerHost, AdmissionHost, SuspectHost, UnansweredHost, HedgeHost {
+export class Exchange implements UpstreamUser, SearchHost, AnswerHost, AdmissionHost, SuspectHost, UnansweredHost, HedgeHost, CachedHost {
   readonly #client: ClientSide
   readonly #attempts = new Attempts()
   readonly #sender: RequestSender
@@ -60,6 +62,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   readonly #continuation: Continuation
   readonly #patience: Patience
   readonly #books: Books
+  /** undefined: none of its services kept answers. */
+  #cached: CachedRequest | undefined
+  /** The connection of the answer that was found is fit for another request. */
+  #foundKeeps = false
   /** undefined: none of its requests could have had one. */
   #hedge: Hedge | undefined
   #phase: Phase = 'closed'
@@ -130,7 +136,44 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   admitted(): void {
+    const { cache } = this.service!.view
+    if (cache !== undefined && this.#answeredByCache(cache)) return
+    this.askOrigin()
+  }
+
+  // --- the cache --------------------------------------------------------------------------------------------------
+
+  #answeredByCache(view: CacheView): boolean {
+    const { worker } = this.#client
+    this.#cached ??= new CachedRequest(this.#client, this.#sender, this.#relay, worker.responses, this)
+    return this.#cached.begin(view)
+  }
+
+  askOrigin(): void {
+    const cached = this.#cached
+    this.#relay.intercepted = cached?.intercepts === true
+    this.#sender.dropsConditions = cached?.dropsConditions === true
     if (!this.#aftermath.arrived()) this.#search.begin(this.service!)
+  }
+
+  answerFound(head: Head, buffer: Buffer, length: number): boolean {
+    this.#foundKeeps = extentOf(head, buffer, length, this.#client.facts.method).keep
+    return this.#cached!.takes(head, buffer)
+  }
+
+  answerTaken(keep: boolean): void {
+    const { current } = this.#attempts
+    const { worker } = this.#client
+    if (current.endpoint === undefined) return
+    this.#hedge?.answered(304)
+    this.#attempts.answered(304, false, worker)
+    if (keep && this.#foundKeeps) current.giveBack(worker.now, undefined)
+    else current.drop()
+    current.leave(worker)
+  }
+
+  standsIn(failure: Answer): boolean {
+    return !this.#continuation.possible && this.#cached?.standsIn(failure.details ?? String(failure.status)) === true
   }
 
   rateExceeded(answer: Answer): void {
@@ -153,7 +196,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker, facts } = this.#client
     const sender = this.#sender
     const { watch, tree, current } = this.#attempts
-    sender.extra = joined(watch?.traceField(), this.#continuation.lines)
+    sender.extra = joined(joined(watch?.traceField(), this.#continuation.lines), this.#cached?.lines)
     if (tree !== undefined) {
       if (tree.over(worker.now)) {
         current.giveBack(worker.now, undefined)
@@ -391,7 +434,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#hedge?.answered(status)
     this.#attempts.answered(status, this.#relay.backPressure, worker)
     this.#phase = 'relaying'
-    this.#relay.extra = joined(joined(this.#attempts.answerLines(status, worker.now), this.#intake.lines), this.#unanswered.lines)
+    this.#relay.extra = joined(
+      joined(this.#attempts.answerLines(status, worker.now), this.#intake.lines),
+      joined(this.#unanswered.lines, this.#relay.cacheLine),
+    )
     this.#books.letNextGo()
     this.#patience.forAnswer()
     this.#aftermath.answered()
@@ -470,6 +516,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   answerEnded(): void {
     this.#relay.onlooker?.ended(true)
+    this.#relay.collector?.ended(true)
     this.answerRead()
     this.#finish(this.#relay.keepClient && this.#client.bodyDone)
   }
@@ -548,6 +595,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#aftermath.end()
     this.#continuation.end()
     this.#hedge?.end()
+    this.#cached?.end()
     this.#search.end()
     this.#sender.spareHead()
     this.#sender.release()
@@ -569,8 +617,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       return
     }
     if (this.#phase === 'relaying' && this.#attempts.tree !== undefined && now >= this.#attempts.tree.endsBy) this.#cut(tooLate.message, true)
-    if (this.#phase === 'searching') this.#search.sweep(now)
-    else this.#hedge?.sweep(now)
+    if (this.#phase === 'searching') {
+      this.#cached?.sweep(now)
+      this.#search.sweep(now)
+    } else this.#hedge?.sweep(now)
     if (!this.#patience.over(now)) return
     if (this.#phase === 'sent') this.#lost(timedOut, 'ETIMEDOUT')
     else if (this.#phase === 'relaying') this.#cut('nothing of the answer of the service has come for too long')

@@ -2,7 +2,7 @@
  * A request on its way to an endpoint, and all that is needed to send it there, or elsewhere, once more: the bytes of its head where the
  * client's input holds them, and a replay of its body. Both are let go when the answer begins.
  */
-import type { HeadEdit } from '../core/rules/head-edit.ts'
+import { HeadEdit } from '../core/rules/head-edit.ts'
 import { bodyTooLarge, type RouteRules } from '../core/rules/rules.ts'
 import { addressKey } from '../core/picker.ts'
 import { oneReadBytesMax } from '../core/resend.ts'
@@ -13,6 +13,7 @@ import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
 import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
 import { bodyBufferBytes } from './body-buffers.ts'
+import { HeadFields } from './cache/head-fields.ts'
 import { badRequest } from './failure-answers.ts'
 import { isNavigation } from './waiting-page.ts'
 import { joinBytesMax } from './outgoing.ts'
@@ -23,6 +24,19 @@ import type { Upstream } from './upstream.ts'
 
 /** More than one read brings: so much must be free before a body of unknown length is read on. */
 const gatherStepMax = 128 * 1024
+
+const conditions = ['if-none-match', 'if-modified-since', 'if-range', 'range']
+
+/** Made once for each rule. */
+const unconditional = new WeakMap<HeadEdit, HeadEdit>()
+const unconditionalOnly = new HeadEdit(conditions, '')
+
+function withoutConditions(edit: HeadEdit | undefined): HeadEdit {
+  if (edit === undefined) return unconditionalOnly
+  let found = unconditional.get(edit)
+  if (found === undefined) unconditional.set(edit, (found = new HeadEdit([...edit.names, ...conditions], edit.block.toString('latin1'))))
+  return found
+}
 
 export class RequestSender {
   readonly #client: ClientSide
@@ -39,6 +53,8 @@ export class RequestSender {
   readonly #replay = new Replay()
   /** The client has been told to go on with its body, or has gone on by itself. */
   continued = false
+  /** The client's conditions stay here: others are sent. */
+  dropsConditions = false
   /** All of the request left in one write that a server takes in with one read. */
   oneRead = false
   /** Further fields for the endpoint, whole lines. */
@@ -85,6 +101,7 @@ export class RequestSender {
     this.#target = target
     this.#replay.reset()
     this.continued = false
+    this.dropsConditions = false
     this.#head = this.#client.worker.keepHead()
     this.#headBytes = this.#head.end - this.#head.begin
   }
@@ -111,6 +128,19 @@ export class RequestSender {
     if (this.#client.facts.method !== 'GET' || this.#source === undefined) return false
     const head = this.#head ?? this.#reparse()
     return isNavigation((name) => findField(head, this.#source!, name))
+  }
+
+  /** What it asks for, as it came. */
+  target(): string {
+    const { facts } = this.#client
+    if (facts.target !== undefined) return facts.target
+    const head = this.#head ?? this.#reparse()
+    return text(this.#source!, head.targetStart, head.targetEnd)
+  }
+
+  /** Its fields, as long as it can be sent again. */
+  fields(): HeadFields {
+    return new HeadFields(this.#head ?? this.#reparse(), this.#source!)
   }
 
   /** Every body byte that was sent is still at hand. */
@@ -244,7 +274,7 @@ export class RequestSender {
     const head = this.#head ?? this.#reparse()
     const usual = client.forwardedFields(head.minor)
     const forwarded = this.extra === undefined ? usual : Buffer.concat([usual, this.extra])
-    const edit = this.#edit
+    const edit = this.dropsConditions ? withoutConditions(this.#edit) : this.#edit
     const headRoom = head.end - head.begin + requestHeadGrowthMax + forwarded.length + (this.#target?.length ?? 0) + facts.hostValue.length
     slab.reserve(headRoom + joinBytesMax + (edit?.block.length ?? 0))
     const end = writeRequestHead(slab.buffer, slab.at, head, this.#source!, facts, { target: this.#target, defaultHost, forwarded, requestId, edit })

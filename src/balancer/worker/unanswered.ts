@@ -18,6 +18,8 @@ export interface UnansweredHost {
   readonly service: ServiceRuntime | undefined
   /** Part of an answer is out: nothing can take its place. */
   readonly answerIsOut: boolean
+  /** Something stored is given in place of the failure. */
+  standsIn(failure: Answer): boolean
   /** Answers in place of the service, or cuts what is out. */
   answer(answer: Answer): void
   /** For its own service this was the end, as a failure; the request begins anew at the other one. */
@@ -91,6 +93,7 @@ export class Unanswered implements SearchEnd {
 
   /** Nothing could answer: what the service has in place of that, if anything. */
   failed(failure: Answer): void {
+    if (this.#host.standsIn(failure)) return
     const { fallback } = this.#host.service!.view
     // A fallback has none of its own: two services that stand for each other would never end.
     if (fallback === undefined || this.#fallback !== undefined || this.#host.answerIsOut) this.#host.answer(failure)

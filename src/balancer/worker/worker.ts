@@ -3,6 +3,7 @@
  * nothing about the fleet; it is told views, exits and verdicts by the primary, and tells what it counts and suspects.
  * When the primary dies it goes on serving by itself (see `orphan.ts`).
  */
+import { ResponseStore } from './cache/store.ts'
 import { randomBytes } from 'node:crypto'
 import { systemClock, systemRandom } from '../../kernel/system.ts'
 import { instant, type Instant } from '../../kernel/time.ts'
@@ -59,6 +60,8 @@ export class Worker {
   readonly tcp: TcpFront
   /** Where requests and connections wait. */
   readonly lots: Lots
+  /** Answers that are kept. */
+  readonly responses = new ResponseStore(64 * 1024 * 1024)
   #refused: Record<string, number> = {}
   readonly #idPrefix = randomBytes(5).toString('hex')
   #idCount = 0

@@ -45,7 +45,12 @@ export interface CachedHost {
 
 /** Of statuses that a stored response may stand in for (RFC 5861, 4). */
 const failures: ReadonlySet<number> = new Set([500, 502, 503, 504])
-const onlyIfCached: Answer = { status: 504, error: 'http_request_denied', message: 'it is not stored, and the request asks for no more', details: 'only-if-cached' }
+const onlyIfCached: Answer = {
+  status: 504,
+  error: 'http_request_denied',
+  message: 'it is not stored, and the request asks for no more',
+  details: 'only-if-cached',
+}
 
 export class CachedRequest implements FetchWaiter {
   readonly #client: ClientSide
@@ -226,7 +231,11 @@ export class CachedRequest implements FetchWaiter {
 
   #confirmed(response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }): boolean {
     const request = this.#sender.fields()
-    const about = validatedBy(response, this.#validating.map(({ facts }) => facts)) ?? (this.#validating.length === 1 ? this.#validating[0]?.facts : undefined)
+    const about =
+      validatedBy(
+        response,
+        this.#validating.map(({ facts }) => facts),
+      ) ?? (this.#validating.length === 1 ? this.#validating[0]?.facts : undefined)
     const before = this.#validating.find(({ facts }) => facts === about)
     if (before === undefined) return false
     const lines = updated(before.lines, linesToKeep(response.lines()))
@@ -297,11 +306,23 @@ export class CachedRequest implements FetchWaiter {
     })
   }
 
-  #learnFromHead(head: Head, response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }, request: Fields): void {
+  #learnFromHead(
+    head: Head,
+    response: HeadFields,
+    exchanged: { readonly requestTime: number; readonly responseTime: number },
+    request: Fields,
+  ): void {
     const stored = this.#stored ?? this.#store.select(this.#store.variants(this.#key), request)
     if (stored === undefined) return
-    const news = { etag: single(response, 'etag'), lastModified: single(response, 'last-modified'), length: head.contentLength < 0 ? undefined : head.contentLength }
-    if (head.status !== 200 || !headConfirms({ etag: stored.facts.etag, lastModified: stored.facts.lastModified, length: stored.body.length }, news)) {
+    const news = {
+      etag: single(response, 'etag'),
+      lastModified: single(response, 'last-modified'),
+      length: head.contentLength < 0 ? undefined : head.contentLength,
+    }
+    if (
+      head.status !== 200 ||
+      !headConfirms({ etag: stored.facts.etag, lastModified: stored.facts.lastModified, length: stored.body.length }, news)
+    ) {
       if (head.status < 500) this.#store.remove(this.#key)
       return
     }

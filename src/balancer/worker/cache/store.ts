@@ -67,7 +67,10 @@ export class ResponseStore {
 
   /** In the place of what it was. */
   replace(key: string, before: StoredResponse, after: StoredResponse): void {
-    this.#write(key, this.variants(key).map((stored) => (stored === before ? after : stored)))
+    this.#write(
+      key,
+      this.variants(key).map((stored) => (stored === before ? after : stored)),
+    )
   }
 
   #write(key: string, variants: readonly StoredResponse[]): void {

@@ -35,7 +35,15 @@ const ofTheConnection: ReadonlySet<string> = new Set([
 ])
 const tagFields = ['surrogate-key', 'cache-tag'] as const
 /** They are for us, or said anew with each answer. */
-const notKept: ReadonlySet<string> = new Set<string>([...ofTheConnection, ...targetFields, ...tagFields, 'age', 'cache-status', 'content-length', 'x-request-id'])
+const notKept: ReadonlySet<string> = new Set<string>([
+  ...ofTheConnection,
+  ...targetFields,
+  ...tagFields,
+  'age',
+  'cache-status',
+  'content-length',
+  'x-request-id',
+])
 
 const tagsMax = 64
 const tagBytesMax = 128
@@ -78,7 +86,12 @@ export function wholeHead(stored: StoredResponse, now: number, status: CacheStat
 }
 
 export const notModifiedHead = (stored: StoredResponse, now: number, status: CacheStatus): Buffer =>
-  headOf(304, 'Not Modified', stored.lines.filter(([name]) => of304.has(name.toLowerCase())), said(stored, now, status))
+  headOf(
+    304,
+    'Not Modified',
+    stored.lines.filter(([name]) => of304.has(name.toLowerCase())),
+    said(stored, now, status),
+  )
 
 export function partHead(stored: StoredResponse, from: number, to: number, now: number, status: CacheStatus): Buffer {
   const part = `Content-Range: bytes ${from}-${to}/${stored.body.length}\r\nContent-Length: ${to - from + 1}\r\n`

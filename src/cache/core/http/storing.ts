@@ -15,6 +15,8 @@ export interface StoredFacts {
   readonly lifetimeMs: number
   /** Must be validated before each use. */
   readonly noCache: boolean
+  /** It may be given to a request with credentials, too (RFC 9111, 3.5). */
+  readonly forAll: boolean
   /** Never used stale. */
   readonly staleForbidden: boolean
   readonly staleWhileRevalidateMs: number
@@ -67,6 +69,7 @@ export function mayStore(request: StoringRequest, status: number, response: Fiel
       bornAt: exchanged.responseTime - initialAge(response, exchanged),
       lifetimeMs: lifetimeMs ?? 0,
       noCache: directives.noCache,
+      forAll: directives.public || directives.sMaxage !== undefined || directives.mustRevalidate,
       staleForbidden: directives.mustRevalidate || directives.proxyRevalidate || directives.sMaxage !== undefined || directives.noCache,
       staleWhileRevalidateMs: (directives.staleWhileRevalidate ?? 0) * 1_000,
       staleIfErrorMs: directives.staleIfError === undefined ? undefined : directives.staleIfError * 1_000,
