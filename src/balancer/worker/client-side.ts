@@ -39,6 +39,8 @@ export interface ClientFace {
   readonly longLived: boolean
   /** An answer of our own in a form of its own; undefined: the usual one. */
   ownAnswer(answer: Answer, requestId: string): Buffer | undefined
+  /** Nobody waits for the answer. */
+  readonly refreshes?: boolean
   /** Whether the client has been told in its own way that its answer is cut; false: the socket is to be destroyed. */
   cutShort(why: CutAnswer): boolean
 }
@@ -70,6 +72,8 @@ export interface ClientSide {
   readonly requestId: string
   /** It came over TLS. */
   readonly secure: boolean
+  /** Nobody waits for the answer: what is stored is validated. */
+  readonly refreshes: boolean
   /** The client speaks HTTP/1.x. */
   readonly minor: number
   readonly address: string
@@ -101,6 +105,8 @@ export interface ClientSide {
   runBodyDeadline(): void
   /** `X-Forwarded-*`, `Forwarded` and `Via` for the current request. */
   forwardedFields(minor: number): Buffer
+  /** Sends a request with this head for nobody, so that what is stored is validated. */
+  refresh(head: Buffer): void
   /** Writes an answer of our own to the current request. */
   writeAnswer(answer: Answer, close: boolean): void
   /** The answer is out. `keep`: its head promised that the connection may carry another request. */

@@ -17,6 +17,7 @@ import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner, CutAnswer } f
 import { bodyRateMin } from '../core/body-pace.ts'
 import { ClientBody } from './client-body.ts'
 import { ClientInput } from './client-input.ts'
+import { RefreshSocket } from './cache/refresh-socket.ts'
 import { bodyBufferBytes } from './body-buffers.ts'
 import { ClientReads, type AcceptedHandle, type ReadHost } from './client-reads.ts'
 import { Exchange } from './exchange.ts'
@@ -318,6 +319,15 @@ export class Client implements ClientSide, ReadHost {
     }
     this.#body.run(this.worker.now)
     this.#deadline = this.worker.now + bodyTimeoutMs
+  }
+
+  get refreshes(): boolean {
+    return this.#face?.refreshes === true
+  }
+
+  refresh(head: Buffer): void {
+    const face = { tls: this.#tls, version: '1.1', longLived: false, refreshes: true, ownAnswer: () => undefined, cutShort: () => false }
+    this.worker.connections.attach(this.listener.name, new RefreshSocket(head, this.address), face)
   }
 
   get secure(): boolean {

@@ -119,25 +119,26 @@ export class CachedRequest implements FetchWaiter {
     const view = this.#view!
     const request = this.#sender.fields()
     const now = this.#now
-    if (isForOrigin(request)) return this.#ask(request, 'bypass', false)
+    if (isForOrigin(request)) return this.#ask('bypass', false)
     const variants = this.#store.variants(this.#key)
     const stored = this.#store.select(variants, request)
     const wishes = wishesOf(request)
+    const collapses = this.#collapses(request, wishes)
     if (stored !== undefined && this.#isFor(request, stored.facts)) {
       const verdict = mayUse(stored.facts, wishes, now, view)
       const ttl = verdict.ttlMs / 1_000
-      if (verdict.use !== 'validated') {
-        if (verdict.use === 'now-and-validate') this.#refresh(stored)
+      if (verdict.use === 'now' || (verdict.use === 'now-and-validate' && !this.#client.refreshes)) {
+        if (verdict.use === 'now-and-validate') this.#refresh()
         return this.#serve(stored, request, { hit: true, ttl })
       }
       this.#stored = stored
-      return this.#refuse(wishes) || this.#validate(request, [stored], verdict.why)
+      return this.#refuse(wishes) || this.#validate(request, [stored], verdict.use === 'validated' ? verdict.why : 'stale', collapses)
     }
     if (this.#refuse(wishes)) return true
     // Variants of other requests may be what the origin chooses for this one.
     const others = variants.filter(({ facts }) => facts.etag !== undefined)
-    if (others.length > 0) return this.#validate(request, others, 'vary-miss')
-    return this.#ask(request, 'uri-miss', this.#collapses(request, wishes))
+    if (others.length > 0) return this.#validate(request, others, 'vary-miss', false)
+    return this.#ask('uri-miss', collapses)
   }
 
   /** A response to somebody with credentials is for him, but where it says that it is for all. */
@@ -158,18 +159,18 @@ export class CachedRequest implements FetchWaiter {
 
   // --- asking -----------------------------------------------------------------------------------------------------
 
-  #validate(request: Fields, variants: readonly StoredResponse[], fwd: 'stale' | 'request' | 'vary-miss'): boolean {
+  #validate(request: Fields, variants: readonly StoredResponse[], fwd: 'stale' | 'request' | 'vary-miss', collapses: boolean): boolean {
     const lines = this.#client.facts.method === 'GET' && request.all('range').length === 0 ? validationLines(variants.map(({ facts }) => facts)) : ''
     if (lines !== '') {
       this.#validating = variants
       this.lines = latin1(lines)
       this.dropsConditions = true
     }
-    return this.#ask(request, fwd, lines !== '')
+    return this.#ask(fwd, collapses)
   }
 
   /** Returns true when somebody else's answer is waited for. */
-  #ask(_request: Fields, fwd: NonNullable<CacheStatus['fwd']>, collapses: boolean): boolean {
+  #ask(fwd: NonNullable<CacheStatus['fwd']>, collapses: boolean): boolean {
     this.#status = { fwd }
     if (collapses) {
       const under = this.#store.fetches.get(this.#key)
@@ -205,8 +206,8 @@ export class CachedRequest implements FetchWaiter {
   }
 
   /** In the background, for those who come later. */
-  #refresh(_stored: StoredResponse): void {
-    // TODO
+  #refresh(): void {
+    if (!this.#store.fetches.has(this.#key)) this.#client.refresh(withoutConditions(this.#sender.copyOfHead()))
   }
 
   // --- the answer of the service ----------------------------------------------------------------------------------
@@ -386,3 +387,15 @@ export class CachedRequest implements FetchWaiter {
 const fieldsAnd = (lines: readonly (readonly [string, string])[]): Fields => ({
   all: (name) => lines.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value),
 })
+
+const conditional = /^(?:if-none-match|if-modified-since|if-range|range):/i
+
+/** A head that asks for the whole. */
+const withoutConditions = (head: Buffer): Buffer =>
+  latin1(
+    head
+      .toString('latin1')
+      .split('\r\n')
+      .filter((line) => !conditional.test(line))
+      .join('\r\n'),
+  )

@@ -21,7 +21,7 @@ export function cacheStatusOf(status: CacheStatus): string {
   if (hit === true) text += '; hit'
   else if (fwd !== undefined) text += `; fwd=${fwd}`
   if (hit !== true && fwdStatus !== undefined) text += `; fwd-status=${fwdStatus}`
-  if (ttl !== undefined) text += `; ttl=${Math.trunc(ttl)}`
+  if (ttl !== undefined) text += `; ttl=${Math.floor(ttl)}`
   if (stored === true) text += '; stored'
   if (collapsed !== undefined) text += collapsed ? '; collapsed' : '; collapsed=?0'
   if (detail !== undefined) text += `; detail=${quoted(detail)}`

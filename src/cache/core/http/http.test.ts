@@ -712,7 +712,7 @@ describe('invalidation', () => {
 
 describe('Cache-Status', () => {
   it.each([
-    [{ hit: true, ttl: -412.7, detail: 'stale-if-error' }, 'holdfast; hit; ttl=-412; detail=stale-if-error'],
+    [{ hit: true, ttl: -412.7, detail: 'stale-if-error' }, 'holdfast; hit; ttl=-413; detail=stale-if-error'],
     [{ fwd: 'stale', fwdStatus: 304, collapsed: false, stored: true }, 'holdfast; fwd=stale; fwd-status=304; stored; collapsed=?0'],
     [{ fwd: 'bypass', detail: 'a "b" c' }, 'holdfast; fwd=bypass; detail="a \\"b\\" c"'],
   ] as const)('%j', (status, text) => {
