@@ -180,7 +180,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#attempts.watch?.picked(endpoint, service, this.#pickRequest, this.#attempts.session)
     endpoint.active++
     endpoint.requests++
-    const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
+    const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent, this.#client.socket)
     this.#attempts.current.reused = idle !== undefined
     if (idle === undefined) this.#connect(endpoint)
     else {

@@ -139,7 +139,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
     this.#attempts.watch?.hedged(endpoint, now - this.sentAt, now)
     endpoint.active++
     endpoint.requests++
-    const idle = endpoint.takeIdle(now, false)
+    const idle = endpoint.takeIdle(now, false, this.#client.socket)
     const attempt = new Attempt()
     attempt.chosen = endpoint
     attempt.generation = endpoint.breaker?.allow(now) ?? 0
