@@ -12,6 +12,7 @@ import { Socket, type OnReadOpts } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
 import type { TlsDialer } from '../tls/dialer.ts'
+import { watchEnd } from '../tls/whole.ts'
 import type { Failure } from '../core/resend.ts'
 import { proxyHeader, type ConnectionEnds } from '../core/proxy-protocol.ts'
 import type { ProxyProtocolVersion } from '../../config/types.ts'
@@ -110,6 +111,8 @@ class SocketUpstream implements Upstream {
   #pinned = false
   #errorCode: string | undefined
   #ended = false
+  /** undefined: there is no TLS, in which an end is announced. */
+  readonly #endsUnannounced: (() => boolean) | undefined
 
   /** `told`: its end is told first, so, that it is the owner's. */
   constructor(pool: EndpointPool, user: UpstreamUser, owner: Owner, told: ProxyProtocolVersion | undefined) {
@@ -128,7 +131,9 @@ class SocketUpstream implements Upstream {
       this.socket = connectPlain(pool.view, onread)
       if (header) this.socket.write(header)
     } else {
-      this.socket = this.dialer.dial(pool, onread, 'http/1.1', header)
+      const secure = this.dialer.dial(pool, onread, 'http/1.1', header)
+      this.socket = secure
+      this.#endsUnannounced = watchEnd(secure)
       if (header)
         this.socket.on('data', (chunk: Buffer) => {
           this.#onData(chunk)
@@ -168,9 +173,10 @@ class SocketUpstream implements Upstream {
 
   /**
    * Whether what looked like an orderly end was a reset. libuv reports a reset as an end when data came along with it; a write
-   * of nothing sends nothing, and fails on a connection that was reset.
+   * of nothing sends nothing, and fails on a connection that was reset. By TLS an end that was not announced is none.
    */
   wasReset(): boolean {
+    if (this.#endsUnannounced?.() === true) return true
     this.socket.write(nothing)
     return this.socket.errored !== null
   }
