@@ -17,4 +17,5 @@ export function processArguments(module: 'primary' | 'worker'): { readonly node:
 }
 
 export const viewFile = (directory: string): string => join(directory, 'run', 'proxy-view.json')
+export const rateLevelsFile = (directory: string): string => join(directory, 'run', 'proxy-rates.json')
 export const proxyLogFile = (directory: string): string => join(directory, 'logs', 'proxy.log')

@@ -4,6 +4,7 @@
  *
  *   in the view ──removed──▶ leaving (something is under way) ──▶ forgotten
  */
+import type { BreakerSnapshot } from '../../resilience/core/breaker.ts'
 import { machineNow, systemRandom } from '../../kernel/system.ts'
 import { warmTogether } from '../core/endpoint.ts'
 import { serviceOfScope } from '../core/rate-scopes.ts'
@@ -164,6 +165,11 @@ export class Fleet {
   /** Another worker has opened its breaker. */
   trip(id: string): void {
     this.#endpoints.get(id)?.breaker?.trip(this.#worker.now)
+  }
+
+  /** What it was in the workers before this one. */
+  restoreBreaker(id: string, snapshot: BreakerSnapshot): void {
+    this.#endpoints.get(id)?.breaker?.restore(snapshot, this.#worker.now, this.#worker.wallTime)
   }
 
   breakerOrder(name: string, action: BreakerAction): void {
