@@ -24,6 +24,9 @@ const tunnelShare = 0.1
 /** Who has just failed is spared requests that cannot be tried again; not for ever, for a service may get no others. */
 const doubtMs = 1_000
 
+/** Long before any time of a worker. */
+const neverLate = -1e9
+
 const noAnswers: TallyData = { responses: {}, duration: emptyHistogram }
 
 export class Endpoint {
@@ -61,8 +64,8 @@ export class Endpoint {
   failureRun = 0
   /** When such a run was added to last, or its cool-down ends. */
   ranAt = -Infinity
-  /** When a request was last made elsewhere as well, since it took so long here. */
-  lateAt = -Infinity
+  /** When a request was last late here, if nothing has been answered since. */
+  lateAt = neverLate
   /** undefined: the service has none. */
   breaker: Breaker | undefined
   /** How it got into its present state; undefined: it was never in another. */
@@ -182,6 +185,7 @@ export class Endpoint {
   /** A response head came, after `ms`. */
   answered(ms: number, now: Instant, status = 200): void {
     if (this.#avoidMs !== 0 || !Number.isNaN(this.#failingSince)) this.#forgive()
+    if (this.lateAt !== neverLate) this.lateAt = neverLate
     if (this.ewmaMs === 0 || ms > this.ewmaMs) this.ewmaMs = ms
     else {
       const weight = Math.exp((this.#ewmaAt - now) / ewmaDecayMs)

@@ -58,7 +58,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   sentAt = 0
   lineBefore: Hedge | undefined
   lineAfter: Hedge | undefined
-  inLine = false
+  line: { leave(member: Hedge): void } | undefined
   /** undefined: there is no second one. */
   #attempt: Attempt | undefined
   /** Its connection stands. */
@@ -101,14 +101,19 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
 
   // --- leaving ------------------------------------------------------------------------------------------------------
 
-  /** The first attempt takes longer than it should. */
+  /** The first attempt takes longer than it should. What does not allow a second one now may allow it in a while. */
   late(now: number, delayMs: number): void {
     const service = this.#service!
-    this.#phase = 'off'
     this.#first!.lateAt = now
-    if (this.#host.firstIsAnswering) return
+    if (this.#host.firstIsAnswering) {
+      this.#phase = 'off'
+      return
+    }
     const deadline = this.#attempts.tree?.deadline ?? Infinity
-    if (!mayHedge({ now, deadline, delayMs, load: this.#hedging!.load, retryBudgetFree: service.retryBudgetFree })) return
+    if (!mayHedge({ now, deadline, delayMs, load: this.#hedging!.load, retryBudgetFree: service.retryBudgetFree })) {
+      this.#hedging!.lookAgain(this)
+      return
+    }
     this.#phase = 'choosing'
     this.#enqueue()
   }
@@ -129,7 +134,8 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   #choose(now: number): void {
     const endpoint = this.#pick(now)
     if (endpoint === undefined || !this.#hedging!.budget.take(now)) {
-      this.#phase = 'off'
+      this.#phase = 'waiting'
+      this.#hedging!.lookAgain(this)
       return
     }
     this.#made = true
