@@ -78,7 +78,8 @@ export class Attempts {
 
   begin(service: ServiceRuntime): void {
     this.#service = service
-    this.tried.length = 0
+    // Setting a length costs more than looking at it.
+    if (this.tried.length > 0) this.tried.length = 0
     this.last = undefined
     this.fresh = false
     this.#resent = 0

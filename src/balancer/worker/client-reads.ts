@@ -8,7 +8,8 @@
  * `net.Socket` has `onread` for connections that a program opens itself; for accepted ones the socket must be made from the handle, as
  * Node's own server does it.
  */
-import { Socket, type Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import { DirectSocket } from './direct-socket.ts'
 import { bodyBufferBytes, type BodyBuffers } from './body-buffers.ts'
 
 const tunnelBytesInitial = 8 * 1024
@@ -70,7 +71,7 @@ export class ClientReads {
         },
       },
     }
-    this.socket = new Socket(options)
+    this.socket = new DirectSocket(options)
   }
 
   /** Node asks after each read, and goes on with the buffer that it has when told nothing. */
