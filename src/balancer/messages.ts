@@ -85,9 +85,9 @@ export type PrimaryToWorker =
   | { readonly type: 'warm'; readonly endpoint: string; readonly ageMs: number; readonly windowMs: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
-  /** Base64; every worker has the same (`tls/ticket-keys.ts`). */
+  /** Base64; every worker has the same (`primary/rotating-keys.ts`). */
   | { readonly type: 'ticketKeys'; readonly keys: string }
-  /** Base64; every worker has the same (`primary/session-keys.ts`). */
+  /** Base64; every worker has the same (`primary/rotating-keys.ts`). */
   | { readonly type: 'sessionKeys'; readonly keys: string }
   /** It is out as an outlier; 0: it is in again. */
   | { readonly type: 'ejected'; readonly endpoint: string; readonly forMs: number; readonly reason?: string | undefined }

@@ -20,8 +20,7 @@ import { Crew } from './crew.ts'
 import { Listeners, type InheritedListener } from './listeners.ts'
 import { OrphanLink } from './orphan-link.ts'
 import { RateLevelsFile } from './rate-levels.ts'
-import { SessionKeys } from './session-keys.ts'
-import { TicketKeys } from '../tls/ticket-keys.ts'
+import { cookieKeys, RotatingKeys, ticketKeys as ticketSpec } from './rotating-keys.ts'
 import { loadState, removeState, saveState, type SavedState } from './saved-state.ts'
 import { Views } from './views.ts'
 
@@ -44,8 +43,8 @@ interface Parts {
   readonly coordination: Coordination
   readonly listeners: Listeners
   readonly views: Views
-  readonly ticketKeys: TicketKeys
-  readonly sessionKeys: SessionKeys
+  readonly ticketKeys: RotatingKeys
+  readonly sessionKeys: RotatingKeys
 }
 
 export class Primary {
@@ -116,8 +115,8 @@ export class Primary {
   #compose(size: number, logDescriptor: number, saved: SavedState | undefined): Parts {
     const { directory } = this.#options
     const pseudonym = saved?.pseudonym ?? `holdfast-${randomBytes(4).toString('hex')}`
-    const ticketKeys = new TicketKeys(directory, systemClock.wallTime())
-    const sessionKeys = new SessionKeys(directory, systemClock.wallTime())
+    const ticketKeys = new RotatingKeys(ticketSpec, directory, systemClock.wallTime())
+    const sessionKeys = new RotatingKeys(cookieKeys, directory, systemClock.wallTime())
     const crew: Crew = new Crew(size, {
       logDescriptor,
       welcome: (index) => ({ type: 'start', index, workers: size, directory, pseudonym }),
