@@ -172,7 +172,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       // An answer that is there already is better than waiting for one.
       if (this.#attempts.setAside === undefined && service.mayPark) this.#park()
       else {
-        this.#attempts.watch?.noneFor('no endpoint can be asked', service, this.#pickRequest)
+        this.#attempts.watch?.noneFor('no endpoint can be asked', service, this.#pickRequest, this.#attempts.session)
         this.#nothing(undefined)
       }
       return
@@ -216,7 +216,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const { last, setAside } = this.#attempts
     const openForSeconds = last === undefined && setAside === undefined ? breakersOpenFor(service.endpoints, now) : undefined
     if (openForSeconds === undefined) return false
-    this.#attempts.watch?.noneFor('all breakers are open', service, this.#pickRequest)
+    this.#attempts.watch?.noneFor('all breakers are open', service, this.#pickRequest, this.#attempts.session)
     this.#phase = 'idle'
     this.#unanswered.breakerOpen(openForSeconds)
     return true

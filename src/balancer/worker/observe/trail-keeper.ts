@@ -111,7 +111,9 @@ export class TrailKeeper {
     this.#add(now, { step: 'picked', endpoint: endpoint.id, note: 'passed over: its circuit breaker lets no more requests through on trial' })
   }
 
-  noneFor(why: string, service: ServiceRuntime, { now, tried }: PickRequest): void {
+  noneFor(why: string, service: ServiceRuntime, { now, tried }: PickRequest, session: RequestSession | undefined): void {
+    if (this.#session === undefined) this.#sessionAt = now
+    this.#session = session
     this.#begun()
     const candidates = tried.length === 0 ? this.#looks.of(service, now) : describeCandidates(service.endpoints, { now, tried })
     this.#add(now, { step: 'picked', note: `nobody: ${why}`, candidates })

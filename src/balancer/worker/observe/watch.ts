@@ -134,8 +134,8 @@ export class RequestWatch {
     this.#trail?.passedOver(endpoint, now)
   }
 
-  noneFor(why: string, service: ServiceRuntime, request: PickRequest): void {
-    this.#trail?.noneFor(why, service, request)
+  noneFor(why: string, service: ServiceRuntime, request: PickRequest, session: RequestSession | undefined): void {
+    this.#trail?.noneFor(why, service, request, session)
   }
 
   connected(ms: number): void {
