@@ -261,7 +261,7 @@ export class Routing implements Router {
       parking: resilience.parking && parkingView(resilience.parking, expected?.bootP95Ms),
       // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
       managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,
-      quarantine: supervised || undefined,
+      ...(supervised && resilience.quarantine && { quarantine: true, quarantineMs: resilience.quarantine.expires }),
       coming: supervised && (expected?.coming ?? true),
       bootMs: expected?.bootMs,
       ...(expected?.readyAtMachineMs !== undefined && { readyAtMachineMs: expected.readyAtMachineMs }),

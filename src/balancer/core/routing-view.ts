@@ -106,6 +106,8 @@ export interface ServiceView {
   readonly maintenance: boolean
   /** Requests that kill instances are looked for (`core/quarantine.ts`). */
   readonly quarantine?: boolean | undefined
+  /** How long such a request is in quarantine; undefined: an hour. */
+  readonly quarantineMs?: number | undefined
   readonly probe?: ProbeView | undefined
   /** Its endpoints may say in their answers what they ask for themselves (`instance/core/asked-state.ts`). */
   readonly agent?: boolean | undefined

@@ -188,7 +188,7 @@ export class Fleet {
     const endpoint = this.#endpoints.get(id)
     if (!endpoint) return
     endpoint.warm(this.#worker.now, windowMs, ageMs)
-    warmTogether(this.#serviceOf(endpoint)?.endpoints ?? [])
+    warmTogether(this.#serviceOf(endpoint)?.endpoints ?? [], this.#worker.now)
   }
 
   rateGiven(scope: string, grants: readonly RateGrant[]): void {

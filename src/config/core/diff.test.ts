@@ -19,7 +19,7 @@ describe('differences', () => {
     [web('command: a'), web('command: a, cwd: b'), 'services.web.cwd: "/etc/shop" → "/etc/shop/b": replaces the instances of web'],
     [web('command: a'), web('command: a, instances: 3'), 'services.web.instances: 1 → 3: scales web'],
     [web('command: a'), web('command: a, routes: [/]'), 'services.web.routes: [] → [{"listener":"web","path":"/","stripPath":false}]: changes routing only'],
-    [web('command: a'), web('command: a, balance: { slowStart: 5s }'), 'services.web.balance.slowStart: "0s" → "5s": changes routing only'],
+    [web('command: a'), web('command: a, balance: { slowStart: 5s }'), 'services.web.balance.slowStart: "10s" → "5s": changes routing only'],
     [web('command: a'), web('command: a, resilience: { retries: { budget: 7% } }'), 'services.web.resilience.retries.budget: "20%" → "7%": changes routing only'],
     [web('command: a, resilience: { parking: off }'), web('command: a, resilience: { parking: { bytes: 1KiB } }'), 'services.web.resilience.parking: "off" → {"timeout":"30s","requests":256,"bytes":"1KiB"}: changes routing only'],
     [web('command: a, health: /a'), web('command: a, health: /b'), 'services.web.health.path: "/a" → "/b": changes how web is probed'],
