@@ -173,6 +173,22 @@ export class Attempts {
     return retries.onTimeout === true ? Math.ceil(timeoutMs / (retries.attempts + 1)) : timeoutMs
   }
 
+  /** The same while another try may follow: three times the p99, at least 1 s; undefined: no less than that. */
+  hurriedMs(now: number): number | undefined {
+    const service = this.#service!
+    const { retries } = service.view
+    return retries.onTimeout === true && this.#resent < retries.attempts ? service.pace?.patienceMs(now) : undefined
+  }
+
+  /** Somebody else could be asked at this moment, and may be. */
+  mayGoElsewhere(idempotent: boolean, replayable: boolean, now: number): boolean {
+    const service = this.#service!
+    const { endpoint } = this.current
+    if (!idempotent || !replayable || this.tree?.isRetry === true || this.#resent >= service.view.retries.attempts) return false
+    if (!this.#retrying && !service.retryBudgetFree) return false
+    return service.eligible.some((other) => other !== endpoint && !this.tried.includes(other) && other.available(now) && other.isGood(now))
+  }
+
   /** The request is over, or its answer has no end: its place in the retry budget is free. */
   end(): void {
     if (this.current.generation !== 0) this.current.forgetGeneration()

@@ -49,8 +49,6 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   #service: ServiceRuntime | undefined
   #hedging: Hedging | undefined
   #phase: Phase = 'off'
-  /** Its first attempt counts for what is usual. */
-  #measured = false
   /** It has left for an endpoint, and nobody has counted how that ended. */
   #made = false
   #first: EndpointPool | undefined
@@ -80,8 +78,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
     this.#hedging = hedging
     this.#first = first
     this.sentAt = this.#client.worker.now
-    this.#measured = this.#mayBeMadeTwice(service, first)
-    if (!this.#measured || this.#made) return
+    if (this.#made || !this.#mayBeMadeTwice(service, first)) return
     this.#phase = 'waiting'
     hedging.join(this, this.sentAt)
   }
@@ -312,9 +309,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   }
 
   /** The head of the answer that the client gets has come. */
-  answered(status: number): void {
-    const { now } = this.#client.worker
-    if (this.#measured && status < 500) this.#hedging!.pace.record(now, now - this.#attempts.current.sentAt)
+  answered(): void {
     this.#over(this.#phase === 'taken' ? 'hedge' : 'first')
   }
 
@@ -335,7 +330,6 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
     this.#phase = 'off'
     if (this.#made) this.#hedging!.count(result)
     this.#made = false
-    this.#measured = false
   }
 
   sweep(now: number): void {
