@@ -125,7 +125,7 @@ describe('what a cut answer is to clients', () => {
         const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ cert: pair.cert, key: pair.key }) })
         secure.on('error', () => undefined)
         secure.once('data', (request: Buffer) => {
-          secure.write(`${head  }all`, () => (request.includes('/cut') ? socket : secure).end())
+          secure.write(`${head}all`, () => (request.includes('/cut') ? socket : secure).end())
         })
       })
       socket.on('error', () => undefined)
