@@ -21,6 +21,8 @@ export interface RoutingView {
   readonly services: readonly ServiceView[]
   /** Answers to ACME challenges by token, given on plain listeners; undefined: there are none. */
   readonly challenges?: Readonly<Record<string, string>> | undefined
+  /** By status or class: bodies of the answers to requests that no service takes; undefined: our own. */
+  readonly pages?: Readonly<Record<string, PageView>> | undefined
   /** undefined: no request is watched. */
   readonly observe?: ObserveView | undefined
 }

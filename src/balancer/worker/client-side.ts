@@ -99,6 +99,8 @@ export interface ClientSide {
   runBodyDeadline(): void
   /** `X-Forwarded-*`, `Forwarded` and `Via` for the current request. */
   forwardedFields(minor: number): Buffer
+  /** The same behind a proxy that is trusted: what `field` has of the client is passed on. */
+  forwardedChain(minor: number, field: (name: string) => string | undefined): Buffer
   /** Writes an answer of our own to the current request. */
   writeAnswer(answer: Answer, close: boolean): void
   /** The answer is out. `keep`: its head promised that the connection may carry another request. */

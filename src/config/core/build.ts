@@ -46,6 +46,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     listeners,
     cluster: { workers: cluster.workers === 'auto' ? around.cores : cluster.workers, gracefulShutdownTimeout: cluster.gracefulShutdownTimeout },
     services: record(settings.services, (service, name) => toService(name, service, firstHttp(listeners) ?? '', around)),
+    ...(settings.errorPages && { errorPages: record(settings.errorPages, (file) => resolve(around.directory, file)) }),
     access: { jwtSecret: access.jwtSecret, rateLimit: access.rateLimit },
     ...(settings.limits && { limits: settings.limits }),
   })
@@ -152,6 +153,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     listeners,
     cluster,
     services: record(config.services, fromService),
+    errorPages: config.errorPages,
     access,
     limits: config.limits,
     store: { sqlite: {} },
