@@ -8,8 +8,7 @@
  * `net.Socket` has `onread` for connections that a program opens itself; for accepted ones the socket must be made from the handle, as
  * Node's own server does it.
  */
-import type { Server, Socket } from 'node:net'
-import { DirectSocket } from './direct-socket.ts'
+import { Socket, type Server } from 'node:net'
 import { bodyBufferBytes, type BodyBuffers } from './body-buffers.ts'
 
 const tunnelBytesInitial = 8 * 1024
@@ -71,7 +70,7 @@ export class ClientReads {
         },
       },
     }
-    this.socket = new DirectSocket(options)
+    this.socket = new Socket(options)
   }
 
   /** Node asks after each read, and goes on with the buffer that it has when told nothing. */

@@ -8,7 +8,7 @@
  * passes. The buffer is replaced only when bytes of it are still needed by a slow client while the connection reads on.
  */
 import type { AdaptiveSlots } from './adaptive-slots.ts'
-import type { OnReadOpts, Socket } from 'node:net'
+import { Socket, type OnReadOpts } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
 import type { TlsDialer } from '../tls/dialer.ts'
@@ -18,7 +18,6 @@ import { proxyHeader, type ConnectionEnds } from '../core/proxy-protocol.ts'
 import type { ProxyProtocolVersion } from '../../config/types.ts'
 import { OriginSessions } from '../http2/origin-sessions.ts'
 import { OriginStream } from '../http2/origin-stream.ts'
-import { DirectSocket } from './direct-socket.ts'
 import type { ByteSocket } from './client-side.ts'
 import { LargeBuffers } from './large-buffers.ts'
 import { siblingsMs, upstreamIdleMax, upstreamIdleMs, upstreamIdleMsMax } from './limits.ts'
@@ -36,7 +35,7 @@ const nothing = Buffer.alloc(0)
  * lies unread in our kernel; Node would throw that away with the socket. Reading goes on instead: it gives what is there, and then
  * the end or the error that closes the socket after all.
  */
-class UpstreamSocket extends DirectSocket {
+class UpstreamSocket extends Socket {
   override destroy(error?: NodeJS.ErrnoException): this {
     return error?.syscall === 'write' && !this.destroyed ? this : super.destroy(error)
   }
