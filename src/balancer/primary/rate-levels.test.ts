@@ -1,6 +1,10 @@
-import { expect, it } from 'vitest'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { expect, it, vi } from 'vitest'
 import { Gcra } from '../../resilience/core/rate.ts'
-import { giveLevels, takeLevels } from './rate-levels.ts'
+import { rateLevelsFile } from '../paths.ts'
+import { giveLevels, RateLevelsFile, takeLevels } from './rate-levels.ts'
 
 const perMinute = { rate: 6, periodMs: 60_000, burst: 3 }
 
@@ -29,4 +33,35 @@ it('what is soon full again is not worth telling, and nobody gets below nothing'
   const smaller = new Gcra(perMinute)
   giveLevels({ at: 0, levels: [['api', 'a', 3_600_000]] }, 'api', smaller, 0, 0)
   expect(smaller.take('a', 0)).toMatchObject({ allowed: false, retryAfterMs: 10_000 })
+})
+
+it('a file that is ruined is as none, and said', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-levels-'))
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  try {
+    const file = new RateLevelsFile(directory)
+    expect(file.load()).toBeUndefined()
+    expect(said).not.toHaveBeenCalled()
+    mkdirSync(dirname(rateLevelsFile(directory)), { recursive: true })
+    const ruined = [
+      '',
+      '{"at":1,',
+      'null',
+      '{}',
+      '{"at":1,"levels":{}}',
+      '{"at":null,"levels":[]}',
+      '{"at":1,"levels":[["api","a","5"]]}',
+      '{"at":1,"levels":[["api","a"]]}',
+    ]
+    for (const text of ruined) {
+      writeFileSync(rateLevelsFile(directory), text)
+      expect(file.load(), text).toBeUndefined()
+    }
+    expect(said).toHaveBeenCalledTimes(ruined.length)
+    writeFileSync(rateLevelsFile(directory), '{"at":1,"levels":[["api","a",5]]}')
+    expect(file.load()).toEqual({ at: 1, levels: [['api', 'a', 5]] })
+  } finally {
+    said.mockRestore()
+    rmSync(directory, { recursive: true })
+  }
 })

@@ -3,7 +3,7 @@
  * die would begin with a whole burst again. What is full again within a second is not worth writing.
  */
 import { readFileSync, rmSync } from 'node:fs'
-import { messageOf } from '../../kernel/errors.ts'
+import { codeOf, messageOf } from '../../kernel/errors.ts'
 import { writeFileAtomic } from '../../kernel/files.ts'
 import type { Gcra } from '../../resilience/core/rate.ts'
 import { rateLevelsFile } from '../paths.ts'
@@ -30,6 +30,17 @@ export function giveLevels({ at, levels }: RateLevels, scope: string, table: Gcr
   for (const [each, key, aheadMs] of levels) if (each === scope && aheadMs > passedMs) table.setLevel(key, now, aheadMs - passedMs)
 }
 
+/** A ruined file must not end the one who inherits it. */
+function areLevels(found: unknown): found is RateLevels {
+  if (typeof found !== 'object' || found === null || !('at' in found) || !('levels' in found)) return false
+  const { at, levels } = found
+  if (!Number.isFinite(at) || !Array.isArray(levels) || levels.length > levelsMax) return false
+  return levels.every(
+    (each: unknown) =>
+      Array.isArray(each) && each.length === 3 && typeof each[0] === 'string' && typeof each[1] === 'string' && Number.isFinite(each[2]),
+  )
+}
+
 /** Writes them when there are any, one at a time. */
 export class RateLevelsFile {
   readonly #file: string
@@ -54,11 +65,15 @@ export class RateLevelsFile {
     this.#writing = false
   }
 
+  /** undefined: nobody had used up anything, or what is written there cannot be read, which is said. */
   load(): RateLevels | undefined {
     try {
-      return JSON.parse(readFileSync(this.#file, 'utf8')) as RateLevels
-    } catch {
-      // Nobody had used up anything.
+      const found: unknown = JSON.parse(readFileSync(this.#file, 'utf8'))
+      if (!areLevels(found)) throw new Error('it does not hold levels')
+      return found
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT')
+        process.stderr.write(`reading the levels of rate limits in ${this.#file} failed: ${messageOf(error)}; all begin with a whole quota\n`)
       return undefined
     }
   }
