@@ -34,7 +34,11 @@ const askingNode = [
   'balancer-shared-reads',
   'balancer-tls',
   'balancer-views',
-  'http2-',
+  'http2-abuse',
+  'http2-clients',
+  'http2-grpc.',
+  'http2-origins',
+  'http2-websocket',
   'library',
   'supervisor.',
 ]

@@ -39,7 +39,7 @@ backend origin
   balance leastconn
   http-request disable-l7-retry if METH_POST
   option httpchk GET /health
-  default-server check inter 1s fall 2 rise 2 observe layer7 error-limit 5 on-error mark-down
+  default-server check inter 1s fall 2 rise 2 observe layer7 error-limit 1 on-error mark-down
 ${origins.map((origin, index) => `  server o${index} 127.0.0.1:${origin}`).join('\n')}
 `
 
@@ -58,7 +58,7 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_
   upstream origin {
     zone origin 64k;
     least_conn;
-${origins.map((origin) => `    server 127.0.0.1:${origin} max_fails=3 fail_timeout=10s;`).join('\n')}
+${origins.map((origin) => `    server 127.0.0.1:${origin} max_fails=1 fail_timeout=10s;`).join('\n')}
     keepalive 256;
   }
   server {

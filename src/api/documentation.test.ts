@@ -47,6 +47,13 @@ describe('the OpenAPI document', () => {
     expect(wanted.length).toBeGreaterThan(30)
   })
 
+  it('shows what trails and splits look like', () => {
+    const { RequestTrail, Split } = document.components.schemas as Record<string, { readonly examples?: readonly Record<string, unknown>[] }>
+    expect(Object.keys(RequestTrail?.examples?.[0] ?? {})).toContain('steps')
+    expect(Object.keys(Split?.examples?.[0] ?? {})).toContain('traffic')
+    expect(JSON.stringify(document.paths[`${apiBase}/loadbalancer/servers`])).toContain('"example":"v2"')
+  })
+
   it('leaves out what is not built yet', () => {
     expect(Object.keys(document.paths).filter((path) => path.includes('/cache/') || path.includes('/backups'))).toEqual([])
   })

@@ -122,7 +122,7 @@ export class Configuration {
       const recertified = certificates.differs(loaded)
       this.#deps.routing.certify(loaded)
       // The files of pages may have changed though the configuration has not.
-      if (recertified || differences.length > 0 || Object.values(effective.services).some(({ pages }) => pages)) {
+      if (recertified || differences.length > 0 || effective.errorPages || Object.values(effective.services).some(({ pages }) => pages)) {
         this.#deps.routing.configure(effective, switches)
         await this.#deps.routing.publish()
       }

@@ -25,8 +25,15 @@ describe('pages', () => {
     write('soon.TXT', 'soon')
     const pages = readPages(configured('errorPages: { 5xx: sorry.html, 404: sorry.html }, maintenancePage: soon.TXT'))
     const html = { contentType: 'text/html; charset=utf-8', body: '<h1>ä</h1>' }
-    expect(pages.get('web')).toEqual({ '404': html, '5xx': html, maintenance: { contentType: 'text/plain; charset=utf-8', body: 'soon' } })
-    expect(readPages(configured('balance: {}')).size).toBe(0)
+    expect(pages.services.get('web')).toEqual({ '404': html, '5xx': html, maintenance: { contentType: 'text/plain; charset=utf-8', body: 'soon' } })
+    const without = readPages(configured('balance: {}'))
+    expect([without.services.size, without.unrouted]).toEqual([0, undefined])
+  })
+
+  it('of requests that no service takes stand at the top', () => {
+    write('nobody.html', 'nobody')
+    const { config } = parseConfig('errorPages: { 4xx: nobody.html }\nservices: { web: { endpoints: ["h:1"] } }', { baseDir: directory })
+    expect(readPages(config).unrouted).toEqual({ '4xx': { contentType: 'text/html; charset=utf-8', body: 'nobody' } })
   })
 
   it.each([

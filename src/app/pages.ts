@@ -20,20 +20,26 @@ const contentTypes: Readonly<Record<string, string>> = {
 /** By status, class or `maintenance`. */
 export type Pages = Readonly<Record<string, PageView>>
 
-/** The pages of each service that has any. Throws `page_unreadable`. */
-export function readPages(config: Config): ReadonlyMap<string, Pages> {
-  const pages = new Map<string, Pages>()
-  for (const { name, pages: files } of Object.values(config.services)) if (files) pages.set(name, pagesOf(name, files))
-  return pages
+export interface AllPages {
+  /** For requests that no service takes; undefined: our own. */
+  readonly unrouted: Pages | undefined
+  /** Of each service that has any. */
+  readonly services: ReadonlyMap<string, Pages>
 }
 
+/** Throws `page_unreadable`. */
+export function readPages({ errorPages, services }: Config): AllPages {
+  const pages = new Map<string, Pages>()
+  for (const { name, pages: files } of Object.values(services)) if (files) pages.set(name, pagesOf(name, files))
+  return { unrouted: errorPages && errorsOf('errorPages', errorPages), services: pages }
+}
+
+const errorsOf = (path: string, files: Readonly<Record<string, string>>): Pages =>
+  Object.fromEntries(Object.entries(files).map(([status, file]): [string, PageView] => [status, readPage(`${path}.${status}`, file)]))
+
 function pagesOf(service: string, { errors, maintenance }: PagesConfig): Pages {
-  const read = Object.entries(errors).map(([status, file]): [string, PageView] => [
-    status,
-    readPage(`services.${service}.errorPages.${status}`, file),
-  ])
-  if (maintenance !== undefined) read.push(['maintenance', readPage(`services.${service}.maintenancePage`, maintenance)])
-  return Object.fromEntries(read)
+  const read = errorsOf(`services.${service}.errorPages`, errors)
+  return maintenance === undefined ? read : { ...read, maintenance: readPage(`services.${service}.maintenancePage`, maintenance) }
 }
 
 /** The body of a service's fallback; undefined: it has none. Throws `page_unreadable`. */

@@ -20,7 +20,7 @@ import { mirrorView, sessionView } from './session-view.ts'
 import { tcpViews } from './tcp-view.ts'
 import { noCertificates, type LoadedCertificates } from './certificates.ts'
 import type { PageView } from '../balancer/core/rules/view.ts'
-import { readFallback, readPages, type Pages } from './pages.ts'
+import { readFallback, readPages, type AllPages, type Pages } from './pages.ts'
 import { parkingView } from './parking-view.ts'
 import { rateLimitView } from './rate-view.ts'
 
@@ -66,7 +66,7 @@ export class Routing implements Router {
   #config: Config | undefined
   #switches: Switches = noSwitches
   /** What the pages of a configuration held when it was applied first: a file that is gone since does not keep us from going back to it. */
-  readonly #pages = new WeakMap<Config, ReadonlyMap<string, Pages>>()
+  readonly #pages = new WeakMap<Config, AllPages>()
   #certificates = noCertificates
   /** The same with the bodies of fallbacks. */
   readonly #fallbacks = new WeakMap<ServiceConfig, PageView>()
@@ -216,10 +216,12 @@ export class Routing implements Router {
   // --- the view ---------------------------------------------------------------------------------------------------
 
   #makeView(config: Config): RoutingView {
+    const pages = this.#pages.get(config)
     return {
       version: this.#version,
       observe: observeView(config),
       ...(this.#challenges.size > 0 && { challenges: Object.fromEntries(this.#challenges) }),
+      ...(pages?.unrouted && { pages: pages.unrouted }),
       listeners: Object.entries(config.listeners).map(([name, { host, port, http2, protocol, proxyProtocol }]) => ({
         name,
         host,
@@ -229,7 +231,7 @@ export class Routing implements Router {
         ...(proxyProtocol && { proxyFrom: proxyProtocol.from }),
         ...(protocol === 'tcp' && { protocol }),
       })),
-      services: Object.values(config.services).map((service) => this.#serviceView(service, this.#pages.get(config)?.get(service.name))),
+      services: Object.values(config.services).map((service) => this.#serviceView(service, pages?.services.get(service.name))),
     }
   }
 
@@ -261,7 +263,7 @@ export class Routing implements Router {
       parking: resilience.parking && parkingView(resilience.parking, expected?.bootP95Ms),
       // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
       managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,
-      quarantine: supervised || undefined,
+      ...(supervised && resilience.quarantine && { quarantine: true, quarantineMs: resilience.quarantine.expires }),
       coming: supervised && (expected?.coming ?? true),
       bootMs: expected?.bootMs,
       ...(expected?.readyAtMachineMs !== undefined && { readyAtMachineMs: expected.readyAtMachineMs }),

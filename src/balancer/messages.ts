@@ -1,7 +1,7 @@
 /** What the processes of the data plane say to each other. Control ⇄ primary: one JSON document per line over a Unix socket. Primary ⇄ worker: Node's IPC. */
 import type { LatencyWindow } from '../resilience/core/gradient.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
-import type { BreakerState } from '../resilience/core/breaker.ts'
+import type { BreakerSnapshot, BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { ObserverCounts } from './core/observe-view.ts'
 import type { RoutingView } from './core/routing-view.ts'
@@ -85,14 +85,16 @@ export type PrimaryToWorker =
   | { readonly type: 'warm'; readonly endpoint: string; readonly ageMs: number; readonly windowMs: number }
   | { readonly type: 'drain'; readonly id: number; readonly endpoint: string; readonly deadlineMs: number }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
-  /** Base64; every worker has the same (`tls/ticket-keys.ts`). */
+  /** Base64; every worker has the same (`primary/rotating-keys.ts`). */
   | { readonly type: 'ticketKeys'; readonly keys: string }
-  /** Base64; every worker has the same (`primary/session-keys.ts`). */
+  /** Base64; every worker has the same (`primary/rotating-keys.ts`). */
   | { readonly type: 'sessionKeys'; readonly keys: string }
   /** It is out as an outlier; 0: it is in again. */
   | { readonly type: 'ejected'; readonly endpoint: string; readonly forMs: number; readonly reason?: string | undefined }
   /** Another worker has opened its breaker. */
   | { readonly type: 'trip'; readonly endpoint: string }
+  /** What its breaker was in the workers before this one. */
+  | { readonly type: 'breakerRestored'; readonly endpoint: string; readonly snapshot: BreakerSnapshot }
   | { readonly type: 'breakerOrder'; readonly service: string; readonly action: BreakerAction }
   /** What a request that looks like this is taken for (`core/quarantine.ts`). */
   | ({ readonly type: 'mark'; readonly mark: Mark } & Named)
@@ -179,6 +181,8 @@ export interface BreakerMessage {
   readonly failed: number
   readonly slow: number
   readonly openForMs?: number | undefined
+  /** Openings in a row, with this one. */
+  readonly openings: number
 }
 
 /** What one worker counted since its last report; gauges as of now. */

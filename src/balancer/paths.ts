@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 export { socketPath } from '../kernel/socket-path.ts'
 
 /** Not handed on: a debugger of the parent's listens on one port only; heap sizes are each process's own. */
-const ownFlags = ['--inspect', '--max-semi-space-size', '--initial-old-space-size']
+const ownFlags = ['--inspect', '--max-semi-space-size', '--initial-old-space-size', '--no-memory-reducer']
 
 /** How a process of the data plane is started: node's arguments and the module, which has the ending that this file itself runs with. */
 export function processArguments(module: 'primary' | 'worker'): { readonly node: readonly string[]; readonly module: string } {
@@ -17,4 +17,5 @@ export function processArguments(module: 'primary' | 'worker'): { readonly node:
 }
 
 export const viewFile = (directory: string): string => join(directory, 'run', 'proxy-view.json')
+export const rateLevelsFile = (directory: string): string => join(directory, 'run', 'proxy-rates.json')
 export const proxyLogFile = (directory: string): string => join(directory, 'logs', 'proxy.log')

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { parseDocument } from 'yaml'
 import { controlFilePath, readControlFile, type ControlFile } from '../app/control-file.ts'
-import { defaultConfigFiles, formatProblems, loadConfig, problemsOf, type LoadedConfig } from '../config/index.ts'
+import { defaultConfigFiles, formatProblems, loadConfig, problemsOf, type Config, type LoadedConfig } from '../config/index.ts'
 import { codeOf } from '../kernel/errors.ts'
 import type { CommandContext } from './context.ts'
 import { CliError } from './errors.ts'
@@ -153,4 +153,13 @@ export function findReadableControl(dataDirectory: string): FoundControl | undef
     if (codeOf(error) !== 'control_file_unreadable') throw error
     return undefined
   }
+}
+
+/** What is allowed and should not stay so. */
+export function warningsOf({ services }: Config): readonly string[] {
+  const unsafe = Object.values(services).filter(({ origin }) => origin?.tls?.verify === false)
+  return unsafe.map(
+    ({ name }) =>
+      `warning: services.${name}.origin.tls.verify is false: any certificate is believed; give the authority of its endpoints as ca instead`,
+  )
 }

@@ -76,6 +76,8 @@ export interface ResilienceConfig {
   /** undefined: none. */
   readonly rateLimit?: RateLimitConfig | undefined
   readonly parking: ParkingConfig | undefined
+  /** Of requests that kill instances; undefined: they are not looked for. */
+  readonly quarantine?: { readonly expires: Duration } | undefined
 }
 
 export interface ParkingConfig {

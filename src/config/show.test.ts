@@ -44,13 +44,14 @@ describe('showing', () => {
           stop: { signal: 'SIGTERM', timeout: '30s' },
           restart: { policy: 'always', backoff: { initial: '1s', max: '1m' } },
           routes: [{ listener: 'web', path: '/', stripPath: false }],
-          balance: { algorithm: 'p2c-ewma', slowStart: '0s', weights: 'fused' },
+          balance: { algorithm: 'p2c-ewma', slowStart: '10s', weights: 'fused' },
           resilience: {
             timeout: '30s',
             connectTimeout: '2s',
             retries: { attempts: 1, budget: '20%', on: [502, 503, 504] },
             parking: { timeout: '30s', requests: 256, bytes: '16MiB' },
             concurrency: 'off',
+            quarantine: { expires: '1h' },
             queue: { size: 256, timeout: '10s' },
           },
         },
@@ -146,6 +147,7 @@ describe('explaining', () => {
       'services.a.resilience.queue.size',
       'services.a.resilience.queue.timeout',
       'services.a.resilience.rateLimit',
+      'services.a.resilience.quarantine',
       'services.a.resilience.fallback',
     ])
   })

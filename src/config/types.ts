@@ -34,6 +34,8 @@ export interface Config {
   readonly cluster: ClusterConfig
   /** By name, in the order of the file. */
   readonly services: Readonly<Record<string, ServiceConfig>>
+  /** By status or class: files of the answers to requests that no service takes; undefined: our own. */
+  readonly errorPages?: Readonly<Record<string, string>> | undefined
   readonly access: AccessConfig
   /** undefined: each machine has its own limits. */
   readonly limits?: LimitsConfig | undefined

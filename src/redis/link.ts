@@ -127,7 +127,9 @@ export class RedisLink {
     try {
       const client = (this.#client ??= await this.#connect())
       const hello = runScript(client, presenceScript, [`${this.#options.prefix}machines`], [this.#name, String(presentMs)])
-      this.machines = Number(await this.#inTime(client, hello, this.machines === undefined ? Math.max(firstAnswerWithinMs, this.#timeoutMs) : this.#timeoutMs))
+      this.machines = Number(
+        await this.#inTime(client, hello, this.machines === undefined ? Math.max(firstAnswerWithinMs, this.#timeoutMs) : this.#timeoutMs),
+      )
       this.#unansweredSince = undefined
       if (this.#closed || client !== this.#client) return
       this.#up = true

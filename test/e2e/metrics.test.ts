@@ -19,9 +19,29 @@ if (!hasPromtool) console.log('skipped: the metrics before promtool (it is not i
 
 describe.runIf(hasPromtool)('promtool check metrics', () => {
   it('finds nothing to complain about, neither in form nor in style', async () => {
-    product.configure({ web: { instances: 2 }, 'a-name': { routes: [{ path: '/other' }] }, none: { instances: 0, routes: [{ path: '/none' }] } })
+    const resilience = {
+      ...{ breaker: {}, ejection: {}, rateLimit: { rate: '1000/s' }, concurrency: 8, queue: { size: 10, timeout: '1s' } },
+      fallback: { service: 'a-name' },
+    }
+    const web = {
+      instances: 2,
+      version: 'v1',
+      resilience,
+      split: { v1: '100%' },
+      balance: { sticky: 'hf' },
+      mirror: { service: 'a-name', share: '100%' },
+    }
+    product.configure(
+      {
+        web,
+        'a-name': { routes: [{ path: '/other' }] },
+        none: { instances: 0, routes: [{ path: '/none' }] },
+        dead: { endpoints: ['127.0.0.1:1', '127.0.0.1:2'], routes: ['/dead'], health: { path: '/', agent: true } },
+      },
+      { log: { access: {} }, tracing: { endpoint: 'http://127.0.0.1:1/v1/traces', sample: '100%' }, explain: { sample: '100%' } },
+    )
     await product.up()
-    for (const path of ['/', '/other', '/none', '/']) await product.get(path)
+    for (const path of ['/', '/other', '/none', '/dead', '/nowhere', '/']) await product.get(path)
     const url = `http://127.0.0.1:${product.ports.metrics}/metrics`
     const page = await until('the requests are counted', async () => {
       const text = await (await fetch(url)).text()

@@ -1,6 +1,8 @@
 /** Certificates as their operator deals with them: files that are replaced while traffic runs, bad ones, and one for development. */
 import { X509Certificate } from 'node:crypto'
 import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { until } from '../chaos/wait.ts'
@@ -100,4 +102,42 @@ it('makes a certificate for development and keeps it', async () => {
   await product.up()
   expect(readFileSync(files[0] ?? '', 'utf8')).toBe(before)
   await product.down()
+})
+
+it('does not speak to an endpoint whose authority is not the one it was given, says why, and does once it is', async () => {
+  const own = makePair(product.directory, 'own', { hosts: ['origin.test'] })
+  makePair(product.directory, 'other')
+  const origin = createServer({ cert: own.cert, key: own.key }, (_request, response) => response.end('secure'))
+  await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
+  const address = `127.0.0.1:${(origin.address() as AddressInfo).port}`
+  const trusting = (tls: Readonly<Record<string, unknown>>): void => {
+    product.configure({ web: { endpoints: [address], routes: ['/'], origin: { tls: { serverName: 'origin.test', ...tls } } } })
+  }
+  try {
+    trusting({ ca: 'other.crt' })
+    await product.up()
+    const refused = await product.get('/')
+    expect([refused.status, refused.headers.get('proxy-status')]).toEqual([502, expect.stringContaining('tls_certificate_error')])
+    const [event] = await until('it is told', async () => {
+      const found = await product.events('endpoint.handshakeFailed')
+      return found.length > 0 ? found : undefined
+    })
+    expect(event).toMatchObject({ level: 'error', service: 'web', data: { address, reason: expect.stringMatching(/certificate/) as string } })
+    for (let i = 0; i < 5; i++) await product.get('/')
+    expect(await product.events('endpoint.handshakeFailed')).toHaveLength(1)
+
+    trusting({ verify: false })
+    const { stdout, stderr } = await product.must('config', 'check')
+    expect(stdout + stderr).toContain('warning: services.web.origin.tls.verify is false: any certificate is believed')
+    process.kill(product.control?.pid ?? 0, 'SIGHUP')
+    await until('it is believed unseen', async () => (await product.get('/')).text === 'secure' || undefined)
+    trusting({ ca: 'own.crt' })
+    expect((await product.must('config', 'check')).stderr).not.toContain('warning')
+    process.kill(product.control?.pid ?? 0, 'SIGHUP')
+    await until('the right authority is taken up', async () => ((await product.get('/')).text === 'secure' ? true : undefined))
+    await product.down()
+  } finally {
+    origin.closeAllConnections()
+    origin.close()
+  }
 })

@@ -83,6 +83,7 @@ describe('a trail tells of', () => {
       'answered: 200',
       'ended: 200',
     ])
+    expect(skips(trail.steps[0])).toEqual([undefined, undefined])
     expect(skips(trail.steps[2])).toEqual(['tried before by this request', undefined])
 
     await explained(service([busy], { retries }))

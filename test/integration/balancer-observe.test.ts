@@ -8,6 +8,7 @@ import { accessFields } from '../../src/config/types.ts'
 import type { ObserveView } from '../../src/balancer/core/observe-view.ts'
 import type { ServiceView } from '../../src/balancer/index.ts'
 import { ask, eventually, fieldOf, freePort, get, plain, post, readUntil, service } from '../support/balancer-harness.ts'
+import { otlpFaults } from '../support/otlp.ts'
 import { useProxy } from '../support/proxy-fixture.ts'
 
 const { proxy, origin, serving } = useProxy({ per: 'file', workers: 2 })
@@ -192,6 +193,8 @@ describe('trace context', () => {
     collector.close()
     collector.closeAllConnections()
     expect(new Set(keys)).toEqual(new Set(['secret']))
+    expect(bodies.flatMap(otlpFaults)).toEqual([])
+    expect(otlpFaults(bodies[0]!.replace('"kind":', '"kind":9'))).toHaveLength(1)
     const roots = spans.filter(({ kind }) => kind === 2)
     expect(roots.map(({ parentSpanId }) => parentSpanId)).toEqual(['b7ad6b7169203331', 'b7ad6b7169203331'])
     expect(spans.every((span) => span.traceId === traceId)).toBe(true)

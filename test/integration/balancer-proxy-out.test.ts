@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { probeOnce } from '../../src/balancer/primary/prober.ts'
 import { connectOnce } from '../../src/balancer/primary/connect-once.ts'
 import type { OriginView, ServiceView } from '../../src/balancer/index.ts'
-import { eventually, freePort, get, RawClient, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
+import { eventually, freePort, get, Origin, plain, RawClient, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
 import { makePair } from '../support/certificates.ts'
 
 let proxy: RunningProxy
@@ -124,6 +124,38 @@ describe('the PROXY protocol to endpoints', () => {
     // Whoever takes the header takes nothing without one.
     expect((await client.answer()).text).not.toContain('192.0.2.7')
     client.destroy()
+  })
+
+  it('keeps the connection for the further requests of the same client, and for nobody else; it ends with the client’s', async () => {
+    const bodies: string[] = []
+    // Reads the header of each connection, and answers with it.
+    const origin = await Origin.raw((socket) => {
+      let line = ''
+      socket.on('data', (chunk: Buffer) => {
+        const text = chunk.toString('latin1')
+        if (line === '') line = text.slice(0, text.indexOf('\r\n'))
+        bodies.push(text)
+        socket.write(plain(line))
+      })
+      socket.on('end', () => socket.end())
+    })
+    await proxy.route(service([origin], { origin: { proxyProtocol: 'v1' } }))
+    const clients = [await RawClient.to(proxy.port), await RawClient.to(proxy.port)]
+    for (let request = 0; request < 4; request++) {
+      for (const client of clients) {
+        client.send(request % 2 === 0 ? get('/') : 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi')
+        expect((await client.answer()).text).toBe(`PROXY TCP4 127.0.0.1 127.0.0.1 ${client.socket.localPort} ${proxy.port}`)
+      }
+    }
+    expect(origin.connections).toBe(2)
+    expect(bodies.filter((body) => body.startsWith('PROXY '))).toHaveLength(2)
+    clients[0]!.destroy()
+    await eventually('its connection is gone, the other one is not', () => origin.sockets.size === 1)
+    clients[1]!.send(get('/'))
+    expect((await clients[1]!.answer()).status).toBe(200)
+    expect(origin.connections).toBe(2)
+    clients[1]!.destroy()
+    await origin.stop()
   })
 
   it.each(cases)('is spoken by probes, for themselves: %s, %s', async (peer, version) => {

@@ -21,6 +21,37 @@ const withRules = async (rules: RulesView, answer: string | ((path: string) => s
   return made
 }
 
+describe('what proxies in front say of a client', () => {
+  const claims =
+    'X-Forwarded-For: 203.0.113.9, <script>\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: HTTPS\r\nX-Forwarded-Host: shop.test\r\nX-Forwarded-Port: 443\r\nForwarded: for=203.0.113.9\r\n'
+  const seen = async (rules: RulesView): Promise<readonly (string | undefined)[]> => {
+    let fields: readonly (readonly [string, string])[] = []
+    const made = await origin((request) => {
+      fields = request.fields
+      request.socket.write(plain('ok'))
+    })
+    await proxy.route(service([made], { rules }))
+    await ask(proxy.port, get('/', claims))
+    return ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'forwarded'].map((name) => fieldOf({ fields }, name))
+  }
+
+  it('is passed on, with their own address behind it, when they are trusted', async () => {
+    expect(await seen({ trustedProxies: ['127.0.0.1'] })).toEqual([
+      '203.0.113.9, 198.51.100.7, 127.0.0.1',
+      'https',
+      'shop.test',
+      '443',
+      'for=203.0.113.9, for=127.0.0.1;proto=http;host="a.test"',
+    ])
+  })
+
+  it('is replaced when they are not', async () => {
+    const own = ['127.0.0.1', 'http', 'a.test', String(proxy.port), 'for=127.0.0.1;proto=http;host="a.test"']
+    expect(await seen({ trustedProxies: ['10.0.0.0/8'] })).toEqual(own)
+    expect(await seen({})).toEqual(own)
+  })
+})
+
 describe('compression', () => {
   it.each([
     ['gzip', gunzipSync],

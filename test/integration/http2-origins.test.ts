@@ -174,7 +174,8 @@ describe('an endpoint that speaks HTTP/2', () => {
     await from.ask()
     const answers = await Promise.all(Array.from({ length: 40 }, () => from.ask()))
     expect(answers.every((answer) => answer.text === 'late')).toBe(true)
-    expect(origin.sessions.length).toBeGreaterThan(2)
+    // How many depends on how many requests come in one turn.
+    expect(origin.sessions.length).toBeGreaterThan(1)
     expect(origin.sessions.length).toBeLessThanOrEqual(6)
   })
 

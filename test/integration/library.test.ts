@@ -288,7 +288,7 @@ describe('the whole within the program', () => {
 
   it('sends nothing to an instance that says it is not ready, until it is', async () => {
     const command = `${process.execPath} ${join(root, 'test', 'fixtures', 'reporting.mjs')}`
-    const holdfast = await created(2, { command, balance: { algorithm: 'round-robin' } })
+    const holdfast = await created(2, { command, balance: { algorithm: 'round-robin', slowStart: '0s' } })
     try {
       await holdfast.start()
       const url = holdfast.listeners[0]!.url

@@ -10,7 +10,15 @@ let redis: Redis
 const policies: SharedRateLimitPolicy[] = []
 
 function limit(options: Partial<Parameters<typeof sharedRateLimit>[0]> = {}): SharedRateLimitPolicy {
-  const policy = sharedRateLimit({ url: `redis://127.0.0.1:${redis.port}`, rate: 1, periodMs: 60_000, burst: 100, name: 'test', timeoutMs: 500, ...options })
+  const policy = sharedRateLimit({
+    url: `redis://127.0.0.1:${redis.port}`,
+    rate: 1,
+    periodMs: 60_000,
+    burst: 100,
+    name: 'test',
+    timeoutMs: 500,
+    ...options,
+  })
   policies.push(policy)
   return policy
 }

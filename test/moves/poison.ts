@@ -15,6 +15,9 @@ const instances = 3
 const requestsPerSecond = 200
 const killsMax = 2
 const atOnce = 10
+/** Ten minutes of many different ones; an instance may crash by them a hundred times in that time and start again at once. */
+const many = { poisons: 120, everyMs: 5_000 }
+const few = { poisons: 4, everyMs: 0 }
 
 export const poison: Move = {
   number: 4,
@@ -93,11 +96,13 @@ const kinds = [
 ]
 
 async function mixIn(product: Product, { full, signal }: Scale): Promise<Figure[]> {
-  const poisons = full ? 60 : 4
+  const { poisons, everyMs } = full ? many : few
   await begin(product)
   const answers: number[] = []
   const traffic = await underLoad(product, requestsPerSecond, async () => {
+    const beganAt = performance.now()
     for (let i = 0; i < poisons && !signal.aborted; i++) {
+      await sleep(Math.max(0, beganAt + i * everyMs - performance.now()))
       const kind = kinds[i % kinds.length]
       const first = (await kind?.(product, i)) ?? 0
       // Its client tries again, as clients do.

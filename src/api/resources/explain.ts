@@ -23,6 +23,38 @@ const stepSchema = z.object({
   candidates: z.array(candidateSchema).optional().describe('Every endpoint as the choice found it.'),
 })
 
+const trailExample = {
+  id: '4f1c09a2b70000001',
+  pid: 4171,
+  startedAt: 1_795_283_736_000,
+  client: '10.0.0.7',
+  method: 'GET',
+  target: '/cart',
+  service: 'shop',
+  route: 'shop.example.com/',
+  algorithm: 'p2c-ewma',
+  status: 200,
+  durationMs: 3.31,
+  tries: 2,
+  reasons: ['retried'],
+  steps: [
+    { at: 0, step: 'picked', endpoint: 'shop-3f2a9c', note: 'p2c-ewma' },
+    { at: 0.41, step: 'failed', endpoint: 'shop-3f2a9c', note: 'no connection came about (ECONNREFUSED): tried again' },
+    {
+      at: 0.52,
+      step: 'picked',
+      endpoint: 'shop-9b1e44',
+      note: 'p2c-ewma',
+      candidates: [
+        { endpoint: 'shop-3f2a9c', weight: 100, active: 0, skipped: 'tried before by this request' },
+        { endpoint: 'shop-9b1e44', weight: 100, active: 2, responseMs: 2.9 },
+      ],
+    },
+    { at: 3.2, step: 'answered', endpoint: 'shop-9b1e44', note: '200' },
+    { at: 3.31, step: 'ended', note: '200' },
+  ],
+}
+
 const trailSchema = z
   .object({
     id: z.string(),
@@ -41,7 +73,7 @@ const trailSchema = z
     traceId: z.string().optional(),
     steps: z.array(stepSchema),
   })
-  .meta({ id: 'RequestTrail' })
+  .meta({ id: 'RequestTrail', examples: [trailExample] })
 
 export function explainRoutes({ operations }: ApiDeps): readonly Route[] {
   return [

@@ -116,7 +116,10 @@ export function loadBalancerRoutes({ operations }: ApiDeps): readonly Route[] {
         host: hostSchema,
         port: z.number().int().min(1).max(65_535),
         weight: z.number().min(0.001).max(1_000).optional().describe('Default 1.'),
-        version: lineOfText(64).optional().describe('Label of what runs there, for a split. Default: that of the service.'),
+        version: lineOfText(64)
+          .optional()
+          .describe('Label of what runs there, for a split. Default: that of the service.')
+          .meta({ examples: ['v2'] }),
         service: serviceName.optional().describe('Default: the only service with given endpoints, else the first service.'),
       }),
       data: serverSchema,

@@ -5,26 +5,42 @@ import { route, type Route } from '../route.ts'
 import { lineOfText, serviceName } from '../schemas/common.ts'
 
 const named = z.object({ name: serviceName.describe('Name of the service.') })
-const shares = z.record(lineOfText(64), z.number().min(0).max(1)).describe('Share of the clients by version, 1 in all.')
+const shares = z
+  .record(lineOfText(64), z.number().min(0).max(1))
+  .describe('Share of the clients by version, 1 in all.')
+  .meta({ examples: [{ v1: 0.9, v2: 0.1 }] })
 
-const splitSchema = z.object({
-  service: z.string(),
-  shares: z.record(z.string(), z.number()).optional().describe('Absent: the weights of the endpoints decide.'),
-  source: z.enum(['hand', 'configuration', 'none']),
-  versions: z.record(z.string(), z.number()).describe('Versions of the endpoints that there are, with their number.'),
-  traffic: z
-    .record(
-      z.string(),
-      z.object({
-        requests: z.number().describe('Since its endpoints are there.'),
-        errors: z.number().describe('Answers of 5xx, and attempts without an answer.'),
-        requestRate: z.number().describe('Per second, over the last 10 seconds.'),
-        errorRate: z.number().describe('0 to 1, over the last 10 seconds.'),
-        p95Ms: z.number().optional().describe('To the first byte, over the last 10 seconds; absent: none came.'),
-      }),
-    )
-    .describe('How the endpoints of each version do.'),
-})
+const splitExample = {
+  service: 'shop',
+  shares: { v1: 0.9, v2: 0.1 },
+  source: 'hand',
+  versions: { v1: 2, v2: 1 },
+  traffic: {
+    v1: { requests: 12_312, errors: 0, requestRate: 214, errorRate: 0, p95Ms: 9.1 },
+    v2: { requests: 912, errors: 4, requestRate: 24, errorRate: 0.004, p95Ms: 11.3 },
+  },
+}
+
+const splitSchema = z
+  .object({
+    service: z.string(),
+    shares: z.record(z.string(), z.number()).optional().describe('Absent: the weights of the endpoints decide.'),
+    source: z.enum(['hand', 'configuration', 'none']),
+    versions: z.record(z.string(), z.number()).describe('Versions of the endpoints that there are, with their number.'),
+    traffic: z
+      .record(
+        z.string(),
+        z.object({
+          requests: z.number().describe('Since its endpoints are there.'),
+          errors: z.number().describe('Answers of 5xx, and attempts without an answer.'),
+          requestRate: z.number().describe('Per second, over the last 10 seconds.'),
+          errorRate: z.number().describe('0 to 1, over the last 10 seconds.'),
+          p95Ms: z.number().optional().describe('To the first byte, over the last 10 seconds; absent: none came.'),
+        }),
+      )
+      .describe('How the endpoints of each version do.'),
+  })
+  .meta({ id: 'Split', examples: [splitExample] })
 
 export function splitRoutes({ operations }: ApiDeps): readonly Route[] {
   return [

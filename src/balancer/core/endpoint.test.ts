@@ -64,11 +64,16 @@ describe('an endpoint', () => {
     const [old, young, other] = [made(), made(), made()]
     old.warm(0, 10_000)
     young.warm(5_000, 10_000)
-    warmTogether([old, young])
+    warmTogether([old, young], 5_000)
     expect(young.weightAt(6_000)).toBe(4)
+    // The other one is warm now: it shall not carry more than half again of its share.
+    warmTogether([old, young], 10_000)
     expect(young.weightAt(10_000)).toBeCloseTo(2)
-    warmTogether([old, young, other])
+    warmTogether([old, young, other], 10_000)
     expect(young.weightAt(6_000)).toBeCloseTo(0.4)
+    // Were two of three new, the old one would carry nearly all.
+    warmTogether([old, young, other], 9_000)
+    expect(young.weightAt(6_000)).toBeCloseTo(2)
   })
 
   it('weighs nothing when it is gone, drained or in maintenance, and less by its standing', () => {

@@ -12,7 +12,7 @@ import type { TcpCounts } from './tcp-counts.ts'
 import type { SlotLease } from './slots.ts'
 import type { EndpointView } from './routing-view.ts'
 import type { EndpointRole } from './tcp-view.ts'
-import { shortSeconds, standingShare, warmShare, weigh, whyOpen, wellStanding, type Standing, type Weight } from './weight.ts'
+import { shortSeconds, standingShare, warmLeast, warmShare, weigh, whyOpen, wellStanding, type Standing, type Weight } from './weight.ts'
 
 /** Time constant of the moving average: old answers lose 63 % of their say in this time (Finagle's peak EWMA uses 10 s). */
 const ewmaDecayMs = 10_000
@@ -23,6 +23,9 @@ const avoidMaxMs = 1_000
 const tunnelShare = 0.1
 /** Who has just failed is spared requests that cannot be tried again; not for ever, for a service may get no others. */
 const doubtMs = 1_000
+
+/** Long before any time of a worker. */
+const neverLate = -1e9
 
 const noAnswers: TallyData = { responses: {}, duration: emptyHistogram }
 
@@ -40,6 +43,8 @@ export class Endpoint {
   #warmFrom = 0
   #warmUntil = -Infinity
   warmTogetherUntil = -Infinity
+  /** So much of its share it has at least: too many others are in theirs. */
+  warmLeast = 0
   /** The verdict of the active probes. */
   healthy = true
   unhealthyWhy: string | undefined
@@ -61,8 +66,8 @@ export class Endpoint {
   failureRun = 0
   /** When such a run was added to last, or its cool-down ends. */
   ranAt = -Infinity
-  /** When a request was last made elsewhere as well, since it took so long here. */
-  lateAt = -Infinity
+  /** When a request was last late here, if nothing has been answered since. */
+  lateAt = neverLate
   /** undefined: the service has none. */
   breaker: Breaker | undefined
   /** How it got into its present state; undefined: it was never in another. */
@@ -182,6 +187,7 @@ export class Endpoint {
   /** A response head came, after `ms`. */
   answered(ms: number, now: Instant, status = 200): void {
     if (this.#avoidMs !== 0 || !Number.isNaN(this.#failingSince)) this.#forgive()
+    if (this.lateAt !== neverLate) this.lateAt = neverLate
     if (this.ewmaMs === 0 || ms > this.ewmaMs) this.ewmaMs = ms
     else {
       const weight = Math.exp((this.#ewmaAt - now) / ewmaDecayMs)
@@ -235,7 +241,8 @@ export class Endpoint {
   }
 
   #warmShareAt(now: number): number {
-    return now >= this.#warmUntil || now < this.warmTogetherUntil ? 1 : warmShare(now - this.#warmFrom, this.#warmUntil - this.#warmFrom)
+    if (now >= this.#warmUntil || now < this.warmTogetherUntil) return 1
+    return Math.max(this.warmLeast, warmShare(now - this.#warmFrom, this.#warmUntil - this.#warmFrom))
   }
 
   #whyOpen(now: number): string | undefined {
@@ -261,11 +268,22 @@ export class Endpoint {
   }
 }
 
-/** Of endpoints that are all in their slow start none is spared: there is nobody to take what they do not. */
-export function warmTogether(endpoints: readonly Endpoint[]): void {
+/** Of endpoints that are all in their slow start none is spared, and of many little: there is nobody, or too few, to take what they do not. */
+export function warmTogether(endpoints: readonly Endpoint[], now: number): void {
   let until = Infinity
-  for (const endpoint of endpoints) if (endpoint.view.state === 'active' && endpoint.gone === undefined) until = Math.min(until, endpoint.warmUntil)
-  for (const endpoint of endpoints) endpoint.warmTogetherUntil = until
+  let all = 0
+  let warming = 0
+  for (const endpoint of endpoints) {
+    if (endpoint.view.state !== 'active' || endpoint.gone !== undefined) continue
+    until = Math.min(until, endpoint.warmUntil)
+    all++
+    if (endpoint.warmUntil > now) warming++
+  }
+  const least = warmLeast(all, warming)
+  for (const endpoint of endpoints) {
+    endpoint.warmTogetherUntil = until
+    endpoint.warmLeast = least
+  }
 }
 
 /** The configured weight that counts as 100. */

@@ -5,9 +5,6 @@
 
 export const healthCheckPath = '/grpc.health.v1.Health/Check'
 
-/** A server's name of a service; empty: the server as a whole. */
-export const healthServiceMax = 256
-
 const serving = 1
 const servingStatuses = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
 const statusNames = (

@@ -10,7 +10,8 @@ export interface InLine<T> {
   /** Of the line only. */
   lineBefore: T | undefined
   lineAfter: T | undefined
-  inLine: boolean
+  /** In which it is; undefined: in none. */
+  line: { leave(member: T): void } | undefined
 }
 
 export class HedgeLine<T extends InLine<T>> {
@@ -25,7 +26,7 @@ export class HedgeLine<T extends InLine<T>> {
   /** Sent just now. */
   join(member: T): void {
     const last = this.#last
-    member.inLine = true
+    member.line = this
     member.lineBefore = last
     member.lineAfter = undefined
     if (last === undefined) this.#first = member
@@ -33,15 +34,15 @@ export class HedgeLine<T extends InLine<T>> {
     this.#last = member
   }
 
-  /** Answered, failed, or given up; also when it is in no line. */
+  /** Answered, failed, or given up; also when it is not in this line. */
   leave(member: T): void {
-    if (!member.inLine) return
+    if (member.line !== this) return
     const { lineBefore: before, lineAfter: after } = member
     if (before === undefined) this.#first = after
     else before.lineAfter = after
     if (after === undefined) this.#last = before
     else after.lineBefore = before
-    member.inLine = false
+    member.line = undefined
     member.lineBefore = undefined
     member.lineAfter = undefined
   }

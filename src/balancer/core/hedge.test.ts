@@ -8,7 +8,7 @@ class Member implements InLine<Member> {
   readonly sentAt: number
   lineBefore: Member | undefined
   lineAfter: Member | undefined
-  inLine = false
+  line: { leave(member: Member): void } | undefined
   constructor(sentAt: number) {
     this.sentAt = sentAt
   }

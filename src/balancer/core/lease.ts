@@ -8,8 +8,8 @@
  *                                       └──short, or no answer in time──▶ short for a moment: nobody is let in beyond the lease
  */
 
-/** Without an answer for so long there is nobody to ask: the primary has died, or hangs. */
-export const askTimeoutMs = 100
+/** Without an answer for so long there is nobody to ask: the primary has died, or hangs. On a machine with far more to do than it can it answers after a tenth of a second. */
+export const askTimeoutMs = 500
 /** After "no more", and ahead of any need, it is asked only so often: at full load it would be a question per request. */
 export const shortMs = 10
 

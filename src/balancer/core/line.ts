@@ -5,7 +5,9 @@
 
 export interface Place<R> {
   readonly request: R
-  readonly deadline: number
+  deadline: number
+  /** Its deadline is never moved beyond this. */
+  readonly latest: number
   /** Of its arrival: the lower, the earlier. */
   readonly order: number
   bytes: number

@@ -47,11 +47,26 @@ describe('the parking lot', () => {
   it('lets nobody wait longer than he can', () => {
     const lot = new ParkingLot<string>()
     lot.park('a', 1, 0, limits)
-    expect(lot.park('b', 1, 0, limits, 20)).toMatchObject({ deadline: 20 })
-    expect(lot.park('c', 1, 20, limits, 20)).toBeUndefined()
-    expect(lot.park('d', 1, 20, limits, 5_000)).toMatchObject({ deadline: 70 })
+    expect(lot.park('b', 1, 0, limits, { until: 20 })).toMatchObject({ deadline: 20 })
+    expect(lot.park('c', 1, 20, limits, { until: 20 })).toBeUndefined()
+    expect(lot.park('d', 1, 20, limits, { until: 5_000 })).toMatchObject({ deadline: 70 })
     expect(lot.expired(20)).toEqual(['b'])
     expect(lot.open(0)).toEqual(['a', 'd'])
+  })
+
+  it('lets them wait as long as something is expected, and no longer than they may', () => {
+    const lot = new ParkingLot<string>()
+    const place = lot.park('a', 1, 0, limits, { expected: 20 })!
+    expect(place).toMatchObject({ deadline: 20, latest: 50 })
+    lot.park('b', 1, 0, limits, { until: 30, expected: 20 })
+    expect(lot.expired(19)).toEqual([])
+    expect(lot.expired(20, 40)).toEqual([])
+    expect(lot.expired(30, 40)).toEqual(['b'])
+    lot.open(0)
+    expect(lot.park('a', 1, 35, limits, { expected: 60 }, place)).toMatchObject({ deadline: 50, latest: 50 })
+    expect(lot.expired(50, 100)).toEqual(['a'])
+    lot.park('c', 1, 60, limits, { expected: 70 })
+    expect(lot.expired(70)).toEqual(['c'])
   })
 
   it('counts what more is held of one that waits, as far as there is room', () => {

@@ -29,8 +29,18 @@ export interface ParkingLimits {
 
 /** What a request that was let go, and must wait again, brings back. */
 export interface ParkingPlace {
+  /** It waits until then, unless there is more reason to wait by that time; never longer than `latest`. */
   readonly deadline: number
+  readonly latest: number
   readonly order: number
+}
+
+/** How long one may wait, besides the limit. */
+export interface ParkingPatience {
+  /** It cannot wait longer than that. */
+  readonly until?: number
+  /** By then an endpoint should have come; it may turn out later that it takes longer. */
+  readonly expected?: number
 }
 
 export class ParkingLot<R> {
@@ -63,14 +73,22 @@ export class ParkingLot<R> {
   }
 
   /**
-   * Takes the request in, or says no because a limit is reached. `until`: it cannot wait longer than that. `again`: it was let go, must wait once more,
-   * and keeps its place and deadline.
+   * Takes the request in, or says no because a limit is reached. `again`: it was let go, must wait once more, and keeps its place and its latest
+   * deadline.
    */
-  park(request: R, bytes: number, now: number, limits: ParkingLimits, until = Infinity, again?: ParkingPlace): ParkingPlace | undefined {
+  park(
+    request: R,
+    bytes: number,
+    now: number,
+    limits: ParkingLimits,
+    patience: ParkingPatience = {},
+    again?: ParkingPlace,
+  ): ParkingPlace | undefined {
     this.#forget(request)
     if (this.#line.size >= limits.requests || this.#bytes + bytes > limits.bytes) return undefined
-    const place = again ?? { deadline: Math.min(until, now + limits.timeoutMs), order: this.#orders++ }
-    if (place.deadline <= now) return undefined
+    const latest = again?.latest ?? Math.min(patience.until ?? Infinity, now + limits.timeoutMs)
+    if (latest <= now) return undefined
+    const place = { deadline: Math.min(latest, patience.expected ?? Infinity), latest, order: again?.order ?? this.#orders++ }
     if (this.#line.size === 0) this.#busySince = now
     this.#line.add({ request, bytes, ...place })
     this.#bytes += bytes
@@ -122,9 +140,9 @@ export class ParkingLot<R> {
     this.#newestFirst = false
   }
 
-  /** Those whose time is up, removed. */
-  expired(now: number): R[] {
-    const late = this.#line.late(now)
+  /** Those whose time is up, removed. `expected`: there is reason to wait until then. */
+  expired(now: number, expected = -Infinity): R[] {
+    const late = this.#line.late(now).filter((request) => !this.#waitsOn(request, now, expected))
     for (const request of late) this.leave(request)
     if (this.#credit === undefined) return late
     if (this.#releasingSince === undefined) {
@@ -132,6 +150,13 @@ export class ParkingLot<R> {
       this.#released = 0
     } else this.#newestFirst ||= this.#isCongested(now, this.#releasingSince)
     return late
+  }
+
+  #waitsOn(request: R, now: number, expected: number): boolean {
+    const place = this.#line.place(request)
+    if (!place || Math.min(place.latest, expected) <= now) return false
+    place.deadline = Math.min(place.latest, expected)
+    return true
   }
 
   /** The last in line will have left before its turn. */

@@ -14,6 +14,7 @@
 
 /** Suspects and quarantined requests kept, each; the oldest go first. */
 export const marksMax = 1_024
+/** Unless the service has another time. */
 export const markMs = 3_600_000
 /** After the first news of a crash, until all workers have told who was caught in it. */
 export const settleMs = 15
@@ -115,6 +116,8 @@ interface Court<P> {
   lane: Lane<P> | undefined
   since: number
   endpoints: readonly string[]
+  /** How long its requests are suspected, and quarantined. */
+  keptMs: number
   /** Lately, whoever was in flight there. */
   crashed: readonly { readonly instance: string; readonly at: number }[]
 }
@@ -148,8 +151,10 @@ export class Quarantine<P> {
   }
 
   /** Endpoints of a service that may be sent to. */
-  setEndpoints(service: string, endpoints: readonly string[]): void {
-    this.#court(service).endpoints = endpoints
+  setEndpoints(service: string, endpoints: readonly string[], keptMs = markMs): void {
+    const court = this.#court(service)
+    court.endpoints = endpoints
+    court.keptMs = keptMs
   }
 
   retain(services: ReadonlySet<string>): void {
@@ -164,7 +169,7 @@ export class Quarantine<P> {
     const orders: QuarantineOrder<P>[] = []
     let suspect = this.#suspects.get(fingerprint)
     if (suspect === undefined) {
-      suspect = { service, label, fingerprint, crashes: [], until: wallTime + markMs }
+      suspect = { service, label, fingerprint, crashes: [], until: wallTime + court.keptMs }
       this.#suspects.set(fingerprint, suspect)
       orders.push({ type: 'mark', mark: 'suspect', service, label, fingerprint }, ...this.#forgetOldest(this.#suspects))
     }
@@ -263,7 +268,7 @@ export class Quarantine<P> {
   #court(service: string): Court<P> {
     const known = this.#courts.get(service)
     if (known) return known
-    const court: Court<P> = { queue: [], lane: undefined, since: 0, endpoints: [], crashed: [] }
+    const court: Court<P> = { queue: [], lane: undefined, since: 0, endpoints: [], keptMs: markMs, crashed: [] }
     this.#courts.set(service, court)
     return court
   }
@@ -286,7 +291,14 @@ export class Quarantine<P> {
   #convict(suspect: Suspect, court: Court<P>, wallTime: number): QuarantineOrder<P>[] {
     const { service, label, fingerprint, crashes } = suspect
     this.#suspects.delete(fingerprint)
-    const request: QuarantinedRequest = { id: fingerprint, service, label: withoutQuery(label), since: wallTime, until: wallTime + markMs, crashes }
+    const request: QuarantinedRequest = {
+      id: fingerprint,
+      service,
+      label: withoutQuery(label),
+      since: wallTime,
+      until: wallTime + court.keptMs,
+      crashes,
+    }
     this.#poison.set(fingerprint, { ...request, label, fingerprint })
     const poisoned = court.queue.filter((each) => each.fingerprint === fingerprint)
     court.queue = court.queue.filter((each) => each.fingerprint !== fingerprint)

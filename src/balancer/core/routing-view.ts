@@ -23,6 +23,8 @@ export interface RoutingView {
   readonly services: readonly ServiceView[]
   /** Answers to ACME challenges by token, given on plain listeners; undefined: there are none. */
   readonly challenges?: Readonly<Record<string, string>> | undefined
+  /** By status or class: bodies of the answers to requests that no service takes; undefined: our own. */
+  readonly pages?: Readonly<Record<string, PageView>> | undefined
   /** undefined: no request is watched. */
   readonly observe?: ObserveView | undefined
 }
@@ -110,6 +112,8 @@ export interface ServiceView {
   readonly maintenance: boolean
   /** Requests that kill instances are looked for (`core/quarantine.ts`). */
   readonly quarantine?: boolean | undefined
+  /** How long such a request is in quarantine; undefined: an hour. */
+  readonly quarantineMs?: number | undefined
   readonly probe?: ProbeView | undefined
   /** Its endpoints may say in their answers what they ask for themselves (`instance/core/asked-state.ts`). */
   readonly agent?: boolean | undefined

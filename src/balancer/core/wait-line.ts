@@ -20,7 +20,7 @@ export class WaitLine<R> {
   /** `front`: it had its turn already, and found that somebody was faster. */
   add(request: R, deadline: number, now: number, front = false): void {
     if (this.#line.size === 0 && !front) this.#since = now
-    this.#line.add({ request, deadline, bytes: 0, order: front ? --this.#fronts : this.#orders++ })
+    this.#line.add({ request, deadline, latest: deadline, bytes: 0, order: front ? --this.#fronts : this.#orders++ })
   }
 
   leave(request: R): boolean {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { EndpointView } from './routing-view.ts'
-import { standingShare, warmShare, weigh, wellStanding, type Standing, type WeightFacts } from './weight.ts'
+import { standingShare, warmLeast, warmShare, weigh, wellStanding, type Standing, type WeightFacts } from './weight.ts'
 
 const view: EndpointView = { id: 'e', host: '127.0.0.1', port: 1, weight: 1, state: 'active' }
 const facts = (more: Partial<WeightFacts> = {}): WeightFacts => ({ view, largest: 1, standing: wellStanding, warm: 1, healthy: true, ...more })
@@ -62,4 +62,15 @@ describe('the weight of an endpoint', () => {
   it('rises linearly over the slow start, from a tenth', () => {
     expect([0, 500, 5_000, 10_000, 20_000].map((age) => warmShare(age, 10_000))).toEqual([0.1, 0.1, 0.5, 1, 1])
   })
+})
+
+it('those that are not in slow start get half again of an equal share at most, however many others are', () => {
+  for (let all = 1; all <= 12; all++) {
+    for (let warming = 0; warming < all; warming++) {
+      const share = Math.max(warmShare(0, 10_000), warmLeast(all, warming))
+      const ofOneOld = 1 / (all - warming + warming * share)
+      expect(ofOneOld * all).toBeLessThanOrEqual(1.5 + 1e-9)
+    }
+  }
+  expect([warmLeast(3, 1), warmLeast(10, 2), warmLeast(1, 0)]).toEqual([0, 0, 0])
 })

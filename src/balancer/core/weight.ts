@@ -214,3 +214,12 @@ export function warmShare(ageMs: number, windowMs: number): number {
 
 export const percent = (share: number): string => `${Math.round(share * 100)} %`
 const rounded = (value: number): number => Math.round(value * 100) / 100
+
+/** What the others may get at most, as a multiple of an equal share, while some are in their slow start. */
+const warmBurdenMax = 1.5
+
+/**
+ * The least share of those in slow start, `warming` of `all`: when many are new at a time, as after a rolling restart, the few old ones must not carry
+ * what all of them did.
+ */
+export const warmLeast = (all: number, warming: number): number => (warming === 0 ? 0 : Math.max(0, 1 - (all * (1 - 1 / warmBurdenMax)) / warming))

@@ -140,6 +140,20 @@ export function findField(head: Head, buffer: Buffer, name: string): string | un
   return undefined
 }
 
+/** The same of a list: several lines joined by commas (RFC 9110 §5.3). */
+export function listedField(head: Head, buffer: Buffer, name: string): string | undefined {
+  let value: string | undefined
+  for (let i = 0; i < head.fieldCount; i++) {
+    const base = i * fieldStride
+    const start = head.fields[base + nameStart]!
+    const end = head.fields[base + nameEnd]!
+    if (end - start !== name.length || text(buffer, start, end).toLowerCase() !== name) continue
+    const more = fieldText(head, buffer, i)
+    value = value === undefined ? more : `${value}, ${more}`
+  }
+  return value
+}
+
 const methodGet = 'GET'
 
 /** Methods are case-sensitive tokens; the usual ones need no new string. */

@@ -300,6 +300,19 @@ function chooseFields(head: Head, buffer: Buffer, facts: RequestFacts, edit: Hea
   return 0
 }
 
+/** What proxies in front say of a client; each undefined: nothing, or nothing that can be believed. */
+export interface ForwardedChain {
+  /** Addresses, the client's first. */
+  readonly for: string | undefined
+  readonly proto: string | undefined
+  readonly host: string | undefined
+  readonly port: string | undefined
+  /** Elements of `Forwarded`. */
+  readonly forwarded: string | undefined
+}
+
+const behind = (chain: string | undefined): string => (chain === undefined ? '' : `${chain}, `)
+
 /** The fields by which an origin learns who asked (RFC 7239 and its de-facto elders) and that we stood between (RFC 9110 §7.6.3). */
 export function forwardedBlock(options: {
   address: string
@@ -311,13 +324,16 @@ export function forwardedBlock(options: {
   version: string
   /** Further field lines, whole. */
   more?: string
+  /** What a trusted proxy in front has said of the client. */
+  said?: ForwardedChain | undefined
 }): Buffer {
-  const { address, host } = options
+  const { address, host, said } = options
   const node = address.includes(':') ? `"[${address}]"` : address
-  const lines = [`X-Forwarded-For: ${address}`, `X-Forwarded-Proto: ${options.scheme}`]
-  if (host !== '') lines.push(`X-Forwarded-Host: ${host}`)
-  lines.push(`X-Forwarded-Port: ${options.port}`)
-  lines.push(`Forwarded: for=${node};proto=${options.scheme}${host === '' ? '' : `;host="${host}"`}`)
+  const lines = [`X-Forwarded-For: ${behind(said?.for)}${address}`, `X-Forwarded-Proto: ${said?.proto ?? options.scheme}`]
+  const forwardedHost = said?.host ?? host
+  if (forwardedHost !== '') lines.push(`X-Forwarded-Host: ${forwardedHost}`)
+  lines.push(`X-Forwarded-Port: ${said?.port ?? options.port}`)
+  lines.push(`Forwarded: ${behind(said?.forwarded)}for=${node};proto=${options.scheme}${host === '' ? '' : `;host="${host}"`}`)
   lines.push(`Via: ${options.version} ${options.pseudonym}`)
   return latin1(`${lines.join('\r\n')}\r\n${options.more ?? ''}`)
 }

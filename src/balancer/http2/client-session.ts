@@ -30,6 +30,7 @@ import {
   streamWindowBytes,
 } from './limits.ts'
 import { requestOf } from './request-head.ts'
+import { tellErrors } from './session-errors.ts'
 import { StreamSocket, type StreamSocketHost } from './stream-socket.ts'
 import { fieldsMax } from '../http1/head.ts'
 
@@ -78,6 +79,7 @@ export class ClientSession implements StreamSocketHost {
     socket.on('error', () => undefined)
     const session = performServerHandshake(socket, options)
     this.#session = session
+    tellErrors(session)
     // What failed is told by `close`.
     session.on('error', () => undefined)
     session.on('close', () => {

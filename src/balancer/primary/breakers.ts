@@ -6,12 +6,14 @@ import type { BreakerState } from '../../resilience/core/breaker.ts'
 import { whyOpen } from '../core/weight.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import type { BreakerAction, BreakerMessage } from '../messages.ts'
+import { BreakerRecords, snapshotOf, type BreakerRecord } from './breaker-records.ts'
 import type { Peer } from './peer.ts'
 
 export interface BreakersOptions {
   readonly everyone: () => readonly Peer[]
   /** Monotonic milliseconds. */
   readonly now: () => number
+  readonly wallTime: () => number
   /** The state over all workers has changed. */
   readonly onChange: (change: Omit<BreakerMessage, 'type'>) => void
 }
@@ -26,9 +28,25 @@ export class Breakers {
   /** What opened the breaker of an endpoint last, and when. */
   readonly #openings = new Map<string, { readonly change: Omit<BreakerMessage, 'type'>; readonly at: number }>()
 
-  constructor(options: BreakersOptions, isolated: readonly string[] = []) {
+  readonly #records: BreakerRecords
+  #hasView = false
+
+  /** What the primary before knew. */
+  constructor(options: BreakersOptions, isolated: readonly string[] = [], records: readonly BreakerRecord[] = []) {
     this.#options = options
     this.#isolated = new Set(isolated)
+    this.#records = new BreakerRecords(records)
+  }
+
+  /** A view is on its way to all workers. Those that began before there was any did not know what they were told of. */
+  viewSent(): void {
+    if (!this.#hasView) for (const peer of this.#options.everyone()) this.tell(peer)
+    this.#hasView = true
+  }
+
+  /** For the primary that comes next. */
+  get records(): readonly BreakerRecord[] {
+    return this.#records.all
   }
 
   /** Services that are held open by hand. */
@@ -41,6 +59,7 @@ export class Breakers {
     const ids = new Set(guarded.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)))
     for (const id of this.#states.keys()) if (!ids.has(id)) this.#states.delete(id)
     for (const id of this.#openings.keys()) if (!ids.has(id)) this.#openings.delete(id)
+    this.#records.retain(ids, this.#options.wallTime())
     this.#isolated = new Set(this.isolated.filter((name) => guarded.some((service) => service.name === name)))
   }
 
@@ -67,11 +86,16 @@ export class Breakers {
     else states.set(peer, to)
     if (to === 'open' && reason !== 'told') for (const other of this.#options.everyone()) if (other !== peer) other.send({ type: 'trip', endpoint })
     const after = this.stateOf(endpoint)
+    this.#records.changed(change, after, this.#options.wallTime())
     if (after !== before) this.#options.onChange({ ...change, from: before, to: after })
   }
 
   left(peer: Peer): void {
-    for (const states of this.#states.values()) states.delete(peer)
+    for (const [endpoint, states] of this.#states) {
+      // With the last worker nobody has closed anything: what it knew is for the next one.
+      if (states.delete(peer) && this.stateOf(endpoint) === 'closed' && this.#options.everyone().some((other) => other !== peer))
+        this.#records.closed(endpoint, this.#options.wallTime())
+    }
   }
 
   order(service: string, action: BreakerAction): void {
@@ -82,6 +106,13 @@ export class Breakers {
   /** What a worker that begins must know. */
   tell(peer: Peer): void {
     for (const service of this.#isolated) peer.send({ type: 'breakerOrder', service, action: 'isolate' })
-    for (const endpoint of this.#states.keys()) if (this.stateOf(endpoint) === 'open') peer.send({ type: 'trip', endpoint })
+    for (const record of this.#records.all) {
+      peer.send({ type: 'breakerRestored', endpoint: record.endpoint, snapshot: snapshotOf(record) })
+      if (record.state === 'closed') continue
+      // It will tell when this changes; that it is so is no news.
+      const states = this.#states.get(record.endpoint) ?? new Map<Peer, BreakerState>()
+      this.#states.set(record.endpoint, states)
+      states.set(peer, 'open')
+    }
   }
 }

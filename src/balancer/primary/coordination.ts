@@ -11,6 +11,7 @@ import type { BreakerAction, PrimaryToWorker, WorkerToPrimary } from '../message
 import type { ProxySignal, ProxyTelemetry } from '../port.ts'
 import { asksNothing, strictest, whyOut, type AskedState } from '../../instance/core/asked-state.ts'
 import { AskedStates } from './asked-states.ts'
+import type { BreakerRecord } from './breaker-records.ts'
 import { Breakers } from './breakers.ts'
 import { ConcurrencyLimits } from './concurrency.ts'
 import { Drains } from './drains.ts'
@@ -23,6 +24,7 @@ import { Quarantines, type SavedQuarantine } from './quarantines.ts'
 import { RoleKeeper } from './roles/role-keeper.ts'
 import { Quotas } from './quotas.ts'
 import { Readings } from './readings.ts'
+import type { RateLevels } from './rate-levels.ts'
 import { Rates } from './rates.ts'
 import { SharedRates } from './shared-rates.ts'
 import { Standings } from './standings.ts'
@@ -39,6 +41,8 @@ export interface Company {
 export interface CoordinationState {
   /** Services whose breakers an operator holds open. */
   readonly isolated?: readonly string[] | undefined
+  /** Breakers that are open, or were so lately. */
+  readonly breakers?: readonly BreakerRecord[] | undefined
   /** Endpoints that are out as outliers. */
   readonly ejected?: readonly OutlierRecord[] | undefined
   /** Requests that kill instances. */
@@ -97,7 +101,12 @@ export class Coordination {
         signal({ type: 'limitsStoreChanged', up, reason })
       },
     })
-    this.#rates = new Rates({ workers, now, shared: (scope, view, shared) => this.#sharedRates.open(scope, view, shared) })
+    this.#rates = new Rates({
+      workers,
+      now,
+      wallTime: () => systemClock.wallTime(),
+      shared: (scope, view, shared) => this.#sharedRates.open(scope, view, shared),
+    })
     this.#outliers = new Outliers({
       random: systemRandom,
       now,
@@ -134,11 +143,14 @@ export class Coordination {
       {
         everyone,
         now,
+        wallTime: () => systemClock.wallTime(),
         onChange: (change) => {
           signal({ type: 'breakerChanged', ...change })
+          onStateChange()
         },
       },
       saved?.isolated,
+      saved?.breakers,
     )
     this.#quarantines = new Quarantines(
       {
@@ -206,9 +218,20 @@ export class Coordination {
   get state(): CoordinationState {
     return {
       isolated: this.#breakers.isolated,
+      breakers: this.#breakers.records,
       ejected: this.#outliers.saved(systemClock.wallTime()),
       quarantined: this.#quarantines.quarantined,
     }
+  }
+
+  /** How far the quotas of rate limits are used up. */
+  get rateLevels(): RateLevels {
+    return this.#rates.levels(systemClock.wallTime())
+  }
+
+  /** Before the first view: what the primary before knew of them. */
+  inheritRates(levels: RateLevels): void {
+    this.#rates.inherit(levels)
   }
 
   /** Once a second. */
@@ -234,6 +257,11 @@ export class Coordination {
     this.#rates.setView(view)
     this.#slots.setView(view)
     this.#prober.apply(view)
+  }
+
+  /** The view that was prepared is on its way: what is said now is heard right behind it. */
+  sent(): void {
+    this.#breakers.viewSent()
   }
 
   /** The workers route by the view that was prepared. `own`: those that are to be lent of its limits. */

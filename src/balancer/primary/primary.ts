@@ -19,8 +19,8 @@ import { Coordination } from './coordination.ts'
 import { Crew } from './crew.ts'
 import { Listeners, type InheritedListener } from './listeners.ts'
 import { OrphanLink } from './orphan-link.ts'
-import { SessionKeys } from './session-keys.ts'
-import { TicketKeys } from '../tls/ticket-keys.ts'
+import { RateLevelsFile } from './rate-levels.ts'
+import { cookieKeys, RotatingKeys, ticketKeys as ticketSpec } from './rotating-keys.ts'
 import { loadState, removeState, saveState, type SavedState } from './saved-state.ts'
 import { Views } from './views.ts'
 
@@ -43,8 +43,8 @@ interface Parts {
   readonly coordination: Coordination
   readonly listeners: Listeners
   readonly views: Views
-  readonly ticketKeys: TicketKeys
-  readonly sessionKeys: SessionKeys
+  readonly ticketKeys: RotatingKeys
+  readonly sessionKeys: RotatingKeys
 }
 
 export class Primary {
@@ -53,12 +53,14 @@ export class Primary {
   readonly #aloneUntil = after(systemClock.now(), ms(lonelyMs))
   readonly #socket: ControlSocket
   readonly #orphans = new Map<ControlChannel, OrphanLink>()
+  readonly #rateLevels: RateLevelsFile
   #parts: Parts | undefined
   #stopping = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: PrimaryOptions) {
     this.#options = options
+    this.#rateLevels = new RateLevelsFile(options.directory)
     this.#socket = new ControlSocket({
       path: socketPath(options.directory, 'proxy'),
       onMessage: (channel, message) => {
@@ -84,12 +86,15 @@ export class Primary {
     this.#parts = this.#compose(size, logDescriptor, saved)
     if (!(await this.#socket.open())) return false
     await this.#parts.coordination.open()
+    const levels = saved && this.#rateLevels.load()
+    if (levels) this.#running.coordination.inheritRates(levels)
     if (saved?.view) await this.#running.views.apply(saved.view)
     this.#timer = setInterval(() => {
       this.#publish()
       this.#rotateKeys()
       this.#endIfLonely()
       this.#running.coordination.sweep()
+      void this.#rateLevels.save(this.#running.coordination.rateLevels)
     }, telemetryMs)
     return true
   }
@@ -110,8 +115,8 @@ export class Primary {
   #compose(size: number, logDescriptor: number, saved: SavedState | undefined): Parts {
     const { directory } = this.#options
     const pseudonym = saved?.pseudonym ?? `holdfast-${randomBytes(4).toString('hex')}`
-    const ticketKeys = new TicketKeys(directory, systemClock.wallTime())
-    const sessionKeys = new SessionKeys(directory, systemClock.wallTime())
+    const ticketKeys = new RotatingKeys(ticketSpec, directory, systemClock.wallTime())
+    const sessionKeys = new RotatingKeys(cookieKeys, directory, systemClock.wallTime())
     const crew: Crew = new Crew(size, {
       logDescriptor,
       welcome: (index) => ({ type: 'start', index, workers: size, directory, pseudonym }),
@@ -194,7 +199,10 @@ export class Primary {
         return
       case 'breaker':
         coordination.breaker(message.service, message.action)
-        channel.send({ type: 'done', id: message.id })
+        // What was ordered by hand outlives us from here on.
+        void this.#save().then(() => {
+          channel.send({ type: 'done', id: message.id })
+        })
         return
       case 'forgetQuarantined':
         this.#forget(channel, message.id, message.request)
@@ -276,6 +284,7 @@ export class Primary {
     this.#publish()
     this.#socket.close()
     removeState(this.#options.directory)
+    this.#rateLevels.remove()
     process.exit(0)
   }
 }

@@ -34,10 +34,11 @@ export class Quarantines {
 
   setView({ services }: RoutingView): void {
     this.#quarantine.retain(new Set(services.map(({ name }) => name)))
-    for (const { name, endpoints } of services) {
+    for (const { name, endpoints, quarantineMs } of services) {
       this.#quarantine.setEndpoints(
         name,
         endpoints.filter(({ state }) => state === 'active').map(({ id }) => id),
+        quarantineMs,
       )
     }
     this.sweep()

@@ -9,18 +9,22 @@ import { rateLimitsOf } from '../core/rate-scopes.ts'
 import type { RateLimitView, RoutingView, SharedRateView } from '../core/routing-view.ts'
 import type { WorkerToPrimary } from '../messages.ts'
 import type { Peer } from './peer.ts'
+import { giveLevels, takeLevels, type RateLevels } from './rate-levels.ts'
 
 /** Where the tokens of one limit are taken from. */
 export interface RateTable {
   take(asks: readonly RateAsk[], done: (grants: readonly RateGrant[]) => void): void
   giveBack(unused: readonly (readonly [key: string, count: number])[]): void
   close(): void
+  /** Only of a table that lies here. */
+  readonly own?: Gcra | undefined
 }
 
 export interface RatesOptions {
   /** Workers that take. */
   readonly workers: number
   readonly now: () => number
+  readonly wallTime: () => number
   /** undefined: limits are this machine's own. */
   readonly shared?: (scope: string, view: RateLimitView, shared: SharedRateView) => RateTable
 }
@@ -33,9 +37,21 @@ interface Entry {
 export class Rates {
   readonly #options: RatesOptions
   readonly #entries = new Map<string, Entry>()
+  #inherited: RateLevels | undefined
 
   constructor(options: RatesOptions) {
     this.#options = options
+  }
+
+  /** What of the tables lies here, for the primary that comes next. */
+  levels(wall: number): RateLevels {
+    const now = this.#options.now()
+    return takeLevels(new Map([...this.#entries].flatMap(([scope, { table }]) => (table.own ? [[scope, table.own] as const] : []))), now, wall)
+  }
+
+  /** What the primary before knew: for the tables of the first view. */
+  inherit(levels: RateLevels): void {
+    this.#inherited = levels
   }
 
   /** Limits that stay as they were keep their tables. */
@@ -47,8 +63,12 @@ export class Rates {
       this.#entries.delete(scope)
     }
     for (const [scope, limit] of limits) {
-      if (!this.#entries.has(scope)) this.#entries.set(scope, { view: limit, table: this.#open(scope, limit) })
+      if (this.#entries.has(scope)) continue
+      const table = this.#open(scope, limit)
+      this.#entries.set(scope, { view: limit, table })
+      if (this.#inherited && table.own) giveLevels(this.#inherited, scope, table.own, this.#options.now(), this.#options.wallTime())
     }
+    this.#inherited = undefined
   }
 
   #open(scope: string, view: RateLimitView): RateTable {
@@ -94,6 +114,10 @@ export class OwnTable implements RateTable {
     const ahead = Math.min(want - need, Math.floor(first.remaining / (2 * this.#workers)))
     const last = ahead > 0 ? this.#gcra.takeUpTo(key, now, ahead) : first
     return [key, ahead > 0 ? first.taken + last.taken : first.taken, last.remaining, last.resetMs, last.retryAfterMs]
+  }
+
+  get own(): Gcra {
+    return this.#gcra
   }
 
   /** They were taken elsewhere. */

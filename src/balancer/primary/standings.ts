@@ -1,7 +1,7 @@
 /** What is known of every endpoint over all workers, told to all of them: joins `core/standing.ts` to probes, reports and counts. */
 import type { RoutingView, ServiceView } from '../core/routing-view.ts'
 import { StandingBook, type Circumstances } from '../core/standing.ts'
-import { warmShare, type Standing } from '../core/weight.ts'
+import { warmLeast, warmShare, type Standing } from '../core/weight.ts'
 import type { PrimaryToWorker, WorkerDelta } from '../messages.ts'
 import type { Peer } from './peer.ts'
 
@@ -86,6 +86,7 @@ export class Standings {
     const warming = this.#books.get(service.name)?.warming(this.#options.now()) ?? []
     const active = service.endpoints.filter(({ state }) => state === 'active')
     if (active.every(({ id }) => warming.some((each) => each.id === id))) return new Map()
-    return new Map(warming.map(({ id, ageMs, windowMs }) => [id, warmShare(ageMs, windowMs)]))
+    const least = warmLeast(active.length, active.filter(({ id }) => warming.some((each) => each.id === id)).length)
+    return new Map(warming.map(({ id, ageMs, windowMs }) => [id, Math.max(least, warmShare(ageMs, windowMs))]))
   }
 }

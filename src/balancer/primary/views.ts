@@ -57,7 +57,9 @@ export class Views {
     await listeners.open(view.listeners)
     this.#current = view
     coordination.prepare(view)
-    await crew.route(view, coordination.unhealthy)
+    const routed = crew.route(view, coordination.unhealthy)
+    coordination.sent()
+    await routed
     coordination.routed(
       view,
       crew.workers.filter((worker) => worker.ready),

@@ -32,8 +32,9 @@ export class WorkerHandle implements Peer {
     this.process = fork(worker.module, [], {
       stdio: ['ignore', options.logDescriptor, options.logDescriptor, 'ipc', ...options.inherited],
       // A worker's heap is young garbage and little else: larger semi-spaces only cost memory. Left to itself V8 takes a limit just above what lives
-      // for the old space of so small a heap, and compacts it every few seconds, for 5 to 30 ms in which no request is answered.
-      execArgv: [...worker.node, '--max-semi-space-size=8', '--initial-old-space-size=64'],
+      // for the old space of so small a heap, and where there is little to do it goes below that: it compacts every few seconds, for 5 to 30 ms in which
+      // no request is answered.
+      execArgv: [...worker.node, '--max-semi-space-size=8', '--initial-old-space-size=64', '--no-memory-reducer'],
     })
     this.process.on('message', (message: WorkerToPrimary, handle: unknown) => {
       options.onMessage(this, message, handle)

@@ -66,7 +66,7 @@ export class Admission implements RateWaiter {
   #decided(rate: ServiceRate, reading: RateReading): void {
     const next = this.#next
     this.lines = joined(this.lines, rate.linesOf(reading))
-    this.#attempts.watch?.rated(reading, this.#client.worker.now)
+    this.#attempts.watch?.rated(rate, reading, this.#client.worker.now)
     if (!reading.allowed) {
       this.#giveBack()
       this.#host.rateExceeded(rate.refusal(reading))

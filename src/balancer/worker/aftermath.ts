@@ -48,7 +48,7 @@ export class Aftermath {
 
   /** It looks like a request that is suspected: the host hears how it goes on. */
   arrived(): boolean {
-    return this.#service!.marks !== undefined && this.#asSuspect().arrived()
+    return this.#service!.marks !== undefined && this.#service!.view.quarantine === true && this.#asSuspect().arrived()
   }
 
   /** Its body is being gathered. */

@@ -78,7 +78,8 @@ export class Attempts {
 
   begin(service: ServiceRuntime): void {
     this.#service = service
-    this.tried.length = 0
+    // Setting a length costs more than looking at it.
+    if (this.tried.length > 0) this.tried.length = 0
     this.last = undefined
     this.fresh = false
     this.#resent = 0
@@ -170,6 +171,22 @@ export class Attempts {
   get patienceMs(): number {
     const { timeoutMs, retries } = this.#service!.view
     return retries.onTimeout === true ? Math.ceil(timeoutMs / (retries.attempts + 1)) : timeoutMs
+  }
+
+  /** The same while another try may follow: three times the p99, at least 1 s; undefined: no less than that. */
+  hurriedMs(now: number): number | undefined {
+    const service = this.#service!
+    const { retries } = service.view
+    return retries.onTimeout === true && this.#resent < retries.attempts ? service.pace?.patienceMs(now) : undefined
+  }
+
+  /** Somebody else could be asked at this moment, and may be. */
+  mayGoElsewhere(idempotent: boolean, replayable: boolean, now: number): boolean {
+    const service = this.#service!
+    const { endpoint } = this.current
+    if (!idempotent || !replayable || this.tree?.isRetry === true || this.#resent >= service.view.retries.attempts) return false
+    if (!this.#retrying && !service.retryBudgetFree) return false
+    return service.eligible.some((other) => other !== endpoint && !this.tried.includes(other) && other.available(now) && other.isGood(now))
   }
 
   /** The request is over, or its answer has no end: its place in the retry budget is free. */

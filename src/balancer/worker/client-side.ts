@@ -107,6 +107,8 @@ export interface ClientSide {
   forwardedFields(minor: number): Buffer
   /** Sends a request with this head for nobody, so that what is stored is validated. */
   refresh(head: Buffer): void
+  /** The same behind a proxy that is trusted: what `field` has of the client is passed on. */
+  forwardedChain(minor: number, field: (name: string) => string | undefined): Buffer
   /** Writes an answer of our own to the current request. */
   writeAnswer(answer: Answer, close: boolean): void
   /** The answer is out. `keep`: its head promised that the connection may carry another request. */

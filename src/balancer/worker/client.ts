@@ -13,6 +13,7 @@ import { fieldText, HeadError, parseRequestHead, type Head } from '../http1/head
 import { readRequest, RequestFacts } from '../http1/request.ts'
 import { renderAnswer, type Answer } from './answers.ts'
 import { answerBeforeRoutes, forwardedTarget, givenRequestId, routeOf } from './arrival.ts'
+import { pageFor } from './rules/answer-plan.ts'
 import type { ByteSocket, ClientFace, ClientSide, ConnectionOwner, CutAnswer } from './client-side.ts'
 import { bodyRateMin } from '../core/body-pace.ts'
 import { ClientBody } from './client-body.ts'
@@ -284,12 +285,21 @@ export class Client implements ClientSide, ReadHost {
   #enter(head: Head, input: Buffer, start: number): void {
     const routes = this.worker.routesOf(this.listener)
     const route = routes?.only ?? routeOf(this.worker, routes, head, input, this.facts)
-    if ('status' in route) this.exchange.answer(route)
+    if ('status' in route) this.exchange.answer(this.#asUnrouted(route))
     else this.exchange.begin(route, input, start, forwardedTarget(route, head, input, this.facts))
+  }
+
+  #asUnrouted(answer: Answer): Answer {
+    const pages = this.worker.view?.pages
+    return pages === undefined ? answer : { ...answer, page: pageFor(answer, { pages }) }
   }
 
   forwardedFields(minor: number): Buffer {
     return this.#forwarded.lines(this.facts.hostValue, minor)
+  }
+
+  forwardedChain(minor: number, field: (name: string) => string | undefined): Buffer {
+    return this.#forwarded.chained(this.facts.hostValue, minor, field)
   }
 
   takeBody(emit: Emit): boolean {

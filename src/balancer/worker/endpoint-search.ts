@@ -16,7 +16,7 @@ import type { Dispatched } from './dispatcher.ts'
 import type { RequestSender } from './request-sender.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
-import type { ParkingPlace } from '../core/parking-lot.ts'
+import type { ParkingPatience, ParkingPlace } from '../core/parking-lot.ts'
 import { parkedTooLong, parkingFull, queuedTooLong, queueFull } from './failure-answers.ts'
 import type { Concurrency, Queued } from './concurrency.ts'
 import { breakersOpenFor } from './verdicts.ts'
@@ -172,7 +172,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       // An answer that is there already is better than waiting for one.
       if (this.#attempts.setAside === undefined && service.mayPark) this.#park()
       else {
-        this.#attempts.watch?.noneFor('no endpoint can be asked', service, this.#pickRequest)
+        this.#attempts.watch?.noneFor('no endpoint can be asked', service, this.#pickRequest, this.#attempts.session)
         this.#nothing(undefined)
       }
       return
@@ -180,7 +180,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#attempts.watch?.picked(endpoint, service, this.#pickRequest, this.#attempts.session)
     endpoint.active++
     endpoint.requests++
-    const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent)
+    const idle = fresh ? undefined : endpoint.takeIdle(worker.now, !facts.idempotent, this.#client.socket)
     this.#attempts.current.reused = idle !== undefined
     if (idle === undefined) this.#connect(endpoint)
     else {
@@ -216,7 +216,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     const { last, setAside } = this.#attempts
     const openForSeconds = last === undefined && setAside === undefined ? breakersOpenFor(service.endpoints, now) : undefined
     if (openForSeconds === undefined) return false
-    this.#attempts.watch?.noneFor('all breakers are open', service, this.#pickRequest)
+    this.#attempts.watch?.noneFor('all breakers are open', service, this.#pickRequest, this.#attempts.session)
     this.#phase = 'idle'
     this.#unanswered.breakerOpen(openForSeconds)
     return true
@@ -331,15 +331,9 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       this.#host.clientGone()
       return
     }
-    const place = service.parking.park(
-      this,
-      this.#sender.bytes,
-      worker.now,
-      this.#parkPlace === undefined ? this.#waitsUntil(service) : undefined,
-      this.#parkPlace,
-    )
+    const place = service.parking.park(this, this.#sender.bytes, worker.now, this.#patience(service), this.#parkPlace)
     if (place === undefined) {
-      const expired = this.#parkPlace !== undefined && this.#parkPlace.deadline <= worker.now
+      const expired = this.#parkPlace !== undefined && this.#parkPlace.latest <= worker.now
       service.counters.shed++
       this.#parkedInVain(expired ? parkedTooLong : parkingFull)
       return
@@ -353,13 +347,14 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.bodyAvailable()
   }
 
-  /** Its own deadline, when it has one; a browser's patience, when it is to get a page. */
-  #waitsUntil(service: ServiceRuntime): number {
+  /** Its own deadline, when it has one; a browser's patience, when it is to get a page; how long a boot may take. */
+  #patience(service: ServiceRuntime): ParkingPatience {
     const { now } = this.#client.worker
+    const expected = service.parkUntil(now)
+    if (this.#parkPlace !== undefined) return { expected }
     const { pageAfterMs } = service.view.parking!
-    const ownDeadline = this.#attempts.tree?.deadline ?? Infinity
     const pageAt = pageAfterMs !== undefined && this.#sender.opensPage ? now + pageAfterMs : Infinity
-    return Math.min(ownDeadline, pageAt, service.parkUntil(now))
+    return { until: Math.min(this.#attempts.tree?.deadline ?? Infinity, pageAt), expected }
   }
 
   /** While parked: more of the body has come. Reading it is how we notice that a client has left. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { bodyGraceMs } from '../core/body-pace.ts'
-import { Workbench } from '../testing/workbench.ts'
+import { Workbench, type FakeUpstream } from '../testing/workbench.ts'
 import { answerIdleMs, bodyTimeoutMs, lastRequestMs, readerStallMs } from './limits.ts'
 
 const get = (path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
@@ -248,5 +248,51 @@ describe('the retry budget', () => {
     bench.upstream.breaks()
     expect(bench.service.tunnels).toBe(0)
     expect(bench.service.active).toBe(0)
+  })
+})
+
+describe('a try of an endpoint that takes longer than usual', () => {
+  const view = { retries: { attempts: 1, budget: 0.2, onTimeout: true }, timeoutMs: 40_000, connectTimeoutMs: 40_000 }
+  /** What is usual is known: 100 answers at once. */
+  const warm = (endpoints: number): Workbench => {
+    const bench = new Workbench(view, endpoints)
+    for (let i = 0; i < 100; i++) {
+      const opened = bench.upstreams.length
+      bench.send(get())
+      if (bench.upstreams.length > opened) bench.connect()
+      for (const upstream of bench.upstreams) if (upstream.socket.taken() !== '') upstream.says(answer('x'))
+    }
+    bench.socket.taken()
+    // It is looked up once a second.
+    bench.pass(1_000)
+    return bench
+  }
+  const asked = (bench: Workbench): FakeUpstream => bench.upstreams.find((upstream) => upstream.socket.taken() !== '')!
+
+  it('ends after three times the p99, at least a second, when another one can be asked', () => {
+    const bench = warm(2)
+    bench.send(get())
+    asked(bench)
+    bench.pass(900)
+    const before = bench.upstreams.length
+    bench.pass(200)
+    // The next try trusts no idle connection.
+    expect(bench.upstreams.length).toBe(before + 1)
+    bench.connect()
+    bench.pass(10_000)
+    bench.upstream.says(answer('second'))
+    expect(bench.socket.taken()).toMatch(/second$/)
+  })
+
+  it('goes on when there is nobody else, or no budget', () => {
+    for (const bench of [warm(1), warm(2)]) {
+      bench.send(get())
+      const upstream = asked(bench)
+      bench.service.retrying = 3
+      bench.pass(15_000)
+      upstream.says(answer('late'))
+      expect(bench.socket.taken()).toMatch(/late$/)
+      expect(upstream.pool.errors).toBe(0)
+    }
   })
 })

@@ -165,7 +165,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { current } = this.#attempts
     const { worker } = this.#client
     if (current.endpoint === undefined) return
-    this.#hedge?.answered(304)
+    this.#hedge?.answered()
     this.#attempts.answered(304, false, worker)
     if (keep && this.#foundKeeps) current.giveBack(worker.now, undefined)
     else current.drop()
@@ -297,7 +297,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const oneRead = this.#sender.oneRead && current.upstream?.shared !== true
     const broken = { failure, code, endpoint, answerBegun: this.#relay.begun, oneRead }
     const { asking } = this.#continuation
-    if (failure === timedOut) endpoint.adaptive?.timedOut()
+    if (failure === timedOut) {
+      endpoint.adaptive?.timedOut()
+      this.service!.pace?.record(this.#client.worker.now, this.#client.worker.now - current.sentAt)
+    }
     if (asking === undefined) this.#relay.end()
     else asking.again()
     current.leave(this.#client.worker)
@@ -429,9 +432,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   answerBegun(status: number): void {
     const { worker } = this.#client
-    const { mirror } = this.service!
+    const { mirror, pace } = this.service!
     this.#books.status = status
-    this.#hedge?.answered(status)
+    this.#hedge?.answered()
+    if (pace !== undefined && status < 500 && this.#client.facts.idempotent) pace.record(worker.now, worker.now - this.#attempts.current.sentAt)
     this.#attempts.answered(status, this.#relay.backPressure, worker)
     this.#phase = 'relaying'
     this.#relay.extra = joined(
@@ -622,7 +626,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
       this.#search.sweep(now)
     } else this.#hedge?.sweep(now)
     if (!this.#patience.over(now)) return
-    if (this.#phase === 'sent') this.#lost(timedOut, 'ETIMEDOUT')
+    if (this.#phase === 'sent' && !this.#patience.goesOn(now)) this.#lost(timedOut, 'ETIMEDOUT')
     else if (this.#phase === 'relaying') this.#cut('nothing of the answer of the service has come for too long')
   }
 }

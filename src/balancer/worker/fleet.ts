@@ -4,6 +4,7 @@
  *
  *   in the view ──removed──▶ leaving (something is under way) ──▶ forgotten
  */
+import type { BreakerSnapshot } from '../../resilience/core/breaker.ts'
 import { machineNow, systemRandom } from '../../kernel/system.ts'
 import { warmTogether } from '../core/endpoint.ts'
 import { serviceOfScope } from '../core/rate-scopes.ts'
@@ -166,6 +167,11 @@ export class Fleet {
     this.#endpoints.get(id)?.breaker?.trip(this.#worker.now)
   }
 
+  /** What it was in the workers before this one. */
+  restoreBreaker(id: string, snapshot: BreakerSnapshot): void {
+    this.#endpoints.get(id)?.breaker?.restore(snapshot, this.#worker.now, this.#worker.wallTime)
+  }
+
   breakerOrder(name: string, action: BreakerAction): void {
     const service = this.#services.get(name)
     service?.verdicts?.order(action, service.endpoints, this.#worker.now)
@@ -182,7 +188,7 @@ export class Fleet {
     const endpoint = this.#endpoints.get(id)
     if (!endpoint) return
     endpoint.warm(this.#worker.now, windowMs, ageMs)
-    warmTogether(this.#serviceOf(endpoint)?.endpoints ?? [])
+    warmTogether(this.#serviceOf(endpoint)?.endpoints ?? [], this.#worker.now)
   }
 
   rateGiven(scope: string, grants: readonly RateGrant[]): void {

@@ -177,6 +177,35 @@ describe('a request that is late', () => {
     expect(bench.upstreams.length).toBe(2)
   })
 
+  it('gets its hedge later when there was no room for one at first', () => {
+    const bench = new HedgeBench()
+    bench.send(get())
+    bench.opened()
+    bench.service.retrying = 3
+    bench.late()
+    expect(bench.upstreams.length).toBe(1)
+    bench.service.retrying = 0
+    bench.service.hedging!.sweep(bench.now + 100)
+    bench.settle()
+    expect(bench.upstreams.length).toBe(2)
+    bench.opened().upstream.says(answer('second'))
+    expect(bench.socket.taken()).toMatch(/second$/)
+  })
+
+  it('is not looked at again when it has been answered', () => {
+    const bench = new HedgeBench()
+    bench.send(get())
+    const { upstream } = bench.opened()
+    bench.service.retrying = 3
+    bench.late()
+    upstream.says(answer('first'))
+    bench.service.retrying = 0
+    bench.service.hedging!.sweep(bench.now + 100)
+    bench.settle()
+    expect(bench.upstreams.length).toBe(1)
+    expect(bench.hedges).toEqual({})
+  })
+
   it('lets the caller know that it was tried twice', () => {
     const bench = new HedgeBench()
     bench.send(get('X-Retry-Attempt: 0\r\n'))

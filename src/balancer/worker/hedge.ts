@@ -49,8 +49,6 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   #service: ServiceRuntime | undefined
   #hedging: Hedging | undefined
   #phase: Phase = 'off'
-  /** Its first attempt counts for what is usual. */
-  #measured = false
   /** It has left for an endpoint, and nobody has counted how that ended. */
   #made = false
   #first: EndpointPool | undefined
@@ -58,7 +56,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   sentAt = 0
   lineBefore: Hedge | undefined
   lineAfter: Hedge | undefined
-  inLine = false
+  line: { leave(member: Hedge): void } | undefined
   /** undefined: there is no second one. */
   #attempt: Attempt | undefined
   /** Its connection stands. */
@@ -80,8 +78,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
     this.#hedging = hedging
     this.#first = first
     this.sentAt = this.#client.worker.now
-    this.#measured = this.#mayBeMadeTwice(service, first)
-    if (!this.#measured || this.#made) return
+    if (this.#made || !this.#mayBeMadeTwice(service, first)) return
     this.#phase = 'waiting'
     hedging.join(this, this.sentAt)
   }
@@ -101,14 +98,19 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
 
   // --- leaving ------------------------------------------------------------------------------------------------------
 
-  /** The first attempt takes longer than it should. */
+  /** The first attempt takes longer than it should. What does not allow a second one now may allow it in a while. */
   late(now: number, delayMs: number): void {
     const service = this.#service!
-    this.#phase = 'off'
     this.#first!.lateAt = now
-    if (this.#host.firstIsAnswering) return
+    if (this.#host.firstIsAnswering) {
+      this.#phase = 'off'
+      return
+    }
     const deadline = this.#attempts.tree?.deadline ?? Infinity
-    if (!mayHedge({ now, deadline, delayMs, load: this.#hedging!.load, retryBudgetFree: service.retryBudgetFree })) return
+    if (!mayHedge({ now, deadline, delayMs, load: this.#hedging!.load, retryBudgetFree: service.retryBudgetFree })) {
+      this.#hedging!.lookAgain(this)
+      return
+    }
     this.#phase = 'choosing'
     this.#enqueue()
   }
@@ -129,7 +131,8 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   #choose(now: number): void {
     const endpoint = this.#pick(now)
     if (endpoint === undefined || !this.#hedging!.budget.take(now)) {
-      this.#phase = 'off'
+      this.#phase = 'waiting'
+      this.#hedging!.lookAgain(this)
       return
     }
     this.#made = true
@@ -139,7 +142,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
     this.#attempts.watch?.hedged(endpoint, now - this.sentAt, now)
     endpoint.active++
     endpoint.requests++
-    const idle = endpoint.takeIdle(now, false)
+    const idle = endpoint.takeIdle(now, false, this.#client.socket)
     const attempt = new Attempt()
     attempt.chosen = endpoint
     attempt.generation = endpoint.breaker?.allow(now) ?? 0
@@ -306,9 +309,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   }
 
   /** The head of the answer that the client gets has come. */
-  answered(status: number): void {
-    const { now } = this.#client.worker
-    if (this.#measured && status < 500) this.#hedging!.pace.record(now, now - this.#attempts.current.sentAt)
+  answered(): void {
     this.#over(this.#phase === 'taken' ? 'hedge' : 'first')
   }
 
@@ -329,7 +330,6 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
     this.#phase = 'off'
     if (this.#made) this.#hedging!.count(result)
     this.#made = false
-    this.#measured = false
   }
 
   sweep(now: number): void {

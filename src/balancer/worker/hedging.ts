@@ -8,8 +8,9 @@
  * that never answers would never fail, and least loaded as it then is it would be picked again and again. Counting each loss as a failure would eject one
  * that is merely slow: until some time has passed nothing tells the two apart. So:
  *
- *  1. when a hedge leaves, its first endpoint is doubted for a second: what cannot be sent twice goes elsewhere, if it can;
- *  2. when it wins, the time that the loser had is the least that the endpoint takes: its moving average rises at once, and by it the picker avoids it;
+ *  1. when a request is late, its endpoint is doubted for a second or until it answers: what cannot be sent twice goes elsewhere, if it can;
+ *  2. when a hedge wins, the time that the loser had, and has while it is observed, is the least that the endpoint takes: its moving average rises at once, and
+ *     goes on rising, and by it the picker avoids it;
  *  3. the first losers (`observersMax` per endpoint) stay on their connections without a client, and in the endpoint's number of requests in flight: they are
  *     what tells. One whose head comes after all says "slow": a late answer, and no failure. One without a head after three times the p99, at least 1 s,
  *     says "hangs": a timeout as any other, which ejection and breaker count. That is the soonest at which a slow one is safe, and far sooner than
@@ -39,6 +40,8 @@ export class Hedging {
   readonly #service: ServiceRuntime
   readonly #clock: Clock
   readonly #line = new HedgeLine<Hedge>()
+  /** Late, and not allowed one yet. */
+  readonly #denied = new HedgeLine<Hedge>()
   readonly #losing = new Set<LosingAttempt>()
   #view: HedgeView
   #timer: Disposable | undefined
@@ -83,7 +86,12 @@ export class Hedging {
   }
 
   leave(hedge: Hedge): void {
-    this.#line.leave(hedge)
+    hedge.line?.leave(hedge)
+  }
+
+  /** With the next sweep. */
+  lookAgain(hedge: Hedge): void {
+    this.#denied.join(hedge)
   }
 
   #arm(at: number): void {
@@ -101,6 +109,18 @@ export class Hedging {
       }
       this.#line.leave(next)
       next.late(now, delayMs)
+    }
+  }
+
+  /** Each once, the oldest first. */
+  #lookAtDenied(now: number): void {
+    const delayMs = this.delayMs(now)
+    if (delayMs === undefined || this.#denied.oldest === undefined) return
+    const denied: Hedge[] = []
+    for (let next: Hedge | undefined = this.#denied.oldest; next !== undefined; next = next.lineAfter) denied.push(next)
+    for (const hedge of denied) {
+      this.#denied.leave(hedge)
+      hedge.late(now, delayMs)
     }
   }
 
@@ -151,6 +171,7 @@ export class Hedging {
 
   sweep(now: number): void {
     for (const attempt of [...this.#losing]) attempt.sweep(now)
+    this.#lookAtDenied(now)
     this.look(now)
   }
 }

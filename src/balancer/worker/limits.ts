@@ -30,7 +30,7 @@ export const proxyHeaderMs = 3_000
 
 // --- parking
 
-/** Requests of a service that may wait beyond this worker's part of the limit while the primary is asked for more (`core/lease.ts`: 100 ms at most). */
+/** Requests of a service that may wait beyond this worker's part of the limit while the primary is asked for more (`core/lease.ts`: half a second at most). */
 export const parkingOverdraftRequests = 256
 /** The same in bytes. */
 export const parkingOverdraftBytes = 2 * 1024 * 1024

@@ -94,7 +94,7 @@ export class LosingAttempt implements UpstreamUser {
     else if (now >= this.#deadline) {
       endpoint.adaptive?.timedOut()
       this.#failed()
-    }
+    } else endpoint.outlived(now - this.#attempt.sentAt, now)
   }
 
   /** It says nothing, or nothing more. */

@@ -32,6 +32,9 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
     case 'trip':
       worker.fleet.trip(message.endpoint)
       return
+    case 'breakerRestored':
+      worker.fleet.restoreBreaker(message.endpoint, message.snapshot)
+      return
     case 'breakerOrder':
       worker.fleet.breakerOrder(message.service, message.action)
       return

@@ -3,7 +3,7 @@
  * may wait here. Who comes when a lease is used up waits undecided for the few milliseconds in which the primary is asked; then it stays
  * like the others, or the youngest are refused.
  */
-import { ParkingLot, type ParkingLimits, type ParkingPlace } from '../core/parking-lot.ts'
+import { ParkingLot, type ParkingLimits, type ParkingPatience, type ParkingPlace } from '../core/parking-lot.ts'
 import { parkingQuotas } from '../core/parking-quotas.ts'
 import type { Lease } from '../core/lease.ts'
 import type { Leases, QuotaUser } from './leases.ts'
@@ -75,14 +75,14 @@ export class Parking {
   }
 
   /** Takes the request in, or says no because a limit is reached; see `ParkingLot.park`. */
-  park(request: Parked, bytes: number, now: number, until?: number, again?: ParkingPlace): ParkingPlace | undefined {
+  park(request: Parked, bytes: number, now: number, patience?: ParkingPatience, again?: ParkingPlace): ParkingPlace | undefined {
     if (!this.#limits) return undefined
     const limits = {
       requests: this.#requests.allowed(this.#limits.requests, now),
       bytes: this.#bytes.allowed(this.#limits.bytes, now),
       timeoutMs: this.#limits.timeoutMs,
     }
-    const parked = this.lot.park(request, bytes, now, limits, until, again)
+    const parked = this.lot.park(request, bytes, now, limits, patience, again)
     if (parked && this.#overdrawn) {
       // The last to come is the first to be refused, also when it was here before.
       this.#undecided.delete(request)

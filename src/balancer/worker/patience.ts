@@ -12,6 +12,8 @@ export class Patience {
   readonly #attempts: Attempts
   readonly #sender: RequestSender
   #deadline = Infinity
+  /** What the try may take on top when it is over early and nobody else can be asked. */
+  #restMs = 0
   /** Between two pieces of the answer. */
   #answerIdleMs = answerIdleMs
 
@@ -43,7 +45,23 @@ export class Patience {
 
   /** The request is on its way, and no answer has begun: its body is the client's turn, what follows is the endpoint's. */
   forRequest(): void {
-    this.#deadline = this.#shared() ? Infinity : this.#client.worker.now + this.#attempts.patienceMs
+    if (this.#shared()) {
+      this.#deadline = Infinity
+      return
+    }
+    const { now } = this.#client.worker
+    const { patienceMs } = this.#attempts
+    const hurriedMs = Math.min(patienceMs, this.#attempts.hurriedMs(now) ?? Infinity)
+    this.#restMs = patienceMs - hurriedMs
+    this.#deadline = now + hurriedMs
+  }
+
+  /** The endpoint takes longer than usual: it is given up for another one. Where there is none it may go on, and has its whole time. */
+  goesOn(now: number): boolean {
+    if (this.#restMs <= 0 || this.#attempts.mayGoElsewhere(this.#client.facts.idempotent, this.#sender.replayable, now)) return false
+    this.#deadline = now + this.#restMs
+    this.#restMs = 0
+    return true
   }
 
   /** Both ways at once: the answer may wait for more of the request. Whoever does not read it has its own time. */

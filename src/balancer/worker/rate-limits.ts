@@ -20,8 +20,8 @@ export class ServiceRate {
   readonly view: RateLimitView
   /** The name of its table. */
   readonly #scope: string
-  /** What clients know it by. */
-  readonly #policy: string
+  /** What clients know it by: `default`, or `route`. */
+  readonly policy: string
   readonly #share: RateShare
   readonly #tell: (message: WorkerToPrimary) => void
   #flushing = false
@@ -33,7 +33,7 @@ export class ServiceRate {
   constructor(scope: string, policy: string, view: RateLimitView, workers: number, tell: (message: WorkerToPrimary) => void) {
     this.view = view
     this.#scope = scope
-    this.#policy = policy
+    this.policy = policy
     this.#tell = tell
     this.#share = new RateShare(view, workers)
   }
@@ -107,7 +107,7 @@ export class ServiceRate {
 
   #fields(reading: RateReading): RateFields {
     const { rate, periodMs } = this.view
-    return rateFields({ name: this.#policy, quota: rate, windowMs: periodMs }, reading)
+    return rateFields({ name: this.policy, quota: rate, windowMs: periodMs }, reading)
   }
 
   /** The lines that every answer has. */
@@ -127,7 +127,7 @@ export class ServiceRate {
       message: 'this client has used up its quota of requests',
       details: 'rate limit',
       retryAfterSeconds: retryAfter === undefined ? undefined : Number(retryAfter),
-      problem: { type: 'quota-exceeded', title: 'The quota of requests is used up', more: { 'violated-policies': [this.#policy] } },
+      problem: { type: 'quota-exceeded', title: 'The quota of requests is used up', more: { 'violated-policies': [this.policy] } },
     }
   }
 }

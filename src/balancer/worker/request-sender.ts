@@ -8,7 +8,7 @@ import { addressKey } from '../core/picker.ts'
 import { oneReadBytesMax } from '../core/resend.ts'
 import { routingPath } from '../core/request-path.ts'
 import { text } from '../http1/bytes.ts'
-import { findField, type Head, parseRequestHead } from '../http1/head.ts'
+import { findField, type Head, listedField, parseRequestHead } from '../http1/head.ts'
 import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
 import type { Answer } from './answers.ts'
 import type { ClientSide } from './client-side.ts'
@@ -48,6 +48,8 @@ export class RequestSender {
   #target: string | undefined
   #edit: HeadEdit | undefined
   #bodyMax = Infinity
+  /** A trusted proxy has sent it: what that says of the client is passed on. */
+  #chained = false
   /** The parsed head, until the first attempt is made. */
   #head: Head | undefined
   readonly #replay = new Replay()
@@ -96,6 +98,7 @@ export class RequestSender {
     this.#service = service
     this.#edit = session === undefined ? rules?.requestEdit : session.edit(rules?.requestEdit)
     this.#bodyMax = rules?.bodyMax ?? Infinity
+    this.#chained = rules?.trusted?.has(this.#client.address) === true
     this.#source = source
     this.#start = start
     this.#target = target
@@ -272,7 +275,9 @@ export class RequestSender {
     const { facts, requestId } = client
     const { slab } = client.worker
     const head = this.#head ?? this.#reparse()
-    const usual = client.forwardedFields(head.minor)
+    const usual = this.#chained
+      ? client.forwardedChain(head.minor, (name) => listedField(head, this.#source!, name))
+      : client.forwardedFields(head.minor)
     const forwarded = this.extra === undefined ? usual : Buffer.concat([usual, this.extra])
     const edit = this.dropsConditions ? withoutConditions(this.#edit) : this.#edit
     const headRoom = head.end - head.begin + requestHeadGrowthMax + forwarded.length + (this.#target?.length ?? 0) + facts.hostValue.length

@@ -134,7 +134,7 @@ export class ServiceRuntime {
       removed.gone ??= 'removed'
       removed.closeIdle()
     }
-    warmTogether(this.endpoints)
+    warmTogether(this.endpoints, now)
     this.parking.setLimits(view.parking)
     this.view = view
     this.#countRoutes(view)
@@ -313,6 +313,12 @@ export class ServiceRuntime {
     return Math.max(1, Math.ceil(waitMs / 1_000))
   }
 
+  /** For those who wait already: an endpoint is expected after all, perhaps another one than they have waited for. */
+  #worthWaitingUntil(now: number): number {
+    const readyAt = this.#readyAt
+    return readyAt !== undefined && readyAt > now ? this.parkUntil(now) : -Infinity
+  }
+
   /** How long an endpoint is worth waiting for, besides the configured time. */
   parkUntil(now: number): number {
     const patienceMs = this.view.parking?.patienceMs
@@ -341,7 +347,7 @@ export class ServiceRuntime {
     this.mirror?.sweep(now)
     this.hedging?.sweep(now)
     if (this.lot.size === 0) return
-    for (const parked of this.lot.expired(now)) {
+    for (const parked of this.lot.expired(now, this.#worthWaitingUntil(now))) {
       this.counters.shed++
       parked.parkingExpired()
     }

@@ -12,6 +12,7 @@ import { Socket, type OnReadOpts } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import { Endpoint } from '../core/endpoint.ts'
 import type { TlsDialer } from '../tls/dialer.ts'
+import { watchEnd } from '../tls/whole.ts'
 import type { Failure } from '../core/resend.ts'
 import { proxyHeader, type ConnectionEnds } from '../core/proxy-protocol.ts'
 import type { ProxyProtocolVersion } from '../../config/types.ts'
@@ -84,13 +85,18 @@ export interface Upstream {
   destroy(): void
 }
 
+/** Whose connection to an endpoint it is; its own has ends, and ends. */
+type Owner = ConnectionEnds & { readonly destroyed?: boolean }
+
 class SocketUpstream implements Upstream {
   readonly pool: EndpointPool
   readonly socket: Socket
   /** What it was opened with. */
   readonly dialer: TlsDialer | undefined
-  /** Its end was told whose it is: it is nobody else's. */
-  readonly proxied: boolean
+  /** Its end was told whose it is: it is nobody else's. undefined: it was not. */
+  readonly owner: Owner | undefined
+  /** How it was told. */
+  readonly told: ProxyProtocolVersion | undefined
   readonly shared = false
   readonly failure = undefined
   user: UpstreamUser | undefined
@@ -105,11 +111,15 @@ class SocketUpstream implements Upstream {
   #pinned = false
   #errorCode: string | undefined
   #ended = false
+  /** undefined: there is no TLS, in which an end is announced. */
+  readonly #endsUnannounced: (() => boolean) | undefined
 
-  /** `header`: sent before everything else. */
-  constructor(pool: EndpointPool, user: UpstreamUser, header: Uint8Array | undefined) {
+  /** `told`: its end is told first, so, that it is the owner's. */
+  constructor(pool: EndpointPool, user: UpstreamUser, owner: Owner, told: ProxyProtocolVersion | undefined) {
+    const header = told && proxyHeader(told, owner)
     this.pool = pool
-    this.proxied = header !== undefined
+    this.owner = told && owner
+    this.told = told
     this.user = user
     this.#own = Buffer.allocUnsafeSlow(readBytesInitial)
     const onread = {
@@ -121,7 +131,9 @@ class SocketUpstream implements Upstream {
       this.socket = connectPlain(pool.view, onread)
       if (header) this.socket.write(header)
     } else {
-      this.socket = this.dialer.dial(pool, onread, 'http/1.1', header)
+      const secure = this.dialer.dial(pool, onread, 'http/1.1', header)
+      this.socket = secure
+      this.#endsUnannounced = watchEnd(secure)
       if (header)
         this.socket.on('data', (chunk: Buffer) => {
           this.#onData(chunk)
@@ -161,9 +173,10 @@ class SocketUpstream implements Upstream {
 
   /**
    * Whether what looked like an orderly end was a reset. libuv reports a reset as an end when data came along with it; a write
-   * of nothing sends nothing, and fails on a connection that was reset.
+   * of nothing sends nothing, and fails on a connection that was reset. By TLS an end that was not announced is none.
    */
   wasReset(): boolean {
+    if (this.#endsUnannounced?.() === true) return true
     this.socket.write(nothing)
     return this.socket.errored !== null
   }
@@ -305,10 +318,12 @@ export class EndpointPool extends Endpoint {
   /**
    * The most recently used idle connection: the least likely to be closing. `careful`: none while others just close, for a
    * request that cannot be sent twice; a new connection is refused by a process that has died, and then it may go elsewhere.
+   * Where the endpoint is told whose each connection is, only one that was opened for this client.
    */
-  takeIdle(now: number, careful: boolean): Upstream | undefined {
+  takeIdle(now: number, careful: boolean, client: Owner): Upstream | undefined {
     if (this.view.http2 === true) return this.#http2?.take()
     if (careful && now - this.#idleClosedAt < siblingsMs) return undefined
+    if (this.#proxyProtocol !== undefined) return this.#takeOwn(now, client)
     for (let upstream = this.#idle.pop(); upstream; upstream = this.#idle.pop()) {
       if (now - upstream.idleSince < upstream.idleMs && !upstream.ended) return upstream
       upstream.destroy()
@@ -316,10 +331,21 @@ export class EndpointPool extends Endpoint {
     return undefined
   }
 
+  #takeOwn(now: number, client: Owner): Upstream | undefined {
+    const upstream = this.#idle.findLast(({ owner }) => owner === client)
+    if (upstream === undefined) return undefined
+    if (now - upstream.idleSince >= upstream.idleMs || upstream.ended) {
+      upstream.destroy()
+      return undefined
+    }
+    this.#idle.splice(this.#idle.indexOf(upstream), 1)
+    return upstream
+  }
+
   /** `client`: whose connection it is to be, for endpoints that are told. */
-  open(user: UpstreamUser, client: ConnectionEnds): Upstream {
+  open(user: UpstreamUser, client: Owner): Upstream {
     if (this.view.http2 === true) return (this.#http2 ??= new OriginSessions(this)).open(user)
-    const upstream = new SocketUpstream(this, user, this.#proxyProtocol && proxyHeader(this.#proxyProtocol, client))
+    const upstream = new SocketUpstream(this, user, client, this.#proxyProtocol)
     this.#all.add(upstream)
     return upstream
   }
@@ -333,8 +359,11 @@ export class EndpointPool extends Endpoint {
   #release(upstream: SocketUpstream, now: number, hintSeconds: number | undefined): void {
     upstream.user = undefined
     upstream.returnBuffer()
-    const own = upstream.proxied || this.#proxyProtocol !== undefined
-    const usable = !own && !upstream.closed && !upstream.ended && upstream.dialer === this.#dialer
+    const { owner } = upstream
+    const same = upstream.dialer === this.#dialer && upstream.told === this.#proxyProtocol && (owner === undefined || owner.destroyed === false)
+    const usable = same && !upstream.closed && !upstream.ended
+    // Clients come and go: the one that was here last is the likeliest to ask again.
+    if (owner !== undefined && usable && this.#idle.length >= upstreamIdleMax) this.#idle[0]?.destroy()
     if (!usable || this.gone !== undefined || this.view.state !== 'active' || this.#idle.length >= upstreamIdleMax) {
       upstream.destroy()
       return
@@ -355,7 +384,7 @@ export class EndpointPool extends Endpoint {
   closeIdle(now = Infinity): void {
     this.#http2?.sweep(now, now === Infinity || this.gone !== undefined || this.view.state !== 'active' || this.view.http2 !== true)
     for (const upstream of [...this.#idle]) {
-      if (now - upstream.idleSince >= upstream.idleMs) upstream.destroy()
+      if (now - upstream.idleSince >= upstream.idleMs || upstream.owner?.destroyed === true) upstream.destroy()
     }
   }
 }

@@ -61,7 +61,8 @@ export class Verdicts {
     breaker.onChange = (change) => {
       const { from, to, reason, calls, failed, slow, openForMs } = change
       endpoint.breakerChange = change
-      this.#tell({ type: 'breaker', endpoint: endpoint.id, service: this.#service, from, to, reason, calls, failed, slow, openForMs })
+      const { openings } = breaker
+      this.#tell({ type: 'breaker', endpoint: endpoint.id, service: this.#service, from, to, reason, calls, failed, slow, openForMs, openings })
     }
     return breaker
   }

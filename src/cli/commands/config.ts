@@ -3,7 +3,7 @@ import path from 'node:path'
 import { explainConfig, showConfig, showConfigText } from '../../config/index.ts'
 import { renderChanges } from '../changes.ts'
 import { defineCommand, optional, text } from '../command.ts'
-import { configFileOf, loadConfiguration, type Where } from '../configuration.ts'
+import { configFileOf, loadConfiguration, warningsOf, type Where } from '../configuration.ts'
 import { usageError } from '../errors.ts'
 import { plural } from '../format.ts'
 import { printable } from '../style.ts'
@@ -29,13 +29,7 @@ export const configCheck = defineCommand({
     const { config } = loadConfiguration(at(context, file))
     const name = path.relative(context.cwd, config.file ?? '') || 'the configuration'
     const services = Object.keys(config.services)
-    for (const { name, origin } of Object.values(config.services)) {
-      if (origin?.tls?.verify === false) {
-        context.out.note(
-          `warning: services.${name}.origin.tls.verify is false: any certificate is believed; give the authority of its endpoints as ca instead`,
-        )
-      }
-    }
+    for (const warning of warningsOf(config)) context.out.note(warning)
     return Promise.resolve({
       data: { file: config.file, services },
       text: `${name} is right: ${plural(services.length, 'service')}${services.length > 0 ? ` (${services.join(', ')})` : ''}`,

@@ -5,7 +5,7 @@ import { explainConfig, type LoadedConfig } from '../../config/index.ts'
 import { renderChanges } from '../changes.ts'
 import { ApiClient } from '../client.ts'
 import { defineCommand, flag } from '../command.ts'
-import { findReadableControl, loadConfiguration, type FoundControl } from '../configuration.ts'
+import { findReadableControl, loadConfiguration, warningsOf, type FoundControl } from '../configuration.ts'
 import { notRunning } from '../connect.ts'
 import { controlLogFile, keepShort } from '../control-log.ts'
 import type { CommandContext } from '../context.ts'
@@ -43,6 +43,7 @@ export const up = defineCommand({
       if (applied) return applied
     }
     tellOverrides(context, loaded)
+    for (const warning of warningsOf(loaded.config)) context.out.note(warning)
     if (detach) return startDetached(context, loaded.config, file)
     await runInForeground(context, file, loaded.config.log.directory)
     return undefined

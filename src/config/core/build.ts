@@ -46,6 +46,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     listeners,
     cluster: { workers: cluster.workers === 'auto' ? around.cores : cluster.workers, gracefulShutdownTimeout: cluster.gracefulShutdownTimeout },
     services: record(settings.services, (service, name) => toService(name, service, firstHttp(listeners) ?? '', around)),
+    ...(settings.errorPages && { errorPages: record(settings.errorPages, (file) => resolve(around.directory, file)) }),
     access: { jwtSecret: access.jwtSecret, rateLimit: access.rateLimit },
     ...(settings.limits && { limits: settings.limits }),
   })
@@ -117,11 +118,13 @@ function toHealth(health: ServiceSettings['health']): ServiceConfig['health'] {
 /** What waiting requests may use, unless told otherwise: of `command` services, which are restarted by us, and of TCP services, whose next primary is on its way. */
 const usualParking = { timeout: ms(30_000), requests: 256, bytes: 16 * 1_024 ** 2 } as const
 
+const usualQuarantine = { expires: ms(3_600_000) } as const
+
 function toResilience({ resilience }: ServiceSettings, parks: boolean, around: Surroundings): ServiceConfig['resilience'] {
-  const { timeout, connectTimeout, retries, hedge, parking, breaker, ejection, rateLimit, concurrency, queue, fallback } = resilience
+  const { timeout, connectTimeout, retries, hedge, parking, breaker, ejection, rateLimit, concurrency, queue, fallback, quarantine } = resilience
   const unset = parks ? usualParking : undefined
   const on = <T>(value: T | 'off' | undefined): T | undefined => (value === 'off' ? undefined : value)
-  return { timeout, connectTimeout, retries, hedge: on(hedge), parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), concurrency: concurrency === 'off' ? undefined : concurrency, queue, fallback: toFallback(on(fallback), around), rateLimit: toRateLimit(on(rateLimit)) }
+  return { timeout, connectTimeout, retries, hedge: on(hedge), parking: parking === 'off' ? undefined : (parking ?? unset), breaker: on(breaker), ejection: on(ejection), concurrency: concurrency === 'off' ? undefined : concurrency, queue, fallback: toFallback(on(fallback), around), rateLimit: toRateLimit(on(rateLimit)), quarantine: quarantine === 'off' ? undefined : (quarantine ?? usualQuarantine) }
 }
 
 function toFallback(
@@ -150,6 +153,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     listeners,
     cluster,
     services: record(config.services, fromService),
+    errorPages: config.errorPages,
     access,
     limits: config.limits,
     store: { sqlite: {} },
@@ -177,7 +181,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
     split: config.split,
     splitBy: config.splitBy,
     mirror: config.mirror && { ...config.mirror, methods: config.mirror.methods as RouteMethods },
-    resilience: { ...resilience, parking: resilience.parking ?? 'off', concurrency: resilience.concurrency ?? 'off' },
+    resilience: { ...resilience, parking: resilience.parking ?? 'off', concurrency: resilience.concurrency ?? 'off', quarantine: config.source.kind === 'process' ? (resilience.quarantine ?? 'off') : undefined },
   }
 }
 

@@ -107,7 +107,7 @@ export const httpKeys = routed({
   allow: optional(list(addressRange), { doc: 'Addresses that may come; all others are denied. The narrowest range decides.', without: 'all' }),
   deny: optional(list(addressRange), { doc: 'Addresses that may not come.', without: 'none' }),
   trustedProxies: optional(list(addressRange), {
-    doc: 'Proxies in front whose `X-Forwarded-For` and `X-Forwarded-Proto` count for `allow`, `deny` and `redirect`.',
+    doc: 'Proxies in front whose `X-Forwarded-For` and `X-Forwarded-Proto` count for `allow`, `deny`, `redirect` and limits, and are passed on.',
     without: 'none',
   }),
   limits: optional(
@@ -135,8 +135,10 @@ export const httpKeys = routed({
 const pageName: Scalar<string> = text('status', { expected: 'a status such as 404, or a class: 4xx or 5xx', matching: /^(?:[45]\d\d|[45]xx)$/ })
 const pageFile: Scalar<string> = filled('path', 'a path')
 
+export const errorPages = map('status', pageName, pageFile)
+
 export const pageKeys = routed({
-  errorPages: optional(map('status', pageName, pageFile), {
+  errorPages: optional(errorPages, {
     doc: 'Files that are the body of the balancer’s own error answers, from the directory of the file; a status goes before its class.',
     without: 'a plain page or JSON',
   }),

@@ -1,7 +1,7 @@
 /** The declaration of the whole configuration. What stands here is all that the file may hold. */
 import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
-import { addressRange } from './http-keys.ts'
+import { addressRange, errorPages } from './http-keys.ts'
 import { accessLog, explain, tracing } from './observe-keys.ts'
 import { limits } from './limits-keys.ts'
 import { listenerProtocols } from '../types.ts'
@@ -87,6 +87,11 @@ export const configType = object({
     { doc: 'The processes that carry the traffic.' },
   ),
   services: key(map('service', nameOf('service'), service), { doc: 'What is kept up.' }),
+  errorPages: optional(errorPages, {
+    doc: 'Files that are the body of the answers to requests that no service takes, from the directory of the file; a status goes before its class.',
+    without: 'a plain page or JSON',
+    change: 'routing',
+  }),
   access: key(
     object({
       jwtSecret: optional(jwtSecret, {

@@ -21,7 +21,7 @@ const originTls = object(
 
 export const originKeys = object({
   protocol: key(oneOf(originProtocols), { doc: 'What they speak. `h2` is HTTP/2, which gRPC needs: with `tls` by ALPN, without from the first byte on.', default: 'http1' }),
-  proxyProtocol: optional(oneOf(proxyProtocolVersions), { doc: 'The version of the PROXY protocol that tells them first whose connection it is. Each request then gets a connection of its own.', without: 'it is not spoken' }),
+  proxyProtocol: optional(oneOf(proxyProtocolVersions), { doc: 'The version of the PROXY protocol that tells them first whose connection it is. A connection then carries the requests of one client connection only.', without: 'it is not spoken' }),
   tls: optional(originTls, { doc: 'TLS to endpoints: `tls: true`. Files that change are read again.', without: 'plain' }),
 })
 

@@ -111,7 +111,7 @@ const route = object(
 const balance = object({
   algorithm: key(oneOf(balanceAlgorithms), { doc: 'How an endpoint is chosen.', default: 'p2c-ewma' }),
   hashHeader: optional(headerName, { doc: 'For `consistent-hash`: the request header whose value is the key.', without: 'the path is the key' }),
-  slowStart: key(patience, { doc: 'A new endpoint gets its full share only after this long.', default: ms(0) }),
+  slowStart: key(patience, { doc: 'An endpoint that joins others, or comes back, gets its full share only after this long, or once it is as fast as they are.', default: seconds(10) }),
   weights: key(oneOf(balanceWeights), { doc: 'What shares go by: `fused`: everything that is known of an endpoint; `configured`: the configured weights only. Probes, ejection and breakers take it out all the same.', default: 'fused' }),
   sticky: optional(sticky, { doc: 'Keeps a client at its endpoint, by a signed cookie.', without: 'every request is free' }),
 })
@@ -147,6 +147,13 @@ const hedge = switchable(
   {
     delay: optional(duration(ms(1), minutes(1)), { doc: 'How long the first attempt has before the second leaves.', without: 'the p95 of the last minute, at least 10ms' }),
     budget: key(percent, { doc: 'Second attempts per request in the long run; ten are saved up.', default: 0.05 }),
+  },
+  { on: true },
+)
+
+const quarantine = switchable(
+  {
+    expires: key(duration(seconds(1), minutes(7 * 24 * 60)), { doc: 'How long such a request is answered 500, unless somebody forgets it before.', default: minutes(60) }),
   },
   { on: true },
 )
@@ -198,6 +205,10 @@ const resilience = object({
     { doc: 'Waiting while all endpoints are at their `concurrency`.' },
   ),
   rateLimit: optional(rateLimit, { doc: 'How many requests a client may send; more are answered 429. It holds over all workers.', without: 'off' }),
+  quarantine: optional(quarantine, {
+    doc: 'Finds requests that kill instances of a `command`, and sends them to no other one. `off` lets them kill.',
+    without: 'on with these values for `command`',
+  }),
   fallback: optional(fallback, { doc: 'What is answered when nothing could: no endpoint, all of them failed, a breaker open, too many waiting, too late.', without: 'the failure' }),
 })
 

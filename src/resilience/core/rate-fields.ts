@@ -23,7 +23,8 @@ export interface RateFields {
 /** An integer of a structured field has at most 15 digits. */
 const integerMax = 999_999_999_999_999
 const integer = (value: number): number => Math.min(integerMax, Math.max(0, Math.floor(value)))
-const wholeSeconds = (ms: number): number => Math.min(integerMax, Math.max(1, Math.ceil(ms / 1_000)))
+/** Rounded up, but not for what a difference of two clock readings is wrong by: that is no millionth of a second. */
+const wholeSeconds = (ms: number): number => Math.min(integerMax, Math.max(1, Math.ceil(Math.round(ms * 1_000) / 1_000_000)))
 /** What a structured string cannot hold is left out. */
 const text = (value: string): string => `"${value.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`
 const bytes = (value: string): string => `:${Buffer.from(value).toString('base64')}:`

@@ -107,6 +107,12 @@ describe('the sliding window', () => {
 
 describe('the fields', () => {
   const allowed = { allowed: true, remaining: 50, retryAfterMs: 0, resetMs: 29_500 }
+  it('round up, but not for the rounding error of a difference of clock readings', () => {
+    const told = (resetMs: number): string => rateFields({ name: 'd', quota: 9, windowMs: 60_000 }, { ...allowed, resetMs }).ratelimit
+    expect(told(8_123.456_7 + 2_000 - 8_123.456_7 + 1e-9)).toBe('"d";r=9;t=2')
+    expect(told(2_000.002)).toBe('"d";r=9;t=3')
+  })
+
   it('are those of the draft', () => {
     expect(rateFields({ name: 'default', quota: 100, windowMs: 60_000 }, allowed)).toEqual({
       'ratelimit-policy': '"default";q=100;w=60',

@@ -98,6 +98,18 @@ export class Gcra implements RateLimiter {
     if (tat !== undefined && tat > now) this.#tats.set(key, Math.max(now, tat - count * this.#intervalUs), now)
   }
 
+  /** How far each key is from its whole burst, in milliseconds; those that are `leastMs` from it and more. */
+  *levels(nowMs: number, leastMs: number): Iterable<readonly [key: string, aheadMs: number]> {
+    const now = Math.round(nowMs * 1_000)
+    for (const [key, tat] of this.#tats.entries()) if (tat - now >= leastMs * 1_000) yield [key, (tat - now) / 1_000]
+  }
+
+  /** Sets one as it was elsewhere; never below what the burst allows. */
+  setLevel(key: string, nowMs: number, aheadMs: number): void {
+    const now = Math.round(nowMs * 1_000)
+    this.#tats.set(key, now + Math.min(this.#toleranceUs, Math.max(0, aheadMs * 1_000)), now)
+  }
+
   #remaining(aheadUs: number): number {
     return Math.max(0, Math.floor((this.#toleranceUs - aheadUs + slackUs) / this.#intervalUs))
   }

@@ -32,6 +32,11 @@ export class TatTable {
     return slot === undefined ? undefined : this.#tats[slot]
   }
 
+  /** Every key with its number, in no order. */
+  *entries(): Iterable<readonly [key: string, tat: number]> {
+    for (const [key, slot] of this.#slots) yield [key, this.#tats[slot] ?? 0]
+  }
+
   /** Sets it; numbers below `now` may be forgotten at any time. */
   set(key: string, tat: number, now: number): void {
     for (let i = 0; i < sweepMax && this.#earliest() < now; i++) this.#drop()

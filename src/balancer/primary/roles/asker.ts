@@ -1,5 +1,5 @@
 /** One that asks one endpoint for its role, over a connection that it keeps. */
-import type { RoleOutcome } from '../../core/roles.ts'
+import type { RoleAnswer, RoleOutcome } from '../../core/roles.ts'
 import type { AskView } from '../../core/tcp-view.ts'
 
 export interface Asker {
@@ -25,7 +25,36 @@ export function failedBy(error: Error & { readonly code?: unknown }): RoleOutcom
   return { type: 'failed', reason: error.message, lost: typeof error.code === 'string' && unreachable.has(error.code) }
 }
 
-/** An optional package that is not there, as an outcome: whoever set the kind has to install it. */
-export function packageMissing(name: string): RoleOutcome {
+export type DriverError = Error & { readonly code?: unknown }
+
+/** How a server is asked with a driver, an optional package that is loaded when it is first needed. */
+export interface Conversation<Driver> {
+  /** Of the package. */
+  readonly name: string
+  load(): Promise<Driver>
+  ask(driver: Driver): Promise<RoleAnswer>
+  outcomeOf(error: DriverError): RoleOutcome
+  /** Whatever failed, it begins anew. */
+  close(): void
+}
+
+/** Never rejects. */
+export async function converse<Driver>(conversation: Conversation<Driver>): Promise<RoleOutcome> {
+  let driver: Driver
+  try {
+    driver = await conversation.load()
+  } catch {
+    return packageMissing(conversation.name)
+  }
+  try {
+    return { type: 'answered', answer: await conversation.ask(driver) }
+  } catch (error) {
+    conversation.close()
+    return conversation.outcomeOf(error as DriverError)
+  }
+}
+
+/** Whoever set the kind has to install it. */
+function packageMissing(name: string): RoleOutcome {
   return { type: 'refused', reason: `the package ${name} is not installed; install it with: npm install ${name}` }
 }

@@ -5,7 +5,7 @@
 import type { Client } from 'pg'
 import { messageOf } from '../../../kernel/errors.ts'
 import type { RoleAnswer, RoleOutcome } from '../../core/roles.ts'
-import { failedBy, packageMissing, type Asker, type AskerOptions } from './asker.ts'
+import { converse, failedBy, type Asker, type AskerOptions, type DriverError } from './asker.ts'
 
 const question = `
   select standby,
@@ -31,22 +31,21 @@ export class PostgresAsker implements Asker {
     this.#options = options
   }
 
-  async ask(): Promise<RoleOutcome> {
-    let Clients: typeof Client
-    try {
+  ask(): Promise<RoleOutcome> {
+    return converse({
+      name: 'pg',
       // Its ES module would load the native driver's stub with it.
-      Clients = (await import('pg')).default.Client
-    } catch {
-      return packageMissing('pg')
-    }
-    try {
-      const client = this.#client ?? (await this.#connect(Clients))
-      const { rows } = await client.query<Row>(question)
-      return { type: 'answered', answer: read(rows[0]!) }
-    } catch (error) {
-      this.close()
-      return outcomeOf(error as Error & { readonly code?: unknown })
-    }
+      load: async () => (await import('pg')).default.Client,
+      ask: async (driver) => {
+        const client = this.#client ?? (await this.#connect(driver))
+        const { rows } = await client.query<Row>(question)
+        return read(rows[0]!)
+      },
+      outcomeOf,
+      close: () => {
+        this.close()
+      },
+    })
   }
 
   async #connect(Clients: typeof Client): Promise<Client> {
@@ -95,7 +94,7 @@ function read({ standby, system, timeline, lag }: Row): RoleAnswer {
 /** Starting, stopping, or broken connections. Source: PostgreSQL docs, appendix A, classes 08 and 57P. */
 const isAway = (sqlState: string): boolean => sqlState.startsWith('08') || sqlState.startsWith('57P')
 
-function outcomeOf(error: Error & { readonly code?: unknown }): RoleOutcome {
+function outcomeOf(error: DriverError): RoleOutcome {
   const { code } = error
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
     return isAway(code) ? { type: 'failed', reason: error.message, lost: true } : { type: 'refused', reason: messageOf(error) }

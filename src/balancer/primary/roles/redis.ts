@@ -4,7 +4,7 @@ import { systemClock } from '../../../kernel/system.ts'
 import { after, ms } from '../../../kernel/time.ts'
 import type { RoleOutcome } from '../../core/roles.ts'
 import { readInfo } from '../../core/redis-info.ts'
-import { failedBy, packageMissing, type Asker, type AskerOptions } from './asker.ts'
+import { converse, failedBy, type Asker, type AskerOptions, type DriverError } from './asker.ts'
 
 type RedisClient = ReturnType<typeof createClient>
 
@@ -16,13 +16,19 @@ export class RedisAsker implements Asker {
     this.#options = options
   }
 
-  async ask(): Promise<RoleOutcome> {
-    let create: typeof createClient
-    try {
-      create = (await import('redis')).createClient
-    } catch {
-      return packageMissing('redis')
-    }
+  ask(): Promise<RoleOutcome> {
+    return converse({
+      name: 'redis',
+      load: async () => (await import('redis')).createClient,
+      ask: async (driver) => readInfo(await this.#inTime(this.#info(driver))),
+      outcomeOf,
+      close: () => {
+        this.close()
+      },
+    })
+  }
+
+  async #inTime(info: Promise<string>): Promise<string> {
     const { timeoutMs } = this.#options.settings
     let timer: Disposable | undefined
     const tooLate = new Promise<never>((_resolve, reject) => {
@@ -31,11 +37,7 @@ export class RedisAsker implements Asker {
       })
     })
     try {
-      const text = await Promise.race([this.#info(create), tooLate])
-      return { type: 'answered', answer: readInfo(text) }
-    } catch (error) {
-      this.close()
-      return outcomeOf(error as Error & { readonly code?: unknown })
+      return await Promise.race([info, tooLate])
     } finally {
       timer?.[Symbol.dispose]()
     }
@@ -76,7 +78,7 @@ export class RedisAsker implements Asker {
   }
 }
 
-function outcomeOf(error: Error & { readonly code?: unknown }): RoleOutcome {
+function outcomeOf(error: DriverError): RoleOutcome {
   // An answer, and not the one that was asked for: WRONGPASS, NOAUTH, NOPERM.
   if (/^[A-Z]{3,} /.test(error.message) && error.code === undefined) return { type: 'refused', reason: error.message }
   if (/closed/i.test(error.name + error.message)) return { type: 'failed', reason: error.message, lost: true }

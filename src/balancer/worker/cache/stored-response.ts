@@ -6,7 +6,6 @@ import { ageAt } from '../../../cache/core/http/serving.ts'
 import type { StoredFacts } from '../../../cache/core/http/storing.ts'
 import type { Line } from '../../../cache/core/http/update.ts'
 import { latin1 } from '../../http1/bytes.ts'
-import { fieldsOf } from './head-fields.ts'
 
 export interface StoredResponse {
   readonly facts: StoredFacts
@@ -100,5 +99,3 @@ export function partHead(stored: StoredResponse, from: number, to: number, now: 
 
 export const unsatisfiableHead = (stored: StoredResponse, now: number, status: CacheStatus): Buffer =>
   headOf(416, 'Range Not Satisfiable', [], `Content-Range: bytes */${stored.body.length}\r\nContent-Length: 0\r\n${said(stored, now, status)}`)
-
-export const storedFields = (stored: StoredResponse): Fields => fieldsOf(stored.lines)

@@ -84,7 +84,7 @@ export class MirroredRequest implements UpstreamUser, Dispatched {
     target.active++
     target.counters.requests++
     // Sent once only: no connection that its origin may just be closing.
-    const idle = endpoint.takeIdle(worker.now, true)
+    const idle = endpoint.takeIdle(worker.now, true, {})
     this.#upstream = idle ?? endpoint.open(this, {})
     if (idle === undefined) return
     idle.user = this

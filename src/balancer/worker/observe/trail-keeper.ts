@@ -11,6 +11,7 @@ import type { PickRequest } from '../../core/picker.ts'
 import type { RateReading } from '../../core/rate-share.ts'
 import type { Answer } from '../answers.ts'
 import type { Broken, Verdict } from '../attempts.ts'
+import type { ServiceRate } from '../rate-limits.ts'
 import type { ServiceRuntime } from '../service.ts'
 import type { RequestSession } from '../sessions/session.ts'
 import type { EndpointPool } from '../upstream.ts'
@@ -52,8 +53,8 @@ export class TrailKeeper {
   #sessionAt = 0
   #endpoint: EndpointPool | undefined
   #pickedAt = 0
-  #ratedAt = -1
-  #rate: RateReading | undefined
+  /** By the limits that it met, with the time. */
+  readonly #rates: (readonly [policy: string, reading: RateReading, at: number])[] = []
   #waitsSince = 0
   #notRetried: string | undefined
 
@@ -68,7 +69,7 @@ export class TrailKeeper {
     this.#service = undefined
     this.#session = undefined
     this.#endpoint = undefined
-    this.#rate = undefined
+    this.#rates.length = 0
     this.#notRetried = undefined
   }
 
@@ -83,9 +84,8 @@ export class TrailKeeper {
     this.#service = service
   }
 
-  rated(reading: RateReading, now: number): void {
-    this.#rate = reading
-    this.#ratedAt = now
+  rated({ policy }: ServiceRate, reading: RateReading, now: number): void {
+    this.#rates.push([policy, reading, now])
   }
 
   notRetried(why: string): void {
@@ -111,7 +111,9 @@ export class TrailKeeper {
     this.#add(now, { step: 'picked', endpoint: endpoint.id, note: 'passed over: its circuit breaker lets no more requests through on trial' })
   }
 
-  noneFor(why: string, service: ServiceRuntime, { now, tried }: PickRequest): void {
+  noneFor(why: string, service: ServiceRuntime, { now, tried }: PickRequest, session: RequestSession | undefined): void {
+    if (this.#session === undefined) this.#sessionAt = now
+    this.#session = session
     this.#begun()
     const candidates = tried.length === 0 ? this.#looks.of(service, now) : describeCandidates(service.endpoints, { now, tried })
     this.#add(now, { step: 'picked', note: `nobody: ${why}`, candidates })
@@ -255,14 +257,16 @@ export class TrailKeeper {
   #open(looks = true): void {
     if (this.#opened) return
     this.#opened = true
-    if (this.#rate !== undefined) this.#add(this.#ratedAt, { step: 'limited', note: rateText(this.#rate) })
+    for (const [policy, reading, at] of this.#rates) this.#add(at, { step: 'limited', note: rateText(policy, reading) })
     const summary = this.#session?.summary
     if (summary !== undefined && summary !== '') this.#add(this.#sessionAt, { step: 'session', note: summary })
     if (this.#endpoint !== undefined) this.#openPicked(this.#endpoint, looks)
   }
 
   #openPicked({ id: endpoint }: EndpointPool, looks: boolean): void {
-    const candidates = looks && this.#service !== undefined ? this.#looks.of(this.#service, this.#pickedAt) : undefined
+    const stood = looks && this.#service !== undefined ? this.#looks.of(this.#service, this.#pickedAt) : undefined
+    // What speaks against it now did not keep it from being chosen.
+    const candidates = stood?.map((each) => (each.endpoint === endpoint ? { ...each, skipped: undefined, less: each.skipped ?? each.less } : each))
     const how = this.#session?.note ?? this.#service?.view.algorithm
     this.#add(this.#pickedAt, { step: 'picked', endpoint, note: candidates ? `${how ?? ''}; all as they stood when it went wrong` : how, candidates })
   }
@@ -296,6 +300,7 @@ const candidatesOf = (
   return describeCandidates(service.endpoints, choice)
 }
 
-function rateText({ allowed, remaining, retryAfterMs }: RateReading): string {
-  return allowed ? `within the rate limit, ${remaining} left` : `over the rate limit, the next is let in after ${ms(retryAfterMs)}`
+function rateText(policy: string, { allowed, remaining, retryAfterMs }: RateReading): string {
+  const limit = policy === 'default' ? 'the rate limit' : `the rate limit of the ${policy}`
+  return allowed ? `within ${limit}, ${remaining} left` : `over ${limit}, the next is let in after ${ms(retryAfterMs)}`
 }

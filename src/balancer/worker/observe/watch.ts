@@ -14,6 +14,7 @@ import { writeTraceparent } from '../../core/trace-context.ts'
 import type { Answer } from '../answers.ts'
 import type { Broken, Verdict } from '../attempts.ts'
 import type { ClientSide } from '../client-side.ts'
+import type { ServiceRate } from '../rate-limits.ts'
 import type { ServiceRuntime } from '../service.ts'
 import type { RequestSession } from '../sessions/session.ts'
 import type { EndpointPool } from '../upstream.ts'
@@ -115,8 +116,8 @@ export class RequestWatch {
 
   // --- steps --------------------------------------------------------------------------------------------------------
 
-  rated(reading: RateReading, now: number): void {
-    this.#trail?.rated(reading, now)
+  rated(rate: ServiceRate, reading: RateReading, now: number): void {
+    this.#trail?.rated(rate, reading, now)
   }
 
   suspected(what: string, endpoint: EndpointPool | undefined, now: number): void {
@@ -134,8 +135,8 @@ export class RequestWatch {
     this.#trail?.passedOver(endpoint, now)
   }
 
-  noneFor(why: string, service: ServiceRuntime, request: PickRequest): void {
-    this.#trail?.noneFor(why, service, request)
+  noneFor(why: string, service: ServiceRuntime, request: PickRequest, session: RequestSession | undefined): void {
+    this.#trail?.noneFor(why, service, request, session)
   }
 
   connected(ms: number): void {

@@ -41,7 +41,8 @@ export function dressed(answer: Answer, rules: RouteRules, own: AnswerRules | un
 /** It has its CORS lines already. */
 const isPreflight = ({ status }: Answer): boolean => status === 204
 
-function pageFor({ status, details }: Answer, { pages }: RouteRules): Answer['page'] {
+/** The page that is set for it; undefined: none. */
+export function pageFor({ status, details }: Answer, { pages }: Pick<RouteRules, 'pages'>): Answer['page'] {
   if (pages === undefined) return undefined
   return (details === 'maintenance' ? pages.maintenance : undefined) ?? pages[String(status)] ?? pages[`${Math.floor(status / 100)}xx`]
 }

@@ -2,24 +2,10 @@
 import type { AnswerReading } from '../../core/rules/encoding.ts'
 import type { RequestReading } from '../../core/rules/reading.ts'
 import { text } from '../../http1/bytes.ts'
-import { fieldStride, fieldText, nameEnd, nameStart, type Head } from '../../http1/head.ts'
+import { listedField, type Head } from '../../http1/head.ts'
 import type { ClientSide } from '../client-side.ts'
 
 const nothing = Buffer.alloc(0)
-
-/** The value of the field with this lower-case name, several joined by commas (RFC 9110 §5.3). */
-function joined(head: Head, buffer: Buffer, name: string): string | undefined {
-  let value: string | undefined
-  for (let i = 0; i < head.fieldCount; i++) {
-    const base = i * fieldStride
-    const start = head.fields[base + nameStart]!
-    const end = head.fields[base + nameEnd]!
-    if (end - start !== name.length || text(buffer, start, end).toLowerCase() !== name) continue
-    const more = fieldText(head, buffer, i)
-    value = value === undefined ? more : `${value}, ${more}`
-  }
-  return value
-}
 
 class HeadOfRequest implements RequestReading {
   #client: ClientSide | undefined
@@ -62,7 +48,7 @@ class HeadOfRequest implements RequestReading {
   }
 
   field(name: string): string | undefined {
-    return joined(this.#head!, this.#buffer, name)
+    return listedField(this.#head!, this.#buffer, name)
   }
 }
 
@@ -85,7 +71,7 @@ class HeadOfAnswer implements AnswerReading {
   }
 
   field(name: string): string | undefined {
-    return joined(this.#head!, this.#buffer, name)
+    return listedField(this.#head!, this.#buffer, name)
   }
 }
 

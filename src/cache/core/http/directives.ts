@@ -77,8 +77,6 @@ function unquoted(argument: string | undefined): string | undefined {
 const seconds = (found: ReadonlyMap<string, string | undefined>, name: string): number | undefined =>
   found.has(name) ? (parseDelta(found.get(name)) ?? 0) : undefined
 
-export const noDirectives: ResponseDirectives = responseDirectives(new Map())
-
 export function responseDirectives(found: ReadonlyMap<string, string | undefined>): ResponseDirectives {
   return {
     noStore: found.has('no-store'),
