@@ -11,6 +11,7 @@ import { HoldfastError, codeOf, messageOf } from '../kernel/errors.ts'
 import { machineNow } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Channel } from './channel.ts'
+import type { PurgeOrder } from './core/cache/purge.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
 import { Launcher } from './launch.ts'
@@ -45,6 +46,7 @@ const explainTimeoutMs = 3_000
 
 interface Done {
   readonly remaining: number
+  readonly entries?: number
   readonly trails?: readonly RequestTrail[]
 }
 
@@ -117,6 +119,11 @@ export class ProxyClient implements Proxy {
 
   async forgetQuarantined(request: string): Promise<void> {
     await this.#order((id) => ({ type: 'forgetQuarantined', id, request }), orderTimeoutMs)
+  }
+
+  async purge(order: PurgeOrder): Promise<{ readonly entries: number }> {
+    const { entries = 0 } = await this.#order((id) => ({ type: 'purge', id, order }), orderTimeoutMs)
+    return { entries }
   }
 
   async explain(request: string): Promise<readonly RequestTrail[]> {
@@ -233,7 +240,7 @@ export class ProxyClient implements Proxy {
   #onMessage(message: Exclude<PrimaryToControl, { type: 'welcome' }>): void {
     switch (message.type) {
       case 'done':
-        this.#settle(message.id)?.resolve({ remaining: message.remaining ?? 0 })
+        this.#settle(message.id)?.resolve({ remaining: message.remaining ?? 0, entries: message.entries ?? 0 })
         return
       case 'explained':
         this.#settle(message.id)?.resolve({ remaining: 0, trails: message.trails })

@@ -9,6 +9,7 @@ import { TLSSocket } from 'node:tls'
 import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 import { machineNow, systemClock } from '../kernel/system.ts'
 import { after, ms } from '../kernel/time.ts'
+import type { PurgeOrder } from './core/cache/purge.ts'
 import { listenerKey, type ListenerView, type RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
 import { headOf, RequestSocket } from './embedded/request-socket.ts'
@@ -81,6 +82,14 @@ export class InProcessProxy implements Proxy {
   async forgetQuarantined(request: string): Promise<void> {
     if (!this.#coordination.forgetQuarantined(request))
       throw new HoldfastError('unknown_id', `tried to forget ${request}: no request of this id is quarantined`)
+  }
+
+  purge(order: PurgeOrder): Promise<{ readonly entries: number }> {
+    return new Promise((resolve) => {
+      this.#coordination.purge(order, (entries) => {
+        resolve({ entries })
+      })
+    })
   }
 
   explain(request: string): Promise<readonly RequestTrail[]> {

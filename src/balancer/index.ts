@@ -9,5 +9,7 @@ export type { Proxy, ProxyIdentity, ProxySignal, ProxyTelemetry, EndpointTelemet
 export { loadOriginTls, loadTls, type CertificateStatus, type LoadedTls } from './tls/certificates.ts'
 export type { BreakerAction } from './messages.ts'
 export type { OriginTlsView, OriginView } from './core/origin-view.ts'
+export type { CacheCounts, CacheStoreStatus } from './core/cache/counts.ts'
+export type { PurgeOrder } from './core/cache/purge.ts'
 export type { QuarantinedRequest } from './core/quarantine.ts'
 export type { EndpointView, ListenerView, ProbeView, RouteView, RoutingView, ServiceView } from './core/routing-view.ts'

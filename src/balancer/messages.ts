@@ -3,6 +3,8 @@ import type { LatencyWindow } from '../resilience/core/gradient.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerSnapshot, BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
+import type { CacheStoreStatus } from './core/cache/counts.ts'
+import type { Invalidation, PurgeOrder } from './core/cache/purge.ts'
 import type { ObserverCounts } from './core/observe-view.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { Caught, Mark, Named, TrialVerdict } from './core/quarantine.ts'
@@ -23,6 +25,7 @@ export type ControlToPrimary =
   | { readonly type: 'breaker'; readonly id: number; readonly service: string; readonly action: BreakerAction }
   /** A request is quarantined no longer. */
   | { readonly type: 'forgetQuarantined'; readonly id: number; readonly request: string }
+  | { readonly type: 'purge'; readonly id: number; readonly order: PurgeOrder }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   /** Readings that hold all that was counted until now. */
   | { readonly type: 'read'; readonly id: number }
@@ -39,7 +42,7 @@ export type PrimaryToControl =
       readonly viewVersion: number
       readonly startedAt: number
     }
-  | { readonly type: 'done'; readonly id: number; readonly remaining?: number }
+  | { readonly type: 'done'; readonly id: number; readonly remaining?: number; readonly entries?: number }
   | { readonly type: 'explained'; readonly id: number; readonly trails: readonly RequestTrail[] }
   | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly message: string; readonly hint?: string | undefined }
   | { readonly type: 'signal'; readonly signal: ProxySignal }
@@ -109,6 +112,7 @@ export type PrimaryToWorker =
   /** Answers `takeRate`, key by key. */
   | { readonly type: 'rateGiven'; readonly scope: string; readonly grants: readonly RateGrant[] }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
+  | { readonly type: 'purge'; readonly id: number; readonly invalidation: Invalidation }
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
 
@@ -164,6 +168,7 @@ export type WorkerToPrimary =
   | { readonly type: 'quiet'; readonly endpoint: string }
   | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
   | { readonly type: 'reported'; readonly id: number }
+  | { readonly type: 'purged'; readonly id: number; readonly entries: number }
   | { readonly type: 'explained'; readonly id: number; readonly trails: readonly RequestTrail[] }
 
 /** `isolate` holds all breakers of a service open; `close` and `reset` end that, and forget what was counted. */
@@ -191,6 +196,8 @@ export interface WorkerDelta {
   readonly accepted: number
   readonly memoryBytes: number
   readonly refused: Readonly<Record<string, number>>
+  /** undefined: no service caches. */
+  readonly cache?: Pick<CacheStoreStatus, 'workerEntries' | 'workerBytes'> | undefined
   /** undefined: nothing is observed. */
   readonly observed?: ObserverCounts | undefined
   readonly services: Readonly<Record<string, ServiceDelta>>

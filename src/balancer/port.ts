@@ -3,6 +3,8 @@ import type { InstanceReport } from '../instance/types.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerState } from '../resilience/core/breaker.ts'
 import type { TallyData } from './core/tally.ts'
+import type { CacheCounts, CacheStoreStatus } from './core/cache/counts.ts'
+import type { PurgeOrder } from './core/cache/purge.ts'
 import type { EndpointRole } from './core/tcp-view.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
@@ -33,6 +35,11 @@ export interface Proxy {
   onSignal(listener: (signal: ProxySignal) => void): Disposable
   /** A request is no longer quarantined. Rejects with `unknown_id`. A proxy without this quarantines nothing. */
   forgetQuarantined?(id: string): Promise<void>
+  /**
+   * Kept responses that are not to be used any more; `entries`: how many it took. Resolves when no worker uses them: those that have not acknowledged it are
+   * cut off, and begin anew. Rejects with `proxy_unreachable`.
+   */
+  purge?(order: PurgeOrder): Promise<{ readonly entries: number }>
   /** Holds the breakers of a service open, or lets them go. Rejects with `proxy_unreachable`. */
   breaker(service: string, action: BreakerAction): Promise<void>
   /** Ends the data plane: stops accepting, lets requests finish until the deadline, then cuts. Said again, it moves the deadline. */
@@ -105,6 +112,8 @@ export interface ProxyTelemetry {
   readonly endpoints: Readonly<Record<string, EndpointTelemetry>>
   /** Requests that kill instances, and are sent to none. */
   readonly quarantined?: readonly QuarantinedRequest[] | undefined
+  /** Where responses are kept; undefined: no service caches. */
+  readonly cache?: CacheStoreStatus | undefined
   /** The store of shared limits; undefined: nothing is shared. */
   readonly limitsStore?: LimitsStoreStatus | undefined
 }
@@ -141,6 +150,8 @@ export interface ServiceTelemetry extends TallyData {
   readonly hedges: Readonly<Record<string, number>>
   /** Copies of its requests; undefined: it has no mirror. */
   readonly mirror?: MirrorTelemetry | undefined
+  /** undefined: it does not cache. */
+  readonly cache?: CacheCounts | undefined
   readonly tunnels: number
   readonly requestBytes: number
   readonly responseBytes: number

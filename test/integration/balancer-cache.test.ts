@@ -1,7 +1,20 @@
 /** The cache of the balancer at real sockets: who asks the origin, and who does not. */
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { PurgeOrder } from '../../src/balancer/index.ts'
 import type { CacheView } from '../../src/balancer/core/routing-view.ts'
-import { ask as askRaw, eventually, fieldOf, get, pause, plain, post, service, type Origin, type SeenRequest } from '../support/balancer-harness.ts'
+import {
+  ask as askRaw,
+  endpoint,
+  eventually,
+  fieldOf,
+  get,
+  pause,
+  plain,
+  post,
+  service,
+  type Origin,
+  type SeenRequest,
+} from '../support/balancer-harness.ts'
 import { useProxy } from '../support/proxy-fixture.ts'
 
 const { proxy, origin: originOf } = useProxy({ per: 'file', workers: 1 })
@@ -162,5 +175,41 @@ describe('the cache', () => {
       '- 3',
     ])
     expect(await of('Accept-Language: de\r\nAuthorization: Basic x\r\n')).toBe('de 4')
+  })
+})
+
+describe('a purge', () => {
+  const purged: readonly (readonly [string, PurgeOrder])[] = [
+    ['of a URL', { by: 'url', url: '' }],
+    ['of a tag', { by: 'tag', tags: ['x', 'pb'] }],
+    ['of a prefix', { by: 'prefix', prefix: '' }],
+    ['of a release', { by: 'release', release: 'v2' }],
+    ['of a service', { by: 'service', service: 'api' }],
+    ['of everything', { by: 'all' }],
+  ]
+  it('takes what it says and nothing else', async () => {
+    await answering((_, n) => plain(`answer ${n}`, 'Cache-Control: max-age=60, stale-while-revalidate=30\r\nSurrogate-Key: pa pb\r\n'))
+    await proxy.route(service([endpoint(origin.port, { revision: 'v2' })], { cache }))
+    path = '/purge/1'
+    const url = `http://a.test${path}`
+    await ask(proxy.port, get(path))
+    for (const order of [
+      { by: 'url', url: `${url}/x` },
+      { by: 'tag', tags: ['c'] },
+      { by: 'release', release: 'v2', service: 'x' },
+    ] as const)
+      expect(await proxy.client.purge(order)).toEqual({ entries: 0 })
+    expect((await ask(proxy.port, get(path))).body).toBe('answer 1')
+    for (const [what, order] of purged) {
+      const before = (await ask(proxy.port, get(path))).body
+      const one = order.by === 'url' ? { ...order, url } : order.by === 'prefix' ? { ...order, prefix: 'http://a.test/purge/' } : order
+      expect(await proxy.client.purge(one), what).toMatchObject({ entries: order.by === 'all' || order.by === 'service' ? expect.any(Number) : 1 })
+      expect((await ask(proxy.port, get(path))).body, what).not.toBe(before)
+    }
+    await proxy.client.purge({ by: 'tag', tags: ['pa'], soft: true })
+    const stale = await ask(proxy.port, get(path))
+    expect(stale.body).toBe(`answer ${purged.length + 1}`)
+    expect(status(stale.fields)).toMatch(/hit; ttl=(0|-1)/)
+    await eventually('it was fetched anew', () => asked.length === purged.length + 2)
   })
 })

@@ -5,6 +5,7 @@
  */
 import { systemClock, systemRandom } from '../../kernel/system.ts'
 import { quotasOf } from '../core/parking-quotas.ts'
+import type { PurgeOrder } from '../core/cache/purge.ts'
 import type { RoutingView, ServiceView } from '../core/routing-view.ts'
 import type { RequestTrail } from '../core/trail.ts'
 import type { BreakerAction, PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
@@ -20,6 +21,7 @@ import { InstanceReports } from './instance-reports.ts'
 import { Outliers, type OutlierRecord } from './outliers.ts'
 import type { Peer } from './peer.ts'
 import { Prober } from './prober.ts'
+import { Purges } from './cache/purges.ts'
 import { Quarantines, type SavedQuarantine } from './quarantines.ts'
 import { RoleKeeper } from './roles/role-keeper.ts'
 import { Quotas } from './quotas.ts'
@@ -75,6 +77,7 @@ export class Coordination {
   readonly #drains = new Drains()
   readonly #explaining = new Explaining(systemClock)
   readonly #readings = new Readings()
+  readonly #purges = new Purges(systemClock)
   readonly #outliers: Outliers
   readonly #roles: RoleKeeper
   readonly #standings: Standings
@@ -302,6 +305,7 @@ export class Coordination {
     this.#drains.left(peer)
     this.#explaining.left(peer)
     this.#readings.left(peer)
+    this.#purges.left(peer)
     this.#quotas.left(peer)
     this.#slots.left(peer)
     this.#breakers.left(peer)
@@ -317,6 +321,9 @@ export class Coordination {
         return
       case 'explained':
         this.#explaining.answered(peer, message.id, message.trails)
+        return
+      case 'purged':
+        this.#purges.answered(peer, message.id, message.entries)
         return
       case 'reported':
         this.#readings.reported(peer, message.id)
@@ -394,6 +401,11 @@ export class Coordination {
   /** Calls back when every worker has told what it has counted until now. */
   read(answer: () => void): void {
     this.#readings.ask(this.#ready, answer)
+  }
+
+  /** Calls back with what it took when every worker has done it. */
+  purge(order: PurgeOrder, answer: (entries: number) => void): void {
+    this.#purges.ask(this.#ready, order, answer)
   }
 
   breaker(service: string, action: BreakerAction): void {

@@ -218,6 +218,11 @@ export class Primary {
           channel.send({ type: 'explained', id: message.id, trails })
         })
         return
+      case 'purge':
+        coordination.purge(message.order, (entries) => {
+          channel.send({ type: 'done', id: message.id, entries })
+        })
+        return
       case 'shutdown':
         void this.shutdown(message.deadlineMs)
         return

@@ -38,6 +38,7 @@ import { hearState } from './state-ear.ts'
 import { Tunnel } from './tunnel.ts'
 import { Unanswered, type UnansweredHost } from './unanswered.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
+import { originNames } from '../core/cache/purge.ts'
 import type { CacheView } from '../core/routing-view.ts'
 import type { Failure } from '../core/resend.ts'
 import type { Route } from '../core/routes.ts'
@@ -170,6 +171,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     if (keep && this.#foundKeeps) current.giveBack(worker.now, undefined)
     else current.drop()
     current.leave(worker)
+  }
+
+  originNames(): readonly string[] {
+    return originNames(this.service!.view.name, this.#attempts.current.endpoint?.view.revision)
   }
 
   standsIn(failure: Answer): boolean {

@@ -61,7 +61,7 @@ export class Worker {
   /** Where requests and connections wait. */
   readonly lots: Lots
   /** Answers that are kept. */
-  readonly responses = new ResponseStore(64 * 1024 * 1024)
+  readonly responses = new ResponseStore(64 * 1024 * 1024, () => systemClock.wallTime())
   #refused: Record<string, number> = {}
   readonly #idPrefix = randomBytes(5).toString('hex')
   #idCount = 0

@@ -20,6 +20,7 @@ import { mayUse, mayUseOnError, wishesOf } from '../../../cache/core/http/servin
 import { mayStore, type StoredFacts } from '../../../cache/core/http/storing.ts'
 import { headConfirms, updated } from '../../../cache/core/http/update.ts'
 import { secondaryKey } from '../../../cache/core/http/vary.ts'
+import { tagName, urlName } from '../../core/cache/purge.ts'
 import type { CacheView } from '../../core/routing-view.ts'
 import { latin1, text } from '../../http1/bytes.ts'
 import type { Head } from '../../http1/head.ts'
@@ -41,6 +42,8 @@ export interface CachedHost {
   answer(answer: Answer): void
   /** The service's answer is not wanted any more; its connection is fit for another request, or not. */
   answerTaken(keep: boolean): void
+  /** Names of what comes from the endpoint that is asked (`core/cache/purge.ts`). */
+  originNames(): readonly string[]
 }
 
 /** Of statuses that a stored response may stand in for (RFC 5861, 4). */
@@ -189,7 +192,7 @@ export class CachedRequest implements FetchWaiter {
     }
     this.#phase = 'asking'
     this.#askedAt = this.#now
-    this.#mark = this.#store.invalidations.mark
+    this.#mark = this.#store.mark
     return false
   }
 
@@ -227,7 +230,8 @@ export class CachedRequest implements FetchWaiter {
   }
 
   #forget(status: number, response: Fields): void {
-    for (const url of invalidatedBy(this.#client.facts.method, status, this.#key, response)) this.#store.remove(url)
+    const urls = invalidatedBy(this.#client.facts.method, status, this.#key, response)
+    if (urls.length > 0) this.#store.invalidate({ soft: false, all: false, names: urls.map(urlName) })
   }
 
   #confirmed(response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }): boolean {
@@ -247,12 +251,14 @@ export class CachedRequest implements FetchWaiter {
       lines,
       facts: storing.store ? { ...storing.facts, etag: before.facts.etag ?? storing.facts.etag } : before.facts,
       variant,
+      // The one who confirms has a part in it.
+      names: [...new Set([...before.names, ...this.#host.originNames()])],
       mark: this.#mark,
     }
-    if (storing.store && this.#fetch?.fenced !== true) {
+    if (storing.store) {
       if (variant === before.variant) this.#store.replace(this.#key, before, after)
       else this.#store.put(this.#key, after)
-    } else this.#store.remove(this.#key)
+    } else this.#store.drop(this.#key)
     this.#host.answerTaken(true)
     this.#serve(after, request, { ...this.#status, fwdStatus: 304, stored: storing.store })
     return true
@@ -284,7 +290,7 @@ export class CachedRequest implements FetchWaiter {
     if (!storing.store || head.contentLength > view.maxBodyBytes) {
       if (storing.store || request.all('range').length === 0) this.#store.pass(key, this.#client.worker.now)
       // An older one is not what the origin says now.
-      if (!storing.store && head.status !== 206 && head.status < 500) this.#store.remove(key)
+      if (!storing.store && head.status !== 206 && head.status < 500) this.#store.drop(key)
       this.#say({ ...this.#status, fwdStatus: head.status, ...(storing.store ? {} : { detail: storing.why }) })
       this.#done()
       return
@@ -292,7 +298,7 @@ export class CachedRequest implements FetchWaiter {
     const { facts } = storing
     const reason = text(buffer, head.reasonStart, head.reasonEnd)
     const lines = linesToKeep(response.lines())
-    const tags = tagsOf(response)
+    const names = [...this.#host.originNames(), ...tagsOf(response).map(tagName)]
     const variant = secondaryKey(facts.vary, request)
     const fetch = this.#leads ? this.#fetch : undefined
     const mark = this.#mark
@@ -301,8 +307,8 @@ export class CachedRequest implements FetchWaiter {
     this.#fetch = undefined
     this.#say({ ...this.#status, fwdStatus: head.status, stored: true })
     this.#relay.collector = new Collector(head, view.maxBodyBytes, (body) => {
-      if (body !== undefined && fetch?.fenced !== true) store.put(key, { facts, reason, lines, tags, variant, body, mark })
-      else if (body === undefined) store.pass(key, this.#client.worker.now)
+      if (body !== undefined) store.put(key, { facts, reason, lines, names, variant, body, mark, checkedAt: -1 })
+      else store.pass(key, this.#client.worker.now)
       fetch?.over()
     })
   }
@@ -324,7 +330,7 @@ export class CachedRequest implements FetchWaiter {
       head.status !== 200 ||
       !headConfirms({ etag: stored.facts.etag, lastModified: stored.facts.lastModified, length: stored.body.length }, news)
     ) {
-      if (head.status < 500) this.#store.remove(this.#key)
+      if (head.status < 500) this.#store.drop(this.#key)
       return
     }
     const lines = updated(stored.lines, linesToKeep(response.lines()))
@@ -378,7 +384,7 @@ export class CachedRequest implements FetchWaiter {
     this.#done()
     this.#phase = 'asking'
     this.#askedAt = this.#now
-    this.#mark = this.#store.invalidations.mark
+    this.#mark = this.#store.mark
     this.#status = { ...this.#status, collapsed: false }
     this.#host.askOrigin()
   }

@@ -16,16 +16,10 @@ export const waitMaxMs = 5_000
 export class Fetch {
   readonly #waiting = new Set<FetchWaiter>()
   readonly #over: () => void
-  /** What is asked for has been invalidated meanwhile. */
-  fenced = false
 
   /** `over`: nobody asks under this key any more. */
   constructor(over: () => void) {
     this.#over = over
-  }
-
-  fence(): void {
-    this.fenced = true
   }
 
   /** false: too many wait. */

@@ -3,9 +3,11 @@
  * is asking for what at the moment, and what is known not to be kept.
  */
 import { LRUCache } from 'lru-cache'
-import { Invalidations } from '../../../cache/core/invalidations.ts'
 import type { Fields } from '../../../cache/core/http/fields.ts'
+import { ageAt } from '../../../cache/core/http/serving.ts'
 import { secondaryKey } from '../../../cache/core/http/vary.ts'
+import { Marks } from '../../core/cache/marks.ts'
+import type { Invalidation } from '../../core/cache/purge.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { bytesOf } from './stored-response.ts'
 import type { Fetch } from './fetch.ts'
@@ -19,11 +21,13 @@ const passesMax = 10_000
 export class ResponseStore {
   readonly #responses: LRUCache<string, readonly StoredResponse[]>
   readonly #passes = new LRUCache<string, number>({ max: passesMax })
-  readonly invalidations = new Invalidations()
+  readonly #marks = new Marks()
+  readonly #wallTime: () => number
   /** Under way, by key. */
   readonly fetches = new Map<string, Fetch>()
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, wallTime: () => number) {
+    this.#wallTime = wallTime
     this.#responses = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: (variants, key) => key.length + variants.reduce((sum, stored) => sum + bytesOf(stored), 0),
@@ -38,14 +42,39 @@ export class ResponseStore {
     return this.#responses.size
   }
 
+  /** What is asked for now carries this. */
+  get mark(): number {
+    return this.#marks.mark
+  }
+
   /** All that is valid under a key. */
   variants(key: string): readonly StoredResponse[] {
     const all = this.#responses.get(key)
     if (all === undefined) return []
-    const valid = all.filter(({ mark, tags }) => this.invalidations.spares(mark, tags))
-    if (valid.length === all.length) return all
-    this.#write(key, valid)
+    const { changes } = this.#marks
+    for (const stored of all) if (stored.checkedAt !== changes) return this.#checked(key, all)
+    return all
+  }
+
+  /** What has been invalidated since they were looked at last is gone, or stale. */
+  #checked(key: string, all: readonly StoredResponse[]): readonly StoredResponse[] {
+    const { changes } = this.#marks
+    const valid: StoredResponse[] = []
+    for (const stored of all) {
+      const standing = this.#marks.standing(key, stored)
+      if (standing === 'gone') continue
+      const one = standing === 'stale' ? this.#expired(stored) : stored
+      one.checkedAt = changes
+      valid.push(one)
+    }
+    if (valid.length !== all.length || valid.some((stored, i) => stored !== all[i])) this.#write(key, valid)
     return valid
+  }
+
+  /** Its lifetime ends now; a soft purge counts once. */
+  #expired(stored: StoredResponse): StoredResponse {
+    const lifetimeMs = Math.min(stored.facts.lifetimeMs, ageAt(stored.facts, this.#wallTime()))
+    return { ...stored, facts: { ...stored.facts, lifetimeMs }, mark: this.#marks.mark }
   }
 
   /** The newest of those that the request selects. */
@@ -59,7 +88,7 @@ export class ResponseStore {
   }
 
   put(key: string, stored: StoredResponse): void {
-    if (!this.invalidations.spares(stored.mark, stored.tags)) return
+    if (this.#marks.standing(key, stored) === 'gone') return
     const others = this.variants(key).filter(({ variant, facts }) => variant !== stored.variant || facts.vary.join() !== stored.facts.vary.join())
     this.#passes.delete(key)
     this.#write(key, [stored, ...others].slice(0, variantsMax))
@@ -78,14 +107,25 @@ export class ResponseStore {
     else this.#responses.set(key, variants)
   }
 
-  remove(key: string): boolean {
-    this.fetches.get(key)?.fence()
-    return this.#responses.delete(key)
+  /** What is kept of a URL is not what the origin says now. */
+  drop(key: string): void {
+    this.#responses.delete(key)
   }
 
-  clear(): void {
-    this.invalidations.all()
-    this.#responses.clear()
+  /** What is kept is wrong, and so is what was asked for before now. */
+  invalidate(invalidation: Invalidation): void {
+    this.#marks.apply(invalidation)
+  }
+
+  /** The same, of few or of many; returns how many responses it takes. */
+  purge(invalidation: Invalidation): number {
+    this.invalidate(invalidation)
+    let count = 0
+    for (const [key, variants] of this.#responses.entries()) {
+      for (const stored of variants) if (this.#marks.standing(key, stored) !== 'valid') count++
+      this.#checked(key, variants)
+    }
+    return count
   }
 
   /** What comes under this key is not kept: nobody waits for it. */

@@ -14,9 +14,12 @@ export interface StoredResponse {
   readonly reason: string
   readonly lines: readonly Line[]
   readonly body: Buffer
-  readonly tags: readonly string[]
+  /** By which it can be invalidated, besides its URL (`core/cache/purge.ts`). */
+  readonly names: readonly string[]
   /** The logical time at which it was asked for. */
   readonly mark: number
+  /** It is valid as long as the store's `changes` are these. */
+  checkedAt: number
 }
 
 /** Besides those that `Connection` names. */
