@@ -8,6 +8,7 @@
  * that was sent by the old view. While the proxy is away, changes wait for it.
  */
 import type { Proxy } from '../balancer/index.ts'
+import type { CacheRedisView } from '../balancer/core/cache-view.ts'
 import type { EndpointView, RoutingView, ServiceView } from '../balancer/index.ts'
 import type { Config, ServiceConfig } from '../config/types.ts'
 import { codeOf } from '../kernel/errors.ts'
@@ -15,6 +16,7 @@ import { machineNow } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { Expectation, RoutedInstance, Router } from '../supervisor/ports.ts'
+import { cacheStoreView, cacheView, redisView } from './cache-view.ts'
 import { observeView } from './observe-view.ts'
 import { mirrorView, sessionView } from './session-view.ts'
 import { tcpViews } from './tcp-view.ts'
@@ -70,6 +72,8 @@ export class Routing implements Router {
   #certificates = noCertificates
   /** The same with the bodies of fallbacks. */
   readonly #fallbacks = new WeakMap<ServiceConfig, PageView>()
+  /** And with the certificates for Redis. */
+  readonly #redis = new WeakMap<Config, CacheRedisView | undefined>()
   /** Answers to ACME challenges under way, by token. */
   readonly #challenges = new Map<string, string>()
   readonly #admitted = new Map<string, Admitted>()
@@ -116,9 +120,10 @@ export class Routing implements Router {
     this.#held?.open()
   }
 
-  /** Throws `page_unreadable`, and nothing has changed. */
+  /** Throws `page_unreadable` or `certificate_unusable`, and nothing has changed. */
   configure(config: Config, switches: Switches): void {
     if (!this.#pages.has(config)) this.#pages.set(config, readPages(config))
+    if (!this.#redis.has(config)) this.#redis.set(config, redisView(config.cache))
     for (const service of Object.values(config.services)) {
       const page = this.#fallbacks.has(service) ? undefined : readFallback(service)
       if (page) this.#fallbacks.set(service, page)
@@ -220,6 +225,7 @@ export class Routing implements Router {
     return {
       version: this.#version,
       observe: observeView(config),
+      cache: cacheStoreView(config, this.#redis.get(config)),
       ...(this.#challenges.size > 0 && { challenges: Object.fromEntries(this.#challenges) }),
       ...(pages?.unrouted && { pages: pages.unrouted }),
       listeners: Object.entries(config.listeners).map(([name, { host, port, http2, protocol, proxyProtocol }]) => ({
@@ -260,6 +266,7 @@ export class Routing implements Router {
       ...resilienceView(resilience),
       rateLimit: rateLimitView(resilience.rateLimit, this.#config),
       fallback: this.#fallback(service),
+      cache: service.cache && cacheView(service.cache),
       parking: resilience.parking && parkingView(resilience.parking, expected?.bootP95Ms),
       // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
       managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,

@@ -42,6 +42,10 @@ describe('a configuration', () => {
         },
       },
       access: { jwtSecret: undefined, rateLimit: { count: 600, per: 60_000 } },
+      cache: {
+        memory: { maxEntries: 10_000, maxBytes: 268_435_456, ttl: 3_600_000 },
+        http: { maxBytes: 268_435_456, workerBytes: 67_108_864 },
+      },
     })
   })
 
@@ -205,10 +209,26 @@ describe('the environment', () => {
   })
 
   it('reports what is known and changes nothing', () => {
-    expect(parse(smallest, { NODE_ENV: 'production', REDIS_HOST: 'cache', REDIS_PASSWORD: 'hunter2' }).notes).toEqual([
+    expect(parse(smallest, { NODE_ENV: 'production', REDIS_PORT: '6380', REDIS_PASSWORD: 'hunter2' }).notes).toEqual([
       { name: 'NODE_ENV', value: 'production', meaning: 'changes no value' },
-      { name: 'REDIS_HOST', value: 'cache', meaning: 'not available yet: the cache comes with a later release; ignored' },
-      { name: 'REDIS_PASSWORD', value: '***', meaning: 'not available yet: the cache comes with a later release; ignored' },
+      { name: 'REDIS_PORT', value: '6380', meaning: 'changes no value: neither REDIS_HOST nor cache.redis.url says where Redis is' },
+      { name: 'REDIS_PASSWORD', value: '***', meaning: 'changes no value: neither REDIS_HOST nor cache.redis.url says where Redis is' },
+    ])
+    const clustered = `${smallest}cache: { redis: { cluster: ["redis://a:7000"] } }`
+    expect(parse(clustered, { REDIS_HOST: 'cache' }).notes).toEqual([{ name: 'REDIS_HOST', value: 'cache', meaning: 'changes no value: cache.redis has cluster' }])
+  })
+
+  it('puts parts into the URL of Redis', () => {
+    const url = (environment: Record<string, string>, file = smallest): unknown => parse(file, environment).config.cache.redis?.url
+    expect(url({})).toBeUndefined()
+    expect(url({ REDIS_HOST: 'cache' })).toBe('redis://cache')
+    expect(url({ REDIS_HOST: '::1', REDIS_PORT: '6380', REDIS_PASSWORD: 'a b${x}/@' })).toBe('redis://:a%20b%24%7Bx%7D%2F%40@[::1]:6380')
+    const file = `${smallest}cache: { redis: { url: "rediss://shop:\${SECRET:-old}@10.0.0.9:6380/2" } }`
+    expect(url({}, file)).toBe('rediss://shop:old@10.0.0.9:6380/2')
+    expect(url({ REDIS_HOST: 'cache', SECRET: 's' }, file)).toBe('rediss://shop:s@cache/2')
+    expect(url({ REDIS_PASSWORD: 'new' }, file)).toBe('rediss://shop:new@10.0.0.9:6380/2')
+    expect(problems(smallest, { REDIS_HOST: 'no host', REDIS_PASSWORD: 'hunter2' })).toEqual([
+      'environment REDIS_HOST cache.redis.url: expected a URL such as redis://10.0.0.9:6379 or rediss://user:password@redis.internal:6380/0, found "redis://:***@no host"',
     ])
   })
 })

@@ -1,5 +1,6 @@
 /** A service: its parts, and how its requests are spread over them. */
 import type { Duration } from '../kernel/time.ts'
+import type { ServiceCacheConfig } from './cache-types.ts'
 import type { HealthProbeConfig, ResourcesConfig, RestartConfig, ServiceSource, StopSignal } from './instance-types.ts'
 import type { RateLimitKey, ResilienceConfig } from './resilience-types.ts'
 import type { HttpRules, PagesConfig, RouteConfig } from './route-types.ts'
@@ -39,6 +40,8 @@ export interface ServiceConfig {
   readonly splitBy?: SplitKey | undefined
   /** undefined: no request is copied. */
   readonly mirror?: MirrorConfig | undefined
+  /** undefined: no answers are kept. */
+  readonly cache?: ServiceCacheConfig | undefined
   readonly resilience: ResilienceConfig
 }
 

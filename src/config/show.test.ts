@@ -19,6 +19,8 @@ const web = ({ config }: LoadedConfig): NonNullable<LoadedConfig['config']['serv
   return service
 }
 
+const withoutSecrets = fullest.replace(/^(?:access| +encryptionKey| +formerEncryptionKeys):.*$/gm, '').replace(', password: hunter2', '')
+
 describe('showing', () => {
   it('is complete', () => {
     expect(showConfig(parse(smallest))).toEqual({
@@ -57,6 +59,7 @@ describe('showing', () => {
         },
       },
       access: { rateLimit: '600/m' },
+      cache: { memory: { maxEntries: 10_000, maxBytes: '256MiB', ttl: '1h' }, http: { maxBytes: '256MiB', workerBytes: '64MiB' } },
       store: { sqlite: {} },
     })
   })

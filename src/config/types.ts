@@ -4,10 +4,12 @@
  * Durations are milliseconds, sizes are bytes.
  */
 import type { Duration } from '../kernel/time.ts'
+import type { CacheConfig } from './cache-types.ts'
 import type { ListenerConfig } from './listener-types.ts'
 import type { ExplainConfig, LogConfig, TracingConfig } from './log-types.ts'
 import type { ServiceConfig } from './service-types.ts'
 
+export * from './cache-types.ts'
 export * from './instance-types.ts'
 export * from './listener-types.ts'
 export * from './log-types.ts'
@@ -39,6 +41,7 @@ export interface Config {
   readonly access: AccessConfig
   /** undefined: each machine has its own limits. */
   readonly limits?: LimitsConfig | undefined
+  readonly cache: CacheConfig
 }
 
 export interface ApiConfig {

@@ -3,9 +3,8 @@
  * to an endpoint. The control process makes it, every worker swaps it whole; a request keeps the view it
  * began with only for its route, never for its endpoints (those are looked up again at every attempt).
  */
-import type { ServingOptions } from '../../cache/core/http/serving.ts'
-import type { StoringOptions } from '../../cache/core/http/storing.ts'
 import type { BalanceAlgorithm, RateLimitKey } from '../../config/types.ts'
+import type { CacheStoreView, CacheView } from './cache-view.ts'
 import type { HedgeView } from './hedge-rule.ts'
 import type { MirrorView } from './mirror.ts'
 import type { ObserveView } from './observe-view.ts'
@@ -15,6 +14,8 @@ import type { PageView, RulesView } from './rules/view.ts'
 import type { SplitView, StickyView } from './sessions/view.ts'
 import type { TcpView } from './tcp-view.ts'
 import type { TlsView } from './tls-view.ts'
+
+export type { CacheView } from './cache-view.ts'
 
 export interface RoutingView {
   /** Rises with every change; workers acknowledge it. */
@@ -27,6 +28,8 @@ export interface RoutingView {
   readonly pages?: Readonly<Record<string, PageView>> | undefined
   /** undefined: no request is watched. */
   readonly observe?: ObserveView | undefined
+  /** undefined: no service keeps answers. */
+  readonly cache?: CacheStoreView | undefined
 }
 
 export interface ListenerView {
@@ -122,11 +125,6 @@ export interface ServiceView {
   /** undefined: endpoints are spoken to by plain HTTP/1.1. */
   readonly origin?: OriginView | undefined
   readonly endpoints: readonly EndpointView[]
-}
-
-export interface CacheView extends ServingOptions, StoringOptions {
-  /** Longer ones are not kept. */
-  readonly maxBodyBytes: number
 }
 
 export interface ParkingView {

@@ -57,6 +57,13 @@ export interface Address {
   readonly port: number
 }
 
+/** The name that a certificate must have. */
+export const serverName = text('host name', {
+  max: 253,
+  expected: 'a host name such as shop.internal',
+  matching: /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/,
+})
+
 /** `10.0.0.5:3000`, `db.internal:5432`, `[::1]:3000`. */
 export const address: Scalar<Address> = {
   kind: 'scalar',

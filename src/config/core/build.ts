@@ -1,6 +1,7 @@
 /** From settings (the shape of the file) to the configuration (the shape the program wants), and back. */
 import { ms } from '../../kernel/time.ts'
 import type { Config, RouteConfig, ServiceConfig, ServiceSource } from '../types.ts'
+import { fromCache, fromServiceCache, toCache, toServiceCache } from './cache-keys.ts'
 import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
@@ -49,6 +50,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     ...(settings.errorPages && { errorPages: record(settings.errorPages, (file) => resolve(around.directory, file)) }),
     access: { jwtSecret: access.jwtSecret, rateLimit: access.rateLimit },
     ...(settings.limits && { limits: settings.limits }),
+    cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
   })
 }
 
@@ -56,6 +58,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
   const { version, dependsOn, start, stop, restart, resources, balance } = settings
   const source = toSource(settings, around)
   const { min, max } = settings.instances
+  const cache = toServiceCache(settings.cache)
   const origin = settings.origin && toOrigin(settings.origin, (path) => around.resolve(around.directory, path))
   return {
     name,
@@ -83,6 +86,7 @@ function toService(name: string, settings: ServiceSettings, firstListener: strin
     ...(settings.split && { split: settings.split }),
     ...(settings.splitBy && { splitBy: settings.splitBy }),
     ...(settings.mirror && { mirror: settings.mirror }),
+    ...(cache && { cache }),
     resilience: toResilience(settings, source.kind === 'process' || settings.tcp !== undefined, around),
   }
 }
@@ -156,6 +160,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     errorPages: config.errorPages,
     access,
     limits: config.limits,
+    cache: fromCache(config.cache),
     store: { sqlite: {} },
   }
 }
@@ -181,6 +186,7 @@ function fromService(config: ServiceConfig): NonNullable<Draft<ServiceSettings>>
     split: config.split,
     splitBy: config.splitBy,
     mirror: config.mirror && { ...config.mirror, methods: config.mirror.methods as RouteMethods },
+    cache: fromServiceCache(config.cache),
     resilience: { ...resilience, parking: resilience.parking ?? 'off', concurrency: resilience.concurrency ?? 'off', quarantine: config.source.kind === 'process' ? (resilience.quarantine ?? 'off') : undefined },
   }
 }

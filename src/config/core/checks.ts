@@ -5,6 +5,7 @@
 import type { Complaint } from './problem.ts'
 import { isIPv4, type Address } from './addresses.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
+import { checkCache, checkTcpCache } from './cache-keys.ts'
 import { checkHealth } from './health-keys.ts'
 import { checkOrigin, checkTcpOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
@@ -51,6 +52,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
       report.keyProblem(`listeners.${name}.tls.acme`, { message: 'has no plain listener to be asked at', hint: 'the authority asks at port 80 of each name: add a listener without tls' })
     }
   }
+  checkCache(settings.cache, report)
   checkEntrances(settings, services, report)
   checkDependencies(services, report)
   checkRoutes(settings, services, report)
@@ -92,7 +94,10 @@ function checkService(path: string, service: Service, report: Report): void {
   else checkProcess(path, service, report)
   checkPolicies(path, service, report)
   if (service.health) checkHealth(`${path}.health`, service.origin?.protocol === 'h2', report)
-  if (service.tcp) checkTcp(path, service.tcp, report)
+  if (service.tcp) {
+    checkTcp(path, service.tcp, report)
+    checkTcpCache(`${path}.cache`, report)
+  }
   if (service.origin && service.tcp) checkTcpOrigin(`${path}.origin`, service.tcp.kind, report)
   else if (service.origin) checkOrigin(`${path}.origin`, service.origin, report)
 }

@@ -4,6 +4,7 @@
  */
 import { boolean } from './scalars.ts'
 import { problemAt, type Problem } from './problem.ts'
+import { redisVariables, urlWith } from './redis-environment.ts'
 import { isNothing, type MapNode, type Place, type ScalarNode, type SourceNode } from './source.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -18,7 +19,7 @@ interface Override {
   readonly secret?: boolean
 }
 
-const redis = 'not available yet: the cache comes with a later release; ignored'
+const redis = 'in the URL of `cache.redis`; changes nothing where that has `cluster` or `sentinel`'
 
 export const overrides: readonly Override[] = [
   { name: 'PORT', path: ['api', 'port'], doc: 'overrides `api.port`' },
@@ -29,9 +30,9 @@ export const overrides: readonly Override[] = [
   { name: 'PROMETHEUS_ENABLED', doc: '`false` closes the metrics port; `true` opens it, on 9090 unless another is given' },
   { name: 'PROMETHEUS_PORT', path: ['metrics', 'port'], doc: 'overrides `metrics.port`' },
   { name: 'NODE_ENV', doc: 'changes no value' },
-  { name: 'REDIS_HOST', doc: redis },
-  { name: 'REDIS_PORT', doc: redis },
-  { name: 'REDIS_PASSWORD', secret: true, doc: redis },
+  { name: 'REDIS_HOST', doc: `the host ${redis}` },
+  { name: 'REDIS_PORT', doc: `the port ${redis}` },
+  { name: 'REDIS_PASSWORD', secret: true, doc: `the password ${redis}` },
 ]
 
 /** Where Prometheus looks by habit. */
@@ -59,9 +60,28 @@ export function overlay(file: SourceNode, environment: Environment): Overlaid {
     if (value === undefined || value === '') continue
     const place: Place = { kind: 'environment', name }
     if (path !== undefined) root = set(root, path, list ? commaList(value, place) : scalar(value, place))
-    else notes.push({ name, value: secret ? '***' : value, meaning: doc })
+    else if (!isRedis(name)) notes.push({ name, value: secret ? '***' : value, meaning: doc })
   }
-  return { ...prometheus(root, environment), notes }
+  const redis = withRedis(root, environment)
+  return { ...prometheus(redis.root, environment), notes: [...notes, ...redis.notes] }
+}
+
+const isRedis = (name: string): boolean => redisVariables.some((variable) => variable === name)
+
+function withRedis(root: SourceNode, environment: Environment): { root: SourceNode; notes: readonly EnvironmentNote[] } {
+  const given = redisVariables.filter((name) => (environment[name] ?? '') !== '')
+  const [first] = given
+  if (first === undefined) return { root, notes: [] }
+  const inFile = (key: string): SourceNode | undefined => at(root, ['cache', 'redis', key])
+  const elsewhere = (['cluster', 'sentinel'] as const).find((key) => inFile(key) !== undefined)
+  const file = inFile('url')
+  const url = elsewhere === undefined ? urlWith(Object.fromEntries(given.map((name) => [name, environment[name]])), file?.kind === 'scalar' ? file.text : undefined) : undefined
+  if (url !== undefined) {
+    const place: Place = { kind: 'environment', name: first }
+    return { root: set(root, ['cache', 'redis', 'url'], { kind: 'scalar', text: url, plain: false, place }), notes: [] }
+  }
+  const meaning = elsewhere === undefined ? 'changes no value: neither REDIS_HOST nor cache.redis.url says where Redis is' : `changes no value: cache.redis has ${elsewhere}`
+  return { root, notes: given.map((name) => ({ name, value: name === 'REDIS_PASSWORD' ? '***' : (environment[name] ?? ''), meaning })) }
 }
 
 function prometheus(root: SourceNode, environment: Environment): { root: SourceNode; problems: readonly Problem[] } {
@@ -88,9 +108,10 @@ function commaList(text: string, place: Place): SourceNode {
   return { kind: 'list', items: items.filter((item) => item !== '').map((item) => scalar(item, place)), place }
 }
 
-function at(root: SourceNode, [first, second]: readonly [string, string]): SourceNode | undefined {
-  const group = entry(root, first)
-  return group === undefined ? undefined : entry(group, second)
+function at(root: SourceNode, path: readonly string[]): SourceNode | undefined {
+  let node: SourceNode | undefined = root
+  for (const key of path) node = node === undefined ? undefined : entry(node, key)
+  return node
 }
 
 function entry(node: SourceNode, key: string): SourceNode | undefined {
@@ -98,10 +119,11 @@ function entry(node: SourceNode, key: string): SourceNode | undefined {
 }
 
 /** A copy with one leaf put in. Where the file has something else than a map, it stays: it is a problem of its own. */
-function set(root: SourceNode, [first, second]: readonly [string, string], leaf: SourceNode): SourceNode {
-  const group = entry(root, first)
+function set(node: SourceNode, [key, ...rest]: readonly string[], leaf: SourceNode): SourceNode {
+  if (key === undefined) return leaf
+  const group = entry(node, key)
   const inner = group === undefined || isNothing(group) ? emptyMap(leaf.place) : group
-  return withEntry(root, first, withEntry(inner, second, leaf))
+  return withEntry(node, key, set(inner, rest, leaf))
 }
 
 function withEntry(node: SourceNode, key: string, value: SourceNode): SourceNode {

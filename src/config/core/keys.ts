@@ -1,6 +1,7 @@
 /** The declaration of the whole configuration. What stands here is all that the file may hold. */
 import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
+import { cacheKeys } from './cache-keys.ts'
 import { addressRange, errorPages } from './http-keys.ts'
 import { accessLog, explain, tracing } from './observe-keys.ts'
 import { limits } from './limits-keys.ts'
@@ -104,6 +105,7 @@ export const configType = object({
     { doc: 'Who may use the API.', change: 'restartHoldfast' },
   ),
   limits: optional(limits, { doc: 'What several machines share of the limits.', without: 'each machine has its own', change: 'routing' }),
+  cache: key(cacheKeys, { doc: 'What is kept in memory and in Redis.' }),
   store: key(
     object({
       sqlite: key(object({}), { doc: 'SQLite in the data directory. It has no settings.' }),
@@ -113,7 +115,6 @@ export const configType = object({
   ),
   health: planned('Checks that are not a service’s own probe.', 'checks of other things come with a later release; a service’s own probe goes under the service'),
   alerting: planned('Rules, receivers and routes of alerts.', 'alerting comes with a later release'),
-  cache: planned('The cache and its engines.', 'the cache comes with a later release'),
   regions: planned('Other regions.', 'regions come with a later release'),
   backup: planned('Backups.', 'backups come with a later release'),
   recovery: planned('Objectives, failover and drills.', 'recovery comes with a later release'),

@@ -1,12 +1,9 @@
 /** The keys of what machines share of their limits, and what no single key of it can know. */
-import { filled, integer } from './scalars.ts'
+import { redisUrl } from './redis-url.ts'
+import { integer } from './scalars.ts'
 import { key, object, optional, type Draft } from './schema.ts'
 import type { Report } from './checks.ts'
 import type { ServiceSettings } from './service-keys.ts'
-
-const redisUrl = filled('URL', 'a URL such as redis://10.0.0.9:6379 or rediss://user:password@redis.internal:6380/0', {
-  matching: /^rediss?:\/\/(?:[^\s/@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::\d{1,5})?(?:\/\d{1,5})?$/,
-})
 
 export const limits = object({
   redis: key(redisUrl, { doc: 'Where the rate limits with `shared: true` are counted. The package `redis` must be installed.' }),

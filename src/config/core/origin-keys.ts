@@ -1,11 +1,11 @@
 /** The declaration of how endpoints are spoken to, what no single key of it can know, and the way to the configuration and back. */
 import { originProtocols, proxyProtocolVersions, type OriginConfig, type OriginTlsConfig, type TcpKind } from '../types.ts'
 import type { Report } from './checks.ts'
-import { boolean, filled, oneOf, text } from './scalars.ts'
+import { serverName } from './addresses.ts'
+import { boolean, filled, oneOf } from './scalars.ts'
 import { key, object, optional, type Draft, type Value } from './schema.ts'
 
 const file = filled('path', 'a path')
-const serverName = text('host name', { max: 253, expected: 'a host name such as shop.internal', matching: /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/ })
 
 const originTls = object(
   {

@@ -2,6 +2,7 @@
 import { minutes, ms, seconds } from '../../kernel/time.ts'
 import { balanceAlgorithms, balanceWeights } from '../types.ts'
 import { address, headerName, routeHost, routePath } from './addresses.ts'
+import { serviceCache } from './cache-keys.ts'
 import { health } from './health-keys.ts'
 import { httpKeys, pageKeys } from './http-keys.ts'
 import { mirrorKeys } from './mirror-keys.ts'
@@ -291,7 +292,7 @@ export const service = object({
   resilience: key(resilience, { doc: 'What is done when an endpoint is slow, broken or gone.', change: 'routing' }),
   ...httpKeys,
   ...pageKeys,
-  cache: planned('Answers kept by the balancer.', 'the cache comes with a later release'),
+  cache: optional(serviceCache, { doc: 'Answers are kept by the balancer and given again (RFC 9111): `cache: true`.', without: 'nothing is kept', change: 'routing' }),
   scaling: planned('Changes the number of instances by load.', 'scaling comes with a later release'),
   rollout: planned('How a new revision takes over.', 'rollout strategies come with a later release; a changed service is replaced instance by instance'),
 })

@@ -55,8 +55,18 @@ services:
     maintenancePage: pages/soon.html
     balance: { algorithm: consistent-hash, hashHeader: X-User, slowStart: 10s }
     resilience: { timeout: 1m, connectTimeout: 250ms, retries: { attempts: 3, budget: 12.5% }, parking: { timeout: 1s, requests: 1, bytes: 0 } }
-  auth: { command: ./auth, port: 7000, resilience: { parking: off } }
+  auth: { command: ./auth, port: 7000, resilience: { parking: off }, cache: { maxAge: 60s, maxBodyBytes: 2MiB, grace: 1m, staleWhileRevalidate: 2s, heuristic: 10%, requestDirectives: false } }
   legacy: { endpoints: ["10.0.0.5:3000", { address: "[::1]:3000", weight: 2 }], health: /up, resilience: { parking: {} } }
+cache:
+  memory: { maxEntries: 5, maxBytes: 1MiB, ttl: 1m }
+  http: { maxBytes: 1GiB, workerBytes: 1MiB }
+  redis:
+    sentinel: { name: shop, nodes: ["10.0.0.9:26379"], username: a, password: hunter2 }
+    ttl: 2h
+    prefix: "shop:"
+    tls: { ca: tls/ca.crt, cert: tls/us.crt, key: tls/us.key, serverName: Redis.internal }
+    encryptionKey: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    formerEncryptionKeys: [AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=]
 access: { jwtSecret: 0123456789abcdef0123456789abcdef, rateLimit: 5/10s }
 limits: { redis: "rediss://redis.internal:6380/1", machines: 3 }
 store: { sqlite: {} }

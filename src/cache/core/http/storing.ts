@@ -34,9 +34,13 @@ export interface StoredFacts {
 export interface StoringOptions extends HeuristicOptions {
   /** A lifetime for what does not say; undefined: none. */
   readonly defaultLifetimeMs?: number | undefined
+  /** For so long after that what does not say may be given while it is validated; undefined: not at all. */
+  readonly defaultStaleWhileRevalidateMs?: number | undefined
 }
 
 export type Storing = { readonly store: true; readonly facts: StoredFacts } | { readonly store: false; readonly why: string }
+
+const inMs = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1_000)
 
 const no = (why: string): Storing => ({ store: false, why })
 
@@ -71,8 +75,8 @@ export function mayStore(request: StoringRequest, status: number, response: Fiel
       noCache: directives.noCache,
       forAll: directives.public || directives.sMaxage !== undefined || directives.mustRevalidate,
       staleForbidden: directives.mustRevalidate || directives.proxyRevalidate || directives.sMaxage !== undefined || directives.noCache,
-      staleWhileRevalidateMs: (directives.staleWhileRevalidate ?? 0) * 1_000,
-      staleIfErrorMs: directives.staleIfError === undefined ? undefined : directives.staleIfError * 1_000,
+      staleWhileRevalidateMs: inMs(directives.staleWhileRevalidate) ?? options.defaultStaleWhileRevalidateMs ?? 0,
+      staleIfErrorMs: inMs(directives.staleIfError),
       etag,
       lastModified,
       modifiedAt: (lastModified === undefined ? undefined : parseHttpDate(lastModified, exchanged.responseTime)) ?? date,
