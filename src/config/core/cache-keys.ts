@@ -121,7 +121,7 @@ export function checkCache(cache: Draft<CacheSettings>, report: Report): void {
     const [there, missing] = given('tls.cert') ? ['cert', 'key'] : ['key', 'cert']
     report.keyProblem(`${path}.tls.${there}`, { message: `needs ${missing}`, hint: 'a certificate and its private key go together' })
   }
-  if (given('formerEncryptionKeys') && !given('encryptionKey')) {
+  if ((cache.redis.formerEncryptionKeys ?? []).length > 0 && !given('encryptionKey')) {
     report.keyProblem(`${path}.formerEncryptionKeys`, { message: 'means nothing without encryptionKey', hint: 'give the key that encrypts now' })
   }
 }
