@@ -16,7 +16,7 @@ import type { RequestDirectives } from '../../../cache/core/http/directives.ts'
 import { single, type Fields } from '../../../cache/core/http/fields.ts'
 import { invalidatedBy, isSafe } from '../../../cache/core/http/invalidation.ts'
 import { rangeOf } from '../../../cache/core/http/range.ts'
-import { mayUse, mayUseOnError, wishesOf } from '../../../cache/core/http/serving.ts'
+import { isFailure, mayUse, mayUseOnError, wishesOf } from '../../../cache/core/http/serving.ts'
 import { mayStore, type StoredFacts } from '../../../cache/core/http/storing.ts'
 import { headConfirms, updated } from '../../../cache/core/http/update.ts'
 import { secondaryKey } from '../../../cache/core/http/vary.ts'
@@ -30,7 +30,7 @@ import type { ClientSide } from '../client-side.ts'
 import type { RequestSender } from '../request-sender.ts'
 import { Collector } from './collector.ts'
 import { Fetch, waitMaxMs, type FetchWaiter } from './fetch.ts'
-import { HeadFields } from './head-fields.ts'
+import { fieldsOf, HeadFields } from './head-fields.ts'
 import type { ResponseStore } from './store.ts'
 import { linesToKeep, notModifiedHead, partHead, tagsOf, unsatisfiableHead, wholeHead, type StoredResponse } from './stored-response.ts'
 
@@ -46,8 +46,6 @@ export interface CachedHost {
   originNames(): readonly string[]
 }
 
-/** Of statuses that a stored response may stand in for (RFC 5861, 4). */
-const failures: ReadonlySet<number> = new Set([500, 502, 503, 504])
 const onlyIfCached: Answer = {
   status: 504,
   error: 'http_request_denied',
@@ -224,7 +222,7 @@ export class CachedRequest implements FetchWaiter {
     }
     const exchanged = { requestTime: this.#askedAt, responseTime: this.#now }
     if (head.status === 304 && this.#validating.length > 0) return this.#confirmed(response, exchanged)
-    if (failures.has(head.status) && this.standsIn(`${head.status}`)) return true
+    if (isFailure(head.status) && this.standsIn(`${head.status}`)) return true
     this.#keep(head, buffer, response, exchanged)
     return false
   }
@@ -244,7 +242,7 @@ export class CachedRequest implements FetchWaiter {
     const before = this.#validating.find(({ facts }) => facts === about)
     if (before === undefined) return false
     const lines = updated(before.lines, linesToKeep(response.lines()))
-    const storing = mayStore(this.#reading(request), before.facts.status, fieldsAnd(lines), exchanged, this.#view!)
+    const storing = mayStore(this.#reading(request), before.facts.status, fieldsOf(lines), exchanged, this.#view!)
     const variant = storing.store ? secondaryKey(storing.facts.vary, request) : before.variant
     const after: StoredResponse = {
       ...before,
@@ -334,7 +332,7 @@ export class CachedRequest implements FetchWaiter {
       return
     }
     const lines = updated(stored.lines, linesToKeep(response.lines()))
-    const storing = mayStore({ ...this.#reading(request), method: 'GET' }, 200, fieldsAnd(lines), exchanged, this.#view!)
+    const storing = mayStore({ ...this.#reading(request), method: 'GET' }, 200, fieldsOf(lines), exchanged, this.#view!)
     if (storing.store) this.#store.replace(this.#key, stored, { ...stored, lines, facts: storing.facts })
   }
 
@@ -389,10 +387,6 @@ export class CachedRequest implements FetchWaiter {
     this.#host.askOrigin()
   }
 }
-
-const fieldsAnd = (lines: readonly (readonly [string, string])[]): Fields => ({
-  all: (name) => lines.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value),
-})
 
 const conditional = /^(?:if-none-match|if-modified-since|if-range|range):/i
 

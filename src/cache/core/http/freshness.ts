@@ -24,6 +24,9 @@ const heuristicMax = day
 /** Status codes that may be kept without being told (RFC 9110, 15.1). */
 const heuristicStatuses: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
 
+/** Whether it may be kept although it says of no lifetime (RFC 9111, 3). */
+export const keptUnasked = (status: number, directives: Control['directives']): boolean => heuristicStatuses.has(status) || directives.public
+
 /** `Date`, or when it came: an origin without a clock sends none. */
 export const dateOf = (response: Fields, { responseTime }: Exchanged): number =>
   parseHttpDate(single(response, 'date') ?? '', responseTime) ?? responseTime
@@ -59,7 +62,7 @@ function heuristicLifetime(
   date: number,
   { heuristic }: HeuristicOptions,
 ): number | undefined {
-  if (heuristic === 0 || !(heuristicStatuses.has(status) || directives.public)) return undefined
+  if (heuristic === 0 || !keptUnasked(status, directives)) return undefined
   const modified = parseHttpDate(single(response, 'last-modified') ?? '', date)
   return modified === undefined || modified > date ? undefined : Math.min(heuristicMax, (date - modified) * heuristic)
 }

@@ -29,6 +29,7 @@ interface Asked {
   readonly method?: string
   readonly heuristic?: number
   readonly defaultLifetimeMs?: number
+  readonly storesCookies?: boolean
 }
 const store = (response: Lines, asked: Asked = {}): Storing =>
   mayStore(
@@ -39,6 +40,7 @@ const store = (response: Lines, asked: Asked = {}): Storing =>
     {
       heuristic: asked.heuristic ?? 0,
       defaultLifetimeMs: asked.defaultLifetimeMs,
+      storesCookies: asked.storesCookies,
     },
   )
 function facts(response: Lines, asked: Asked = {}): StoredFacts {
@@ -361,7 +363,7 @@ describe('freshness', () => {
     expect(fresh(response, 50)).toBe(false)
     expect(fresh(response, 99, { heuristic: 0.1 })).toBe(true)
     expect(fresh(response, 101, { heuristic: 0.1 })).toBe(false)
-    expect(fresh(response, 1, { heuristic: 0.1, status: 403 })).toBe(false)
+    expect(why(response, { heuristic: 0.1, status: 403 })).toContain('403 is kept only with a lifetime of its own')
     expect(fresh([...response, ['Cache-Control', 'public']], 1, { heuristic: 0.1, status: 599 })).toBe(true)
   })
 
@@ -385,6 +387,9 @@ describe('storing', () => {
     ['nothing said', [], {}, 'neither a lifetime nor a validator'],
     ['nothing said, but a default', [], { defaultLifetimeMs: 1_000 }, 'stored'],
     ['a validator', [['ETag', '"a"']], {}, 'stored'],
+    ['a validator of a failure', [['ETag', '"a"']], { status: 503 }, '503 is kept only with a lifetime'],
+    ['a failure, and a default', [], { status: 502, defaultLifetimeMs: 1_000 }, '502 is kept only with a lifetime'],
+    ['a failure with a lifetime', [['Cache-Control', 'max-age=5']], { status: 503 }, 'stored'],
     ['no-store', [['Cache-Control', 'max-age=5, No-StOrE']], {}, 'no-store'],
     ['private', [['Cache-Control', 'private="a", max-age=5']], {}, 'private'],
     ['POST', [['Cache-Control', 'max-age=5']], { method: 'POST' }, 'the method is POST'],
@@ -413,6 +418,15 @@ describe('storing', () => {
       ],
       {},
       'Set-Cookie',
+    ],
+    [
+      'Set-Cookie where it is a field like all others',
+      [
+        ['Cache-Control', 'max-age=5'],
+        ['Set-Cookie', 'a=b'],
+      ],
+      { storesCookies: true },
+      'stored',
     ],
     [
       'Set-Cookie, public',
@@ -475,8 +489,10 @@ describe('serving', () => {
   })
 
   it('stands in for an origin that fails, as far as the response, the operator and the law allow', () => {
-    const onError = (control: string, seconds: number, graceMs = 0): boolean =>
-      mayUseOnError(facts([['Cache-Control', control]]), at(seconds), { ...options, graceMs })
+    const onError = (control: string, seconds: number, graceMs = 0, status = 200): boolean =>
+      mayUseOnError(facts([['Cache-Control', control]], { status }), at(seconds), { ...options, graceMs })
+    expect(onError('max-age=10', 5, 5_000, 404)).toBe(true)
+    expect(onError('max-age=10', 5, 5_000, 503), 'a failure for a failure').toBe(false)
     expect(onError('max-age=10', 5)).toBe(true)
     expect(onError('max-age=10', 11)).toBe(false)
     expect(onError('max-age=10, stale-if-error=5', 14)).toBe(true)

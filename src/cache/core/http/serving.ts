@@ -52,9 +52,13 @@ export function mayUse(facts: StoredFacts, wishes: RequestDirectives, now: numbe
   return { use: 'validated', why: 'stale', ageMs, ttlMs }
 }
 
+/** Statuses that a stored response may stand in for (RFC 5861, 4). */
+export const isFailure = (status: number): boolean => status === 500 || (status >= 502 && status <= 504)
+
 /** Whether it stands in for an origin that fails (RFC 5861, 4; RFC 9111, 4.2.4). */
 export function mayUseOnError(facts: StoredFacts, now: number, options: ServingOptions): boolean {
-  if (facts.staleForbidden) return false
+  // A failure that was kept is no better than the one of now.
+  if (facts.staleForbidden || isFailure(facts.status)) return false
   const staleMs = ageAt(facts, now) - facts.lifetimeMs
   return staleMs <= 0 || staleMs < Math.max(facts.staleIfErrorMs ?? 0, options.graceMs)
 }

@@ -3,7 +3,7 @@ import { controlOf } from './control.ts'
 import { parseHttpDate } from './dates.ts'
 import { directivesOf, requestDirectives, type ResponseDirectives } from './directives.ts'
 import { listed, single, type Fields } from './fields.ts'
-import { dateOf, initialAge, lifetimeOf, type Exchanged, type HeuristicOptions } from './freshness.ts'
+import { dateOf, initialAge, keptUnasked, lifetimeOf, type Exchanged, type HeuristicOptions } from './freshness.ts'
 import { varyOf } from './vary.ts'
 
 /** What decides when and for whom it may be used again. */
@@ -36,6 +36,8 @@ export interface StoringOptions extends HeuristicOptions {
   readonly defaultLifetimeMs?: number | undefined
   /** For so long after that what does not say may be given while it is validated; undefined: not at all. */
   readonly defaultStaleWhileRevalidateMs?: number | undefined
+  /** Answers with `Set-Cookie` are kept as all others, cookie and all; undefined: only those that say that they are for all. */
+  readonly storesCookies?: boolean | undefined
 }
 
 export type Storing = { readonly store: true; readonly facts: StoredFacts } | { readonly store: false; readonly why: string }
@@ -56,11 +58,13 @@ export interface StoringRequest extends Fields {
 export function mayStore(request: StoringRequest, status: number, response: Fields, exchanged: Exchanged, options: StoringOptions): Storing {
   const control = controlOf(response)
   const { directives } = control
-  const why = forbidden(request, status, response, directives)
+  const why = forbidden(request, status, response, directives, options)
   if (why !== undefined) return no(why)
   const vary = varyOf(response)
   if (vary === '*') return no('Vary: * matches no other request (RFC 9111, 4.1)')
-  const lifetimeMs = lifetimeOf(status, response, control, exchanged, options) ?? options.defaultLifetimeMs
+  const told = lifetimeOf(status, response, control, exchanged, options)
+  if (told === undefined && !keptUnasked(status, directives)) return no(`${status} is kept only with a lifetime of its own (RFC 9111, 3)`)
+  const lifetimeMs = told ?? options.defaultLifetimeMs
   const etag = single(response, 'etag')
   const lastModified = single(response, 'last-modified')
   if (lifetimeMs === undefined && etag === undefined && lastModified === undefined)
@@ -85,7 +89,13 @@ export function mayStore(request: StoringRequest, status: number, response: Fiel
   }
 }
 
-function forbidden(request: StoringRequest, status: number, response: Fields, directives: ResponseDirectives): string | undefined {
+function forbidden(
+  request: StoringRequest,
+  status: number,
+  response: Fields,
+  directives: ResponseDirectives,
+  options: StoringOptions,
+): string | undefined {
   if (request.method !== 'GET') return `the method is ${request.method}`
   if (status < 200) return 'an interim response is none (RFC 9111, 3)'
   if (status === 206) return 'parts are not kept (RFC 9111, 3.3)'
@@ -98,6 +108,6 @@ function forbidden(request: StoringRequest, status: number, response: Fields, di
     return 'Authorization without public, s-maxage or must-revalidate (RFC 9111, 3.5)'
   if (requestDirectives(directivesOf(listed(request, 'cache-control') ?? '')).noStore) return 'no-store in the request (RFC 9111, 5.2.1.5)'
   // RFC 9111, 7.3, leaves it open; a session given to everybody is worse than a miss.
-  if (response.all('set-cookie').length > 0 && !shared) return 'Set-Cookie without public or s-maxage'
+  if (options.storesCookies !== true && response.all('set-cookie').length > 0 && !shared) return 'Set-Cookie without public or s-maxage'
   return undefined
 }
