@@ -15,7 +15,7 @@ import { Held, refreshesEarly } from './core/held.ts'
 import { Invalidations } from './core/invalidations.ts'
 import { checkKey, checkTags, defaultRules, negativeTtlMostMs, rulesOf, ttlSpread, type EntryOptions, type EntryRules } from './core/options.ts'
 import { deafTtlMs, FarSide } from './far-side.ts'
-import { Flight } from './flight.ts'
+import { Flight, Flights } from './flight.ts'
 import { Memory, type MemoryOptions } from './memory.ts'
 import type { Far, Lease } from './ports.ts'
 import { Counters, type CacheStats } from './stats.ts'
@@ -41,8 +41,16 @@ export interface FactoryContext {
 
 export type Factory<T> = (context: FactoryContext) => T | PromiseLike<T>
 
+/** What a caller of `getOrSet` wants. */
+interface Call {
+  readonly factory: Factory<unknown>
+  readonly options: GetOrSetOptions | undefined
+  readonly rules: EntryRules
+  readonly until: number
+}
+
 const nothing: Promise<undefined> = Promise.resolve(undefined)
-/** Whoever has no right to make a value looks for it so often, and makes it after all when it takes too long. */
+/** Whoever has no right to make a value looks for it so often, and takes the right over when it takes too long. */
 const [leaseWaitMs, leaseWaitLongestMs, leaseWaitMostMs] = [25, 200, 2_000]
 const noTags: readonly string[] = []
 
@@ -53,7 +61,7 @@ export class Cache {
   readonly #random: Random
   readonly #memory: Memory
   readonly #invalidations = new Invalidations()
-  readonly #flights = new Map<string, Flight>()
+  readonly #flights = new Flights()
   readonly #counters = new Counters()
   /** Made, and being told to the others. */
   readonly #shares = new Set<Promise<void>>()
@@ -112,32 +120,33 @@ export class Cache {
   }
 
   async has(key: string): Promise<boolean> {
-    return this.peek(key) !== undefined
+    return (await this.get(key)) !== undefined
   }
 
   async set(key: string, value: unknown, options?: EntryOptions): Promise<void> {
     checkKey(key)
     const tags = tagsOf(options, value)
     // Newer than whatever is being made.
-    this.#flights.get(key)?.fence()
+    this.#flights.fence(key)
+    const far = this.#far
     const held = this.#store(key, value, rulesOf(options, this.#rules), tags, this.#invalidations.mark, 0)
-    if (this.#far === undefined || held === undefined) return
-    this.#advance(
-      await this.#far.far.put(key, { value, softInMs: held.softAt - held.storedAt, hardInMs: held.hardAt - held.storedAt, madeInMs: 0, tags }),
-    )
-  }
-
-  #advance(to: number | undefined): void {
-    if (to !== undefined) this.#invalidations.advance(to)
+    if (far === undefined || held === undefined) return
+    const entry = { value, softInMs: held.softAt - held.storedAt, hardInMs: held.hardAt - held.storedAt, madeInMs: 0, tags }
+    const put = await far.change([key], async () => {
+      const at = await far.far.put(key, entry)
+      return at === undefined ? undefined : { at }
+    })
+    if (put !== undefined) held.mark = put.at
   }
 
   /** Whether there was something. What is being made for it meanwhile is not stored. */
   async delete(key: string): Promise<boolean> {
     checkKey(key)
-    this.#flights.get(key)?.fence()
+    this.#flights.fence(key)
     const here = this.#memory.delete(key)
-    const there = await this.#far?.far.remove([key])
-    return here || (there ?? 0) > 0
+    const far = this.#far
+    const there = await far?.change([key], () => far.far.remove([key]))
+    return here || (there?.count ?? 0) > 0
   }
 
   async mget<T>(keys: Iterable<string>): Promise<Map<string, T>> {
@@ -158,13 +167,17 @@ export class Cache {
   /** Everything that carries one of them, now and what is being made. */
   async invalidateTags(...tags: readonly string[]): Promise<void> {
     for (const tag of checkTags(tags)) this.#invalidations.tag(tag)
-    this.#advance(await this.#far?.far.invalidate(tags))
+    if (this.#far === undefined || tags.length === 0) return
+    const at = await this.#far.far.invalidate(tags)
+    // By the time of all. When it could not be told, later than all that is known.
+    for (const tag of tags) this.#invalidations.tag(tag, at)
   }
 
   async clear(): Promise<void> {
     this.#invalidations.all()
     this.#memory.clear()
-    this.#advance(await this.#far?.far.clear())
+    this.#flights.fenceAll()
+    if (this.#far !== undefined) this.#invalidations.all(await this.#far.far.clear())
   }
 
   /** Ends the connection to the far layer, when all that was made has got there or could not. What is in memory stays. */
@@ -200,23 +213,33 @@ export class Cache {
 
   async #obtain(key: string, held: Held | undefined, factory: Factory<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
     options?.signal?.throwIfAborted()
+    const rules = rulesOf(options, this.#rules)
+    const until = this.#clock.now() + rules.hardTimeoutMs
     if (held === undefined && this.#far !== undefined && !this.#flights.has(key)) {
       checkKey(key)
       const fetched = await this.#far.fetch(key)
       held = fetched === 'unknown' ? undefined : fetched.held
       if (held !== undefined && this.#clock.now() < held.softAt) {
-        this.#counters.remoteHits++
-        return held.value
+        if (carries(held, options)) {
+          this.#counters.remoteHits++
+          return held.value
+        }
+        held.softAt = this.#clock.now()
       }
     }
-    const stale = held?.failure === undefined ? held : undefined
+    return await this.#made(key, held, { factory, options, rules, until })
+  }
+
+  /** What is being made, or is made now; the stale value where that takes too long or fails. */
+  async #made(key: string, held: Held | undefined, call: Call): Promise<unknown> {
+    const { mark } = this.#invalidations
     const flying = this.#flights.get(key)
-    const flight = flying ?? this.#start(key, held, factory, options)
-    const rules = rulesOf(options, this.#rules)
-    if (stale !== undefined) return await this.#refreshed(flight, stale, rules)
+    const flight = flying ?? this.#start(key, held, call.factory, call.options)
+    if (held !== undefined && held.failure === undefined) return await this.#refreshed(flight, held, call.rules)
     if (flying === undefined) this.#counters.misses++
     else this.#counters.collapsed++
-    return await this.#inTime(flight.join(options?.signal), rules.hardTimeoutMs, () => {
+    const { rules, until, options } = call
+    const value = await this.#inTime(flight.join(options?.signal), until - this.#clock.now(), () => {
       throw new HoldfastError(
         'cache_timeout',
         `waited ${rules.hardTimeoutMs} ms for the value of ${JSON.stringify(key)}, and it is still being made`,
@@ -226,6 +249,9 @@ export class Cache {
         },
       )
     })
+    // Begun before an invalidation that this caller came after: it is not for him.
+    const outdated = flying !== undefined && flight.mark < mark && !this.#invalidations.spares(flight.mark, flight.tags)
+    return outdated ? await this.#made(key, undefined, call) : value
   }
 
   /** A stale value is given rather than waited for long, and rather than an error. */
@@ -254,12 +280,12 @@ export class Cache {
   #start(key: string, held: Held | undefined, factory: Factory<unknown>, options: GetOrSetOptions | undefined): Flight {
     checkKey(key)
     const flight = new Flight()
-    this.#flights.set(key, flight)
+    this.#flights.add(key, flight)
     flight.run(async () => {
       try {
         return await this.#make(key, held, flight, factory, options)
       } finally {
-        this.#flights.delete(key)
+        this.#flights.over(key, flight)
       }
     })
     return flight
@@ -273,8 +299,12 @@ export class Cache {
     options: GetOrSetOptions | undefined,
   ): Promise<unknown> {
     const rules = rulesOf(options, this.#rules)
-    const lease = this.#far?.up === true ? await this.#lease(key, flight, this.#far, rules) : undefined
-    if (lease instanceof Held) return lease.value
+    const lease = this.#far?.up === true ? await this.#lease(key, held, flight, this.#far, rules) : undefined
+    if (lease instanceof Held) {
+      flight.mark = lease.mark
+      flight.tags = lease.tags
+      return lease.value
+    }
     const { mark } = this.#invalidations
     flight.mark = mark
     const beganAt = this.#clock.now()
@@ -283,6 +313,7 @@ export class Cache {
     try {
       const value = await factory({ signal: flight.signal })
       const tags = tagsOf(options, value)
+      flight.tags = tags
       if (flight.fenced || !this.#invalidations.spares(mark, tags)) this.#counters.fenced++
       else kept = this.#store(key, value, rules, tags, mark, this.#clock.now() - beganAt)
       return value
@@ -296,24 +327,37 @@ export class Cache {
   }
 
   /**
-   * The right to make it, among all processes. A value, when somebody else has made it meanwhile; undefined when nobody knows, or whoever has the right
-   * takes too long.
+   * The right to make it, among all processes. A value, when somebody else has made it meanwhile; undefined when nobody knows, or it took too long to be
+   * made. From one who has the right and takes too long, one of those who wait takes it over.
    */
-  async #lease(key: string, flight: Flight, far: FarSide, { hardTimeoutMs }: EntryRules): Promise<Lease | Held | undefined> {
-    const until = this.#clock.now() + Math.min(hardTimeoutMs, leaseWaitMostMs)
+  async #lease(
+    key: string,
+    before: Held | undefined,
+    flight: Flight,
+    far: FarSide,
+    { hardTimeoutMs }: EntryRules,
+  ): Promise<Lease | Held | undefined> {
+    const latest = this.#clock.now() + hardTimeoutMs
+    const newerThan = before !== undefined && this.#clock.now() < before.softAt ? before.softAt + before.madeInMs : 0
+    let holder: string | undefined
+    let patientUntil = Infinity
     for (let wait = leaseWaitMs; ; wait = Math.min(wait * 2, leaseWaitLongestMs)) {
-      const lease = await far.far.lease(key)
+      const lease = await far.far.lease(key, this.#clock.now() < patientUntil ? undefined : holder)
       if (lease === 'unknown') return undefined
       const fetched = await far.fetchAnew(key)
       const made = fetched === 'unknown' ? undefined : fetched.held
-      if (made !== undefined && this.#clock.now() < made.softAt) {
-        if (lease !== 'taken') lease.release()
+      if (made !== undefined && made.softAt > Math.max(newerThan, this.#clock.now())) {
+        if (!('takenBy' in lease)) lease.release()
         return made
       }
-      if (lease !== 'taken') return lease
-      const left = until - this.#clock.now()
-      if (left <= 0 || flight.signal.aborted) return undefined
-      await flight.pause(sleep(this.#clock, ms(Math.min(wait, left))))
+      if (!('takenBy' in lease)) return lease
+      const now = this.#clock.now()
+      if (lease.takenBy !== holder) {
+        holder = lease.takenBy
+        patientUntil = now + leaseWaitMostMs
+      }
+      if (now >= latest || flight.signal.aborted) return undefined
+      await flight.pause(sleep(this.#clock, ms(Math.min(wait, latest - now, Math.max(1, patientUntil - now)))))
     }
   }
 
@@ -340,7 +384,7 @@ export class Cache {
   #failed(key: string, held: Held | undefined, error: unknown, rules: EntryRules, mark: number): void {
     const now = this.#clock.now()
     if (held !== undefined && held.failure === undefined) {
-      if (this.#memory.peek(key) === held && now + rules.graceBackoffMs < held.hardAt) held.softAt = now + rules.graceBackoffMs
+      if (this.#memory.peek(key) === held) held.softAt = Math.max(held.softAt, Math.min(held.hardAt, now + rules.graceBackoffMs))
       return
     }
     if (rules.negativeTtlMs === 0 || !(error instanceof Error)) return
@@ -366,4 +410,10 @@ export class Cache {
 function tagsOf(options: EntryOptions | undefined, value: unknown): readonly string[] {
   if (options?.tags === undefined) return noTags
   return checkTags(typeof options.tags === 'function' ? options.tags(value as never) : options.tags)
+}
+
+/** Whether it has the tags that it would be given here: what another version of the program has stored may have others. */
+function carries(held: Held, options: EntryOptions | undefined): boolean {
+  const tags = tagsOf(options, held.value)
+  return tags.every((tag) => held.tags.includes(tag))
 }

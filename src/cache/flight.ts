@@ -6,6 +6,8 @@ export class Flight {
   fenced = false
   /** The logical time at which the making began; Infinity before that. */
   mark = Infinity
+  /** Of what was made. */
+  tags: readonly string[] = []
   #wake: (() => void) | undefined
   readonly #controller = new AbortController()
   #waiting = 0
@@ -26,9 +28,8 @@ export class Flight {
     this.fenced = true
   }
 
-  /** Somebody else has stored, changed or removed the value, at this time. */
-  changedElsewhere(at: number): void {
-    if (at > this.mark) this.fenced = true
+  /** Whoever waits for somebody else to make it looks now whether it is there. */
+  wake(): void {
     this.#wake?.()
   }
 
@@ -70,5 +71,44 @@ export class Flight {
         if (!signal.aborted) leave()
       })
     })
+  }
+}
+
+/** Those under way. Whoever comes after an invalidation is not given what was begun before it: a fenced one is not found any more. */
+export class Flights {
+  readonly #flights = new Map<string, Flight>()
+
+  get(key: string): Flight | undefined {
+    return this.#flights.get(key)
+  }
+
+  has(key: string): boolean {
+    return this.#flights.has(key)
+  }
+
+  add(key: string, flight: Flight): void {
+    this.#flights.set(key, flight)
+  }
+
+  over(key: string, flight: Flight): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key)
+  }
+
+  fence(key: string): void {
+    this.#flights.get(key)?.fence()
+    this.#flights.delete(key)
+  }
+
+  fenceAll(): void {
+    for (const flight of this.#flights.values()) flight.fence()
+    this.#flights.clear()
+  }
+
+  /** Somebody else has stored, changed or removed the value, at this time. */
+  changedElsewhere(key: string, at: number): void {
+    const flight = this.#flights.get(key)
+    if (flight === undefined) return
+    if (at > flight.mark) this.fence(key)
+    flight.wake()
   }
 }

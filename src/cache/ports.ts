@@ -17,7 +17,7 @@ export type FarReading =
   | { readonly kind: 'miss'; readonly mark: number }
   | { readonly kind: 'unknown' }
 
-/** The right to make a value that others wait for; undefined answers: somebody else has it, or nobody knows. */
+/** The right to make a value that others wait for. */
 export interface Lease {
   release(): void
 }
@@ -29,6 +29,8 @@ export interface FarListener {
   allInvalidated(at: number): void
   /** Changes may have been missed: nothing that was kept before now is to be trusted. */
   missed(): void
+  /** It is no longer up: changes may go unheard from now on. */
+  deaf?(): void
 }
 
 export interface Far {
@@ -40,12 +42,13 @@ export interface Far {
   write(key: string, entry: FarEntry): Promise<'stored' | 'fenced' | 'unknown'>
   /** Stores it, newer than whatever is being made. When it cannot be told now, the key is removed later. */
   put(key: string, entry: Omit<FarEntry, 'mark'>): Promise<number | undefined>
-  /** How many there were; undefined: unknown, and told later. */
-  remove(keys: readonly string[]): Promise<number | undefined>
+  /** How many there were, and when they were removed; undefined: unknown, and told later. */
+  remove(keys: readonly string[]): Promise<{ readonly count: number; readonly at: number } | undefined>
   invalidate(tags: readonly string[]): Promise<number | undefined>
   clear(): Promise<number | undefined>
   /** When tags, and everything, were last invalidated; 0: never. undefined: unknown. */
   lastInvalidations(tags: readonly string[]): Promise<{ readonly all: number; readonly tags: readonly number[] } | undefined>
-  lease(key: string): Promise<Lease | 'taken' | 'unknown'>
+  /** From nobody, or instead of one who has it and takes too long. */
+  lease(key: string, insteadOf?: string): Promise<Lease | { readonly takenBy: string } | 'unknown'>
   close(): Promise<void>
 }

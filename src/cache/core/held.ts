@@ -23,7 +23,7 @@ export class Held {
   readonly bytes: number
   readonly tags: readonly string[]
   /** The logical time at which its making began (`invalidations.ts`). */
-  readonly mark: number
+  mark: number
   /** Up to this change of any tag it was found valid. */
   checkedAt = -1
   /** For those who wait for it asynchronously: one for all. */

@@ -2,19 +2,23 @@
  * The far layer in Redis. Each call is answered in time or `unknown`; a breaker keeps calls away from a Redis that fails or is slow; changes that could
  * not be told are told when it is back, and until then nothing that was kept is trusted for long.
  *
- *   down ──connected, and its own beat is heard──▶ up ──no beat for a second, or the breaker opens──▶ down
+ *   down ──connected, its own beat is heard, and the last changes are still known there──▶ up ──no beat for a second, or the breaker opens──▶ down
+ *
+ * A Redis that takes over from another may lack what was acknowledged last. So whoever made a change holds it against the new one (`journal.ts`) and says
+ * again what was lost, and logical time is never less than anybody has seen.
  */
-import { createHash, randomBytes } from 'node:crypto'
-import { withoutPasswords } from '../../config/core/words.ts'
+import { randomBytes } from 'node:crypto'
 import type { Random } from '../../kernel/random.ts'
 import { instant, type Clock } from '../../kernel/time.ts'
-import { Breaker, outcome } from '../../resilience/core/breaker.ts'
+import { Breaker } from '../../resilience/core/breaker.ts'
 import type { Far, FarEntry, FarListener, FarReading, Lease } from '../ports.ts'
 import { beatMs, Bus } from './bus.ts'
+import { Calls, textOf, type Argument } from './calls.ts'
 import { Codec } from './codec.ts'
 import { loadRedis, openRedis, type RedisConnection, type RedisOptions, type Reply } from './connection.ts'
+import { Journal, type Noted } from './journal.ts'
 import { Pending } from './pending.ts'
-import { changeScript, invalidateScript, leaseScript, markScript, tickScript, writeScript } from './scripts.ts'
+import { changeScript, confirmScript, invalidateScript, leaseScript, markScript, readScript, takeScript, tickScript, writeScript } from './scripts.ts'
 
 export interface RedisFarOptions extends RedisOptions {
   /** Of all its keys; whoever has the same shares the cache. Default `holdfast:cache:`. */
@@ -43,18 +47,25 @@ const day = 86_400_000
 const [entryMostMs, invalidationKeptMs] = [30 * day, 32 * day]
 const leaseMs = 5_000
 
-/** Opened by half of five calls that fail, or most of them slower than 0.4 of the read timeout (20 ms of 50); tried again after 1 s, then 2 s, up to 30 s, with one call. */
+/** Deaf for so long, it is not waited for that a connection mends itself. */
+const renewMs = 3_000
+/** Confirmed at a time. */
+const confirmBatch = 500
+
+/** Opened by half of five calls that fail, or most of them slower than 0.4 of the read timeout (20 ms of 50); tried again after 1 s, then every 2 s, with three calls. */
 const slowShare = 0.4
 const breakerOptions = {
   minCalls: 5,
   openMs: 1_000,
-  openMaxMs: 30_000,
+  openMaxMs: 2_000,
   halfOpen: { type: 'sample', calls: 3 },
 } as const
 
-const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString() : String(reply))
 /** Braces name the slot in a cluster. */
 const slotName = (key: string): string => key.replaceAll(/[{}%]/g, (each) => `%${each.charCodeAt(0).toString(16)}`)
+const entryOf = (key: string): string => `{${slotName(key)}}`
+/** Where the last change of the entry is. */
+const changeOf = (key: string): string => `{${slotName(key)}}:g`
 
 export class RedisFar implements Far {
   readonly #options: RedisFarOptions
@@ -62,14 +73,20 @@ export class RedisFar implements Far {
   readonly #tools: FarTools
   readonly #codec: Codec
   readonly #breaker: Breaker
+  readonly #calls: Calls
   readonly #bus: Bus
   readonly #pending = new Pending()
-  readonly #sums = new Map<string, string>()
-  #connection: RedisConnection | undefined
+  readonly #journal = new Journal()
+  #listener: FarListener | undefined
+  /** The latest logical time that was seen. */
+  #known = 0
+  #opening: RedisConnection | undefined
   #timer: Disposable | undefined
+  #deafSince = 0
+  #wasUp = false
   #told: boolean | undefined
-  #reason: string | undefined
   #telling = false
+  #confirming = false
   #closed = false
 
   constructor(options: RedisFarOptions, tools: FarTools) {
@@ -78,14 +95,20 @@ export class RedisFar implements Far {
     this.#tools = tools
     this.#codec = new Codec(options.encryption ?? [])
     this.#breaker = new Breaker({ ...breakerOptions, slowMs: this.#readMs * slowShare }, tools.random)
-    this.#bus = new Bus(() => this.#changed())
+    this.#calls = new Calls(this.#prefix, tools.clock, this.#breaker)
+    this.#bus = new Bus(() => {
+      if (this.#bus.hearing) void this.#confirm()
+      else this.#deafSince = tools.clock.now()
+      this.#changed()
+    })
   }
 
   get up(): boolean {
-    return this.#bus.hearing && this.#breaker.state === 'closed' && this.#pending.empty
+    return this.#bus.hearing && !this.#confirming && this.#breaker.state === 'closed' && this.#pending.empty
   }
 
   listen(listener: FarListener): void {
+    this.#listener = listener
     this.#bus.listen(listener)
   }
 
@@ -96,47 +119,88 @@ export class RedisFar implements Far {
   }
 
   async #connect(): Promise<void> {
-    const onError = (error: Error): void => {
-      this.#reason = withoutPasswords(error.message === '' ? error.name : error.message)
-    }
     const { clock } = this.#tools
+    this.#deafSince = clock.now()
     let connection: RedisConnection | undefined
     try {
-      connection = openRedis(await loadRedis(), this.#options, onError)
+      connection = openRedis(await loadRedis(), this.#options, (error) => this.#calls.failed(error))
+      this.#opening = connection
       // While it is not there, it is tried again by the client itself.
       await connection.connect()
       await connection.subscribe([`${this.#prefix}bus`, `${this.#prefix}bus:${this.#bus.sender}`], (message) => this.#bus.hear(message, clock.now()))
-      this.#connection = connection
+      if (this.#opening === connection && !this.#closed) this.#calls.connection = connection
+      else connection.close()
       this.#beat()
     } catch (error) {
-      onError(error as Error)
       connection?.close()
+      // It was given up for another.
+      if (connection !== undefined && this.#opening !== connection) return
+      this.#calls.failed(error as Error)
       this.#changed()
-      if (!this.#closed) clock.schedule(instant(clock.now() + 1_000), () => void this.#connect())
+      if (!this.#closed) clock.schedule(instant(clock.now() + 1_000), () => this.#renew())
     }
-    if (this.#closed) connection?.close()
+  }
+
+  /** With a new connection: the old one may hang in a way that it does not notice itself. */
+  #renew(): void {
+    if (this.#closed) return
+    this.#opening?.close()
+    this.#opening = undefined
+    this.#calls.connection = undefined
+    void this.#connect()
   }
 
   #beat(): void {
-    void this.#send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus:${this.#bus.sender}`, this.#bus.frame('beat', 0)])
+    void this.#calls.send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus:${this.#bus.sender}`, this.#bus.frame('beat', 0)])
   }
 
   /** Beats, notices silence, and tells what could not be told. */
   #tick(): void {
     if (this.#closed) return
     const { clock } = this.#tools
-    this.#bus.check(clock.now())
+    const now = clock.now()
+    this.#bus.check(now)
     this.#beat()
+    if (!this.#bus.hearing && this.#calls.connection !== undefined && now - this.#deafSince >= renewMs) this.#renew()
     if (!this.#pending.empty && this.#bus.hearing) void this.#tellPending()
     this.#changed()
-    this.#timer = clock.schedule(instant(clock.now() + beatMs), () => this.#tick())
+    this.#timer = clock.schedule(instant(now + beatMs), () => this.#tick())
   }
 
   #changed(): void {
     const { up } = this
-    if (this.#told === up || (this.#told === undefined && !up && this.#reason === undefined)) return
+    if (this.#wasUp && !up) this.#listener?.deaf?.()
+    this.#wasUp = up
+    const { reason } = this.#calls
+    if (this.#told === up || (this.#told === undefined && !up && reason === undefined)) return
     this.#told = up
-    this.#options.onChange?.(up, up ? undefined : (this.#reason ?? 'it does not answer in time'))
+    this.#options.onChange?.(up, up ? undefined : (reason ?? 'it does not answer in time'))
+  }
+
+  /** What was acknowledged lately and is no longer known there is said again. */
+  async #confirm(): Promise<void> {
+    if (this.#confirming || this.#known === 0) return
+    this.#confirming = true
+    await this.#run(markScript, ['seq'], [String(this.#known)])
+    const noted = this.#journal.recent(this.#tools.clock.now())
+    for (let i = 0; i < noted.length; i += confirmBatch) await Promise.all(noted.slice(i, i + confirmBatch).map((note) => this.#confirmOne(note)))
+    this.#confirming = false
+    this.#changed()
+  }
+
+  async #confirmOne({ kind, name, at }: Noted): Promise<void> {
+    const reply = await (kind === 'keys'
+      ? this.#run(confirmScript, [entryOf(name), changeOf(name)], [String(at), String(changeKeptMs)])
+      : this.#invalidateOne(kind === 'tags' ? `t:${name}` : 'all', at))
+    if (reply === 1) await this.#publish(kind, at, kind === 'all' ? [] : [name])
+    else if (reply === undefined) this.#pend(kind, [name])
+  }
+
+  #pend(kind: Noted['kind'], names: readonly string[]): void {
+    if (kind === 'keys') this.#pending.keys(names)
+    else if (kind === 'tags') this.#pending.tags(names)
+    else this.#pending.all()
+    this.#changed()
   }
 
   get #readMs(): number {
@@ -147,84 +211,49 @@ export class RedisFar implements Far {
     return this.#options.writeTimeoutMs ?? writeTimeoutDefault
   }
 
+  #run(script: string, keys: readonly string[], args: readonly Argument[], withinMs = this.#writeMs): Promise<Reply | undefined> {
+    return this.#calls.run(script, withinMs, keys, args)
+  }
+
+  #seen(time: Reply): number {
+    const at = Number(textOf(time))
+    this.#known = Math.max(this.#known, at)
+    return at
+  }
+
   // --- calls ------------------------------------------------------------------------------------------------------
 
-  /** undefined: no answer, or an error, or it is not asked at all. */
-  async #send(
-    key: string,
-    readonly: boolean,
-    withinMs: number,
-    args: readonly (string | Buffer)[],
-    unlessKnown?: readonly (string | Buffer)[],
-  ): Promise<Reply | undefined> {
-    const { clock } = this.#tools
-    const began = clock.now()
-    const connection = this.#connection
-    if (connection === undefined) return undefined
-    const generation = this.#breaker.allow(began)
-    if (generation === 0) return undefined
-    try {
-      const sent = connection.send(this.#prefix + key, readonly, args).catch((error: unknown) => {
-        if (unlessKnown === undefined || !(error as Error).message.startsWith('NOSCRIPT')) throw error
-        return connection.send(this.#prefix + key, readonly, unlessKnown)
-      })
-      const reply = await this.#inTime(sent, withinMs)
-      this.#breaker.record(clock.now(), outcome.ok, clock.now() - began, generation)
-      return reply
-    } catch (error) {
-      this.#reason = withoutPasswords((error as Error).message)
-      this.#breaker.record(clock.now(), outcome.failed, clock.now() - began, generation)
-      return undefined
-    }
-  }
-
-  #inTime(reply: Promise<Reply>, withinMs: number): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const { clock } = this.#tools
-      const timer = clock.schedule(instant(clock.now() + withinMs), () => {
-        // An answer that lies in the socket already, when we were late ourselves, is in time.
-        setImmediate(() => reject(new Error(`no answer within ${withinMs} ms`)))
-      })
-      reply.then(resolve, reject).finally(() => {
-        timer[Symbol.dispose]()
-      })
-    })
-  }
-
-  /** A server that has started anew has to be given the text. */
-  async #run(script: string, key: string, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<Reply | undefined> {
-    let sum = this.#sums.get(script)
-    if (sum === undefined) this.#sums.set(script, (sum = createHash('sha1').update(script).digest('hex')))
-    const rest = [String(keys.length), ...keys.map((each) => this.#prefix + each), ...args]
-    return await this.#send(key, false, this.#writeMs, ['EVALSHA', sum, ...rest], ['EVAL', script, ...rest])
-  }
-
   async read(key: string): Promise<FarReading> {
-    const name = slotName(key)
-    const entry = `{${name}}`
-    const [content, ttl, mark] = await Promise.all([
-      this.#send(entry, true, this.#readMs, ['GET', this.#prefix + entry]),
-      this.#send(entry, true, this.#readMs, ['PTTL', this.#prefix + entry]),
-      this.#mark(),
+    const [reading, elsewhere] = await Promise.all([
+      this.#run(readScript, this.#together ? [entryOf(key), 'seq'] : [entryOf(key)], [], this.#readMs),
+      this.#together ? undefined : this.#calls.send('seq', true, this.#readMs, ['GET', `${this.#prefix}seq`]),
     ])
-    if (content === undefined || ttl === undefined || mark === undefined) return { kind: 'unknown' }
+    if (!Array.isArray(reading) || (!this.#together && elsewhere === undefined)) return { kind: 'unknown' }
+    const [content, ttl, here] = reading as Reply[]
+    const mark = await this.#mark((this.#together ? here : elsewhere) ?? null)
+    if (mark === undefined) return { kind: 'unknown' }
     const stored = Buffer.isBuffer(content) ? this.#codec.decode(key, content) : undefined
     if (stored === undefined || typeof ttl !== 'number' || ttl <= 0) return { kind: 'miss', mark }
     const { graceMs, ...rest } = stored
     return { kind: 'hit', mark, entry: { ...rest, hardInMs: ttl, softInMs: ttl - graceMs } }
   }
 
-  async #mark(): Promise<number | undefined> {
-    const reply = await this.#send('seq', true, this.#readMs, ['GET', `${this.#prefix}seq`])
-    if (Buffer.isBuffer(reply)) return Number(reply.toString())
-    if (reply === undefined) return undefined
-    const made = await this.#run(markScript, 'seq', ['seq'], [])
-    return made === undefined ? undefined : Number(textOf(made))
+  /** Keys need not be in one slot, and commands arrive in the order in which they are sent. */
+  get #together(): boolean {
+    return this.#options.cluster === undefined
+  }
+
+  /** A counter that was lost, or is less than what was seen, is set right first. */
+  async #mark(found: Reply): Promise<number | undefined> {
+    const at = found === null ? 0 : Number(textOf(found))
+    if (at > 0 && at >= this.#known) return this.#seen(found)
+    const made = await this.#run(markScript, ['seq'], [String(this.#known)])
+    return made === undefined ? undefined : this.#seen(made)
   }
 
   async #time(): Promise<number | undefined> {
-    const reply = await this.#run(tickScript, 'seq', ['seq'], [])
-    return reply === undefined ? undefined : Number(textOf(reply))
+    const reply = await this.#run(tickScript, ['seq'], [String(this.#known)])
+    return reply === undefined ? undefined : this.#seen(reply)
   }
 
   #encoded(key: string, { value, softInMs, hardInMs, madeInMs, mark, tags }: FarEntry): readonly [content: Buffer, ttl: string] {
@@ -233,108 +262,123 @@ export class RedisFar implements Far {
   }
 
   async write(key: string, entry: FarEntry): Promise<'stored' | 'fenced' | 'unknown'> {
-    const name = slotName(key)
     const [content, ttl] = this.#encoded(key, entry)
-    const reply = await this.#run(writeScript, `{${name}}`, [`{${name}}`, `{${name}}:g`], [content, ttl, String(entry.mark)])
+    const reply = await this.#run(writeScript, [entryOf(key), changeOf(key)], [content, ttl, String(entry.mark)])
     if (reply === undefined) return 'unknown'
     if (reply === 0) return 'fenced'
-    this.#publish('keys', entry.mark, [key])
+    await this.#publish('keys', entry.mark, [key])
     return 'stored'
   }
 
   async put(key: string, entry: Omit<FarEntry, 'mark'>): Promise<number | undefined> {
     const at = await this.#time()
-    const name = slotName(key)
-    const done =
-      at !== undefined &&
-      (await this.#run(
-        changeScript,
-        `{${name}}`,
-        [`{${name}}`, `{${name}}:g`],
-        [String(at), String(changeKeptMs), ...this.#encoded(key, { ...entry, mark: at })],
-      )) !== undefined
-    if (done) this.#publish('keys', at, [key])
-    else this.#pending.keys([key])
-    return done ? at : undefined
-  }
-
-  async remove(keys: readonly string[]): Promise<number | undefined> {
-    const at = await this.#time()
-    const replies = at === undefined ? [undefined] : await Promise.all(keys.map((key) => this.#removeOne(key, at)))
-    if (at === undefined || replies.includes(undefined)) {
-      this.#pending.keys(keys)
+    if (at === undefined) {
+      this.#pend('keys', [key])
       return undefined
     }
-    this.#publish('keys', at, keys)
-    return replies.reduce<number>((sum, reply) => sum + Number(reply), 0)
+    const args = [String(at), String(changeKeptMs), ...this.#encoded(key, { ...entry, mark: at })]
+    return await this.#acknowledged('keys', [key], at, [this.#run(changeScript, [entryOf(key), changeOf(key)], args)])
   }
 
-  #removeOne(key: string, at: number): Promise<Reply | undefined> {
-    const name = slotName(key)
-    return this.#run(changeScript, `{${name}}`, [`{${name}}`, `{${name}}:g`], [String(at), String(changeKeptMs)])
+  async remove(keys: readonly string[]): Promise<{ readonly count: number; readonly at: number } | undefined> {
+    const at = await this.#time()
+    if (at === undefined) {
+      this.#pend('keys', keys)
+      return undefined
+    }
+    const removals = keys.map((key) => this.#run(changeScript, [entryOf(key), changeOf(key)], [String(at), String(changeKeptMs)]))
+    if ((await this.#acknowledged('keys', keys, at, removals)) === undefined) return undefined
+    return { at, count: (await Promise.all(removals)).reduce<number>((sum, reply) => sum + Number(reply), 0) }
   }
 
   async invalidate(tags: readonly string[]): Promise<number | undefined> {
     const at = await this.#time()
-    const replies = at === undefined ? [undefined] : await Promise.all(tags.map((tag) => this.#invalidateOne(`t:${tag}`, at)))
-    if (at === undefined || replies.includes(undefined)) {
-      this.#pending.tags(tags)
+    if (at === undefined) {
+      this.#pend('tags', tags)
       return undefined
     }
-    this.#publish('tags', at, tags)
-    return at
+    const invalidations = tags.map((tag) => this.#invalidateOne(`t:${tag}`, at))
+    return await this.#acknowledged('tags', tags, at, invalidations)
   }
 
   #invalidateOne(key: string, at: number): Promise<Reply | undefined> {
-    return this.#run(invalidateScript, key, [key], [String(at), String(invalidationKeptMs)])
+    return this.#run(invalidateScript, [key], [String(at), String(invalidationKeptMs)])
   }
 
   async clear(): Promise<number | undefined> {
     const at = await this.#time()
-    if (at === undefined || (await this.#invalidateOne('all', at)) === undefined) {
-      this.#pending.all()
+    if (at === undefined) {
+      this.#pend('all', [])
       return undefined
     }
-    this.#publish('all', at, [])
+    return await this.#acknowledged('all', [], at, [this.#invalidateOne('all', at)])
+  }
+
+  /** A change is over when it is made and told; what of that fails is told later. */
+  async #acknowledged(
+    kind: Noted['kind'],
+    names: readonly string[],
+    at: number,
+    changes: readonly Promise<Reply | undefined>[],
+  ): Promise<number | undefined> {
+    const told = this.#together ? this.#publish(kind, at, names) : undefined
+    if ((await Promise.all(changes)).includes(undefined)) {
+      this.#pend(kind, names)
+      return undefined
+    }
+    this.#journal.note(kind, names, at, this.#tools.clock.now())
+    await (told ?? this.#publish(kind, at, names))
     return at
   }
 
   async lastInvalidations(tags: readonly string[]): Promise<{ readonly all: number; readonly tags: readonly number[] } | undefined> {
     const replies = await Promise.all(
-      ['all', ...tags.map((tag) => `t:${tag}`)].map((key) => this.#send(key, true, this.#readMs, ['GET', this.#prefix + key])),
+      ['all', ...tags.map((tag) => `t:${tag}`)].map((key) => this.#calls.send(key, true, this.#readMs, ['GET', this.#prefix + key])),
     )
     if (replies.includes(undefined)) return undefined
     const [all = 0, ...rest] = replies.map((reply) => (Buffer.isBuffer(reply) ? Number(reply.toString()) : 0))
     return { all, tags: rest }
   }
 
-  #publish(kind: 'keys' | 'tags' | 'all', at: number, names: readonly string[]): void {
-    void this.#send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus`, this.#bus.frame(kind, at, names)])
+  /** Who could not be told now is told later that the names have changed, whatever of them is right by then. */
+  async #publish(kind: Noted['kind'], at: number, names: readonly string[]): Promise<void> {
+    const reply = await this.#calls.send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus`, this.#bus.frame(kind, at, names)])
+    if (reply === undefined) this.#pend(kind, names)
   }
 
   async #tellPending(): Promise<void> {
     if (this.#telling) return
     this.#telling = true
     const { all, keys, tags } = this.#pending.take()
-    // What cannot be told again is pending again.
-    if (all) await this.clear()
-    if (keys.length > 0) await this.remove(keys)
-    if (tags.length > 0) await this.invalidate(tags)
+    // What cannot be told again is pending again. What was kept here meanwhile is not newer than that.
+    if (all) {
+      const at = await this.clear()
+      if (at !== undefined) this.#listener?.allInvalidated(at)
+    }
+    if (keys.length > 0) {
+      const removed = await this.remove(keys)
+      if (removed !== undefined) this.#listener?.keysChanged(keys, removed.at)
+    }
+    if (tags.length > 0) {
+      const at = await this.invalidate(tags)
+      if (at !== undefined) this.#listener?.tagsInvalidated(tags, at)
+    }
     this.#telling = false
     this.#changed()
   }
 
-  async lease(key: string): Promise<Lease | 'taken' | 'unknown'> {
+  async lease(key: string, insteadOf = ''): Promise<Lease | { readonly takenBy: string } | 'unknown'> {
     const lease = `{${slotName(key)}}:l`
     const token = randomBytes(8).toString('hex')
-    const reply = await this.#send(lease, false, this.#readMs, ['SET', this.#prefix + lease, token, 'NX', 'PX', String(leaseMs)])
+    const reply = await this.#run(takeScript, [lease], [token, String(leaseMs), insteadOf], this.#readMs)
     if (reply === undefined) return 'unknown'
-    if (reply === null) return 'taken'
+    const holder = textOf(reply)
+    if (holder !== token) return { takenBy: holder }
     const { clock } = this.#tools
     let timer: Disposable | undefined
     const renew = (): void => {
       timer = clock.schedule(instant(clock.now() + leaseMs / 3), () => {
-        void this.#run(leaseScript, lease, [lease], [token, String(leaseMs)])
+        void this.#run(leaseScript, [lease], [token, String(leaseMs)])
         renew()
       })
     }
@@ -342,7 +386,7 @@ export class RedisFar implements Far {
     return {
       release: () => {
         timer?.[Symbol.dispose]()
-        void this.#run(leaseScript, lease, [lease], [token, '0'])
+        void this.#run(leaseScript, [lease], [token, '0'])
       },
     }
   }
@@ -352,7 +396,7 @@ export class RedisFar implements Far {
     this.#closed = true
     this.#timer?.[Symbol.dispose]()
     if (!this.#pending.empty) await this.#tellPending()
-    this.#connection?.close()
-    this.#connection = undefined
+    this.#opening?.close()
+    this.#calls.connection = undefined
   }
 }
