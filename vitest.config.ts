@@ -1,8 +1,13 @@
 /**
- * Three projects, one after the other. `unit` lies beside the source, touches nothing outside the process and never sleeps; `integration` uses real sockets,
- * processes and servers, one file at a time, with time to spare; `e2e` starts the whole product, and mostly waits for it: two files at a time.
+ * Projects, one after the other. `unit` lies beside the source, touches nothing outside the process and never sleeps; `integration` uses real sockets,
+ * processes and servers, and `e2e` starts the whole product: both mostly wait, two files at a time. `alone` is those of `integration` that need the
+ * machine for themselves: they load it, or count what is done in a given time.
  */
 import { defineConfig } from 'vitest/config'
+
+const alone = ['flood-attack', 'mutations-attack', 'rate-limit', 'shared-limit', 'concurrency', 'hedging', 'large-bodies'].map(
+  (name) => `test/integration/balancer-${name}.test.ts`,
+)
 
 export default defineConfig({
   test: {
@@ -26,8 +31,19 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/{conformance,integration,moves}/**/*.test.ts'],
-          fileParallelism: false,
+          exclude: alone,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          include: alone,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -37,7 +53,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
