@@ -32,6 +32,7 @@ export class TcpSession implements UpstreamUser, Parked, Dispatched {
   endpoint: EndpointPool | undefined
   /** When it is to be ended, while its endpoint or everything drains. */
   cutAt = Infinity
+  awaitsTurn = false
   readonly #front: TcpFront
   readonly #worker: Worker
   readonly #socket: Socket

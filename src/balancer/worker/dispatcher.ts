@@ -15,6 +15,8 @@ const freshMs = 0.5
 const stalePollsMax = 8
 
 export interface Dispatched {
+  /** It waits for its turn, once. The dispatcher's own mark: false at the beginning. */
+  awaitsTurn: boolean
   /** `now`: on the worker's clock. */
   dispatch(now: number): void
 }
@@ -30,7 +32,10 @@ export class Dispatcher {
     this.#turn()
   }
 
+  /** Nothing is done for who waits already. */
   add(request: Dispatched): void {
+    if (request.awaitsTurn) return
+    request.awaitsTurn = true
     this.#waiting.push(request)
     if (this.#scheduled) return
     this.#scheduled = true
@@ -51,7 +56,9 @@ export class Dispatcher {
         this.#polledAt = now
       }
       this.#stalePolls = 0
-      this.#waiting[this.#next++]!.dispatch(now)
+      const request = this.#waiting[this.#next++]!
+      request.awaitsTurn = false
+      request.dispatch(now)
     }
     this.#waiting.length = 0
     this.#next = 0

@@ -65,8 +65,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   readonly #host: SearchHost
   #phase: Phase = 'idle'
   #service: ServiceRuntime | undefined
-  /** It waits for its turn in the dispatcher. */
-  #queued = false
+  awaitsTurn = false
   #endpoint: EndpointPool | undefined
   #upstream: Upstream | undefined
   /** The new connection stands. */
@@ -132,13 +131,10 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   }
 
   #enqueue(): void {
-    if (this.#queued) return
-    this.#queued = true
     this.#client.worker.dispatcher.add(this)
   }
 
   dispatch(now: number): void {
-    this.#queued = false
     this.#client.worker.now = now
     if (this.#phase === 'connecting') this.#useNew()
     else if (this.#phase === 'choosing') this.#choose()

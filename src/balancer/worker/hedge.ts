@@ -63,7 +63,7 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   #connected = false
   #partial: Buffer | undefined
   #interims = 0
-  #queued = false
+  awaitsTurn = false
 
   constructor(client: ClientSide, attempts: Attempts, sender: RequestSender, host: HedgeHost) {
     this.#client = client
@@ -116,13 +116,10 @@ export class Hedge implements UpstreamUser, Dispatched, InLine<Hedge> {
   }
 
   #enqueue(): void {
-    if (this.#queued) return
-    this.#queued = true
     this.#client.worker.dispatcher.add(this)
   }
 
   dispatch(now: number): void {
-    this.#queued = false
     this.#client.worker.now = now
     if (this.#phase === 'choosing') this.#choose(now)
     else if (this.#phase === 'connecting' && this.#connected) this.#send(this.#attempt!)

@@ -36,6 +36,7 @@ export interface MirroredRequestOptions {
 }
 
 export class MirroredRequest implements UpstreamUser, Dispatched {
+  awaitsTurn = false
   readonly #options: MirroredRequestOptions
   readonly #startedAt: number
   readonly #deadline: number
