@@ -5,7 +5,7 @@
  */
 import { defineConfig } from 'vitest/config'
 
-const alone = ['flood-attack', 'mutations-attack', 'rate-limit', 'shared-limit', 'concurrency', 'hedging', 'large-bodies'].map(
+const alone = ['flood-attack', 'desync', 'mutations-attack', 'rate-limit', 'shared-limit', 'concurrency', 'hedging', 'large-bodies'].map(
   (name) => `test/integration/balancer-${name}.test.ts`,
 )
 

@@ -287,14 +287,14 @@ export class Routing implements Router {
         statusMax: health.expect.statusMax,
         body: health.expect.body,
       },
-      ...(service.tcp && tcpViews(service.tcp, supervised)),
+      ...(service.tcp && tcpViews(service.tcp, supervised, this.#certificates.origins.get(name))),
       origin: this.#originView(service),
       endpoints: this.endpointViews(service).map((view) => ({ ...view, id: proxyEndpointId(name, view.id), ...http2 })),
     }
   }
 
-  #originView({ name, origin }: ServiceConfig): ServiceView['origin'] {
-    return origin && { tls: this.#certificates.origins.get(name), ...(origin.proxyProtocol && { proxyProtocol: origin.proxyProtocol }) }
+  #originView({ name, origin, tcp }: ServiceConfig): ServiceView['origin'] {
+    return origin && { tls: tcp ? undefined : this.#certificates.origins.get(name), ...(origin.proxyProtocol && { proxyProtocol: origin.proxyProtocol }) }
   }
 
   #fallback(service: ServiceConfig): ServiceView['fallback'] {

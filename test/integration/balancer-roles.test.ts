@@ -1,13 +1,22 @@
 /** Roles: writes go to the one primary of real PostgreSQL and Redis servers, through failovers, by their own client libraries. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProxySignal, ServiceView } from '../../src/balancer/index.ts'
 import { endpoint, eventually, freePort, pause, service, startProxy, type RunningProxy } from '../support/balancer-harness.ts'
+import { makePair } from '../support/certificates.ts'
 import { hasRedis, Postgres, postgresFolder, Redis } from '../support/databases.ts'
 
 let proxy: RunningProxy
 let readPort: number
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-roles-'))
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
 
 beforeEach(async () => {
   proxy = await startProxy()
@@ -109,6 +118,22 @@ describe.skipIf(postgresFolder() === undefined)('PostgreSQL', () => {
     expect(refused).toMatchObject({ service: 'db', reason: 'password authentication failed for user "holdfast"' })
     const { endpoints } = await proxy.telemetry()
     expect(endpoints[`e${a.port}`]).toMatchObject({ health: 'healthy', role: { role: 'unknown' } })
+  })
+
+  it('asks by TLS, where connections without it are refused, and believes no certificate of another name', async () => {
+    const pair = makePair(folder, 'db.internal', { hosts: ['db.internal'] })
+    a.serveTls(pair, 'holdfast')
+    const asked = { ...ask, user: 'holdfast', password: 'pw' }
+    const believed = { ca: pair.cert, serverName: 'db.internal', verify: true }
+    await route(database('postgres', [a.port], { ask: asked }))
+    await eventually('the refusal', () => proxy.signals.find((signal) => signal.type === 'roleRefused'))
+    await route(database('postgres', [a.port], { ask: { ...asked, tls: believed } }))
+    await becomes(a.port, 'primary')
+    expect(a.sql("select ssl from pg_stat_ssl natural join pg_stat_activity where usename = 'holdfast'")).toBe('t')
+    await route(database('postgres', [a.port], { ask: { ...asked, tls: { ...believed, serverName: 'other.internal' } } }))
+    const reason = 'shows a certificate for another name'
+    await eventually('another name', () => proxy.signals.find((signal) => signal.type === 'roleRefused' && signal.reason.includes(reason)))
+    a.servePlain()
   })
 
   it('sends writers to the primary, readers to the replica, and counts them', async () => {
@@ -285,6 +310,19 @@ describe.skipIf(!hasRedis())('Redis', () => {
     const found = Number(b.cli('exists', ...acknowledged.slice(0, 5_000)))
     expect(found).toBe(Math.min(5_000, acknowledged.length))
     for (const client of clients) client.destroy()
+  })
+
+  it('asks by TLS', async () => {
+    const pair = makePair(folder, 'redis.internal', { hosts: ['redis.internal'] })
+    const port = await freePort()
+    const files = ['--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--tls-ca-cert-file', pair.certFile]
+    const secure = await Redis.start('--tls-port', String(port), '--tls-auth-clients', 'no', ...files)
+    try {
+      await route(database('redis', [port], { ask: { ...ask, tls: { ca: pair.cert, serverName: 'redis.internal', verify: true } } }))
+      await becomes(port, 'primary')
+    } finally {
+      await secure.end()
+    }
   })
 
   it('says that it may not ask', async () => {

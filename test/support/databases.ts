@@ -1,10 +1,11 @@
 /** Real databases for tests: PostgreSQL with a streaming replica, and Redis, on free ports in temporary folders. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, pause } from './balancer-harness.ts'
+import type { Pair } from './certificates.ts'
 
 const binaries = '/usr/lib/postgresql'
 
@@ -50,6 +51,8 @@ async function killed(child: ChildProcess, signal: NodeJS.Signals): Promise<void
   await gone
 }
 
+const postgresIds = (): [number, number] => [Number(execFileSync('id', ['-u', 'postgres'])), Number(execFileSync('id', ['-g', 'postgres']))]
+
 export class Postgres {
   readonly port: number
   readonly data: string
@@ -65,8 +68,7 @@ export class Postgres {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-pg-'))
     this.#folders.push(folder)
     if (isRoot) {
-      const [uid, gid] = [Number(execFileSync('id', ['-u', 'postgres'])), Number(execFileSync('id', ['-g', 'postgres']))]
-      chownSync(folder, uid, gid)
+      chownSync(folder, ...postgresIds())
     }
     return folder
   }
@@ -130,6 +132,38 @@ export class Postgres {
 
   sql(query: string): string {
     return run(join(postgresFolder()!, 'psql'), ['-h', '127.0.0.1', '-p', String(this.port), '-U', 'postgres', '-Atc', query]).trim()
+  }
+
+  /** From now on `user` may only come by TLS. */
+  serveTls({ cert, key }: Pair, user: string): void {
+    for (const [name, text] of [
+      ['server.crt', cert],
+      ['server.key', key],
+    ] as const) {
+      const file = join(this.data, name)
+      writeFileSync(file, text, { mode: 0o600 })
+      if (isRoot) chownSync(file, ...postgresIds())
+    }
+    this.sql('alter system set ssl = on')
+    const file = join(this.data, 'pg_hba.conf')
+    writeFileSync(file, readFileSync(file, 'utf8').replace(`host all ${user}`, `hostnossl all ${user} 127.0.0.1/32 reject\nhostssl all ${user}`))
+    this.#reload()
+  }
+
+  servePlain(): void {
+    this.sql('alter system reset ssl')
+    const file = join(this.data, 'pg_hba.conf')
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8')
+        .replace(/^hostnossl .*\n/m, '')
+        .replace('hostssl', 'host'),
+    )
+    this.#reload()
+  }
+
+  #reload(): void {
+    this.sql('select pg_reload_conf()')
   }
 
   promote(): void {

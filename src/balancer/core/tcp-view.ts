@@ -1,5 +1,6 @@
 /** What a worker and the primary must know of a TCP service beside what every service has. */
 import type { TcpKind } from '../../config/types.ts'
+import type { OriginTlsView } from './origin-view.ts'
 
 export interface TcpView {
   readonly kind: TcpKind
@@ -23,6 +24,8 @@ export interface AskView {
   readonly database?: string | undefined
   /** Replicas that are further behind get no reads; undefined: any. */
   readonly maxLagMs?: number | undefined
+  /** undefined: it is asked in the clear. */
+  readonly tls?: OriginTlsView | undefined
 }
 
 /**

@@ -15,7 +15,7 @@ import type { OriginTlsView, OriginView } from '../core/origin-view.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
 import { proxyHeader } from '../core/proxy-protocol.ts'
 import { http2Protocols } from '../http2/ask.ts'
-import { headed, originContext, serverNameOf } from '../tls/dialer.ts'
+import { headed, secured } from '../tls/dialer.ts'
 import type { EndpointView, ProbeView, ServiceView } from '../core/routing-view.ts'
 
 /** Body bytes read when a probe expects a text in the body. */
@@ -199,10 +199,6 @@ function introduced(
   const secure = connectSecure({ socket, ...security })
   socket.on('error', (error) => secure.destroy(error))
   return secure
-}
-
-function secured(tls: OriginTlsView, host: string): ConnectionOptions {
-  return { ...serverNameOf(tls, host), secureContext: originContext(tls), rejectUnauthorized: tls.verify }
 }
 
 function judge(answer: IncomingMessage, probe: ProbeView, resolve: (failure: string | undefined) => void): void {

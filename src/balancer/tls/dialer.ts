@@ -3,7 +3,7 @@
  * handshake. New files make a new dialer: what it did not open is not used again, and what is under way ends undisturbed.
  */
 import { isIP, Socket, type OnReadOpts } from 'node:net'
-import { connect, createSecureContext, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls'
+import { checkServerIdentity, connect, createSecureContext, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls'
 import type { OriginTlsView } from '../core/origin-view.ts'
 
 /** An endpoint, and where the session with it is kept. */
@@ -66,4 +66,14 @@ export function originContext({ ca, cert, key }: OriginTlsView): SecureContext {
 export function serverNameOf({ serverName }: Pick<OriginTlsView, 'serverName'>, host: string): { readonly servername?: string } {
   if (serverName !== undefined) return { servername: serverName }
   return isIP(host) === 0 ? { servername: host } : {}
+}
+
+/** For a connection of its own, over whatever socket: the name in the certificate is the one that was asked for, whatever a driver calls the host. */
+export function secured(tls: OriginTlsView, host: string): ConnectionOptions {
+  return {
+    ...serverNameOf(tls, host),
+    secureContext: originContext(tls),
+    rejectUnauthorized: tls.verify,
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.serverName ?? host, certificate),
+  }
 }

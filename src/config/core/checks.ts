@@ -98,7 +98,7 @@ function checkService(path: string, service: Service, report: Report): void {
     checkTcp(path, service.tcp, report)
     checkTcpCache(`${path}.cache`, report)
   }
-  if (service.origin && service.tcp) checkTcpOrigin(`${path}.origin`, service.tcp.kind, report)
+  if (service.origin && service.tcp) checkTcpOrigin(`${path}.origin`, service.origin, service.tcp.kind, report)
   else if (service.origin) checkOrigin(`${path}.origin`, service.origin, report)
 }
 

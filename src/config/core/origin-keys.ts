@@ -22,31 +22,37 @@ const originTls = object(
 export const originKeys = object({
   protocol: key(oneOf(originProtocols), { doc: 'What they speak. `h2` is HTTP/2, which gRPC needs: with `tls` by ALPN, without from the first byte on.', default: 'http1' }),
   proxyProtocol: optional(oneOf(proxyProtocolVersions), { doc: 'The version of the PROXY protocol that tells them first whose connection it is. A connection then carries the requests of one client connection only.', without: 'it is not spoken' }),
-  tls: optional(originTls, { doc: 'TLS to endpoints: `tls: true`. Files that change are read again.', without: 'plain' }),
+  tls: optional(originTls, { doc: 'TLS to endpoints: `tls: true`. Files that change are read again. With `tcp` it is how the role is asked; connections of clients are carried as they are.', without: 'plain' }),
 })
 
 export type OriginSettings = Value<typeof originKeys>
 
-export function checkOrigin(path: string, origin: NonNullable<Draft<OriginSettings>>, report: Report): void {
+function checkTls(path: string, tls: NonNullable<Draft<OriginSettings>>['tls'], report: Report): void {
   const given = (name: string): boolean => report.given(`${path}.tls.${name}`)
   if (given('cert') !== given('key')) {
     const [there, missing] = given('cert') ? ['cert', 'key'] : ['key', 'cert']
     report.keyProblem(`${path}.tls.${there}`, { message: `needs ${missing}`, hint: 'a certificate and its private key go together' })
   }
-  if (origin.protocol === 'h2' && origin.proxyProtocol !== undefined) {
-    report.keyProblem(`${path}.proxyProtocol`, { message: 'means nothing with protocol: h2', hint: 'leave one of them out: a connection of HTTP/2 is shared by many clients' })
-  }
-  if (origin.tls?.verify === false && given('ca')) {
+  if (tls?.verify === false && given('ca')) {
     report.keyProblem(`${path}.tls.ca`, { message: 'means nothing with verify: false', hint: 'leave out verify: only certificates of this authority are then believed' })
   }
 }
 
-/** Of a service whose connections are carried as they are. */
-export function checkTcpOrigin(path: string, kind: TcpKind | undefined, report: Report): void {
-  for (const name of ['protocol', 'tls'].filter((name) => report.given(`${path}.${name}`))) {
+export function checkOrigin(path: string, origin: NonNullable<Draft<OriginSettings>>, report: Report): void {
+  checkTls(path, origin.tls, report)
+  if (origin.protocol === 'h2' && origin.proxyProtocol !== undefined) {
+    report.keyProblem(`${path}.proxyProtocol`, { message: 'means nothing with protocol: h2', hint: 'leave one of them out: a connection of HTTP/2 is shared by many clients' })
+  }
+}
+
+/** Of a service whose connections are carried as they are: TLS is for the questions about roles. */
+export function checkTcpOrigin(path: string, origin: NonNullable<Draft<OriginSettings>>, kind: TcpKind | undefined, report: Report): void {
+  const hasRoles = kind !== undefined && kind !== 'plain'
+  for (const name of ['protocol', ...(hasRoles ? [] : ['tls'])].filter((name) => report.given(`${path}.${name}`))) {
     report.keyProblem(`${path}.${name}`, { message: 'means nothing for tcp', hint: 'leave it out: the bytes of a connection are carried as they are' })
   }
-  if (kind !== undefined && kind !== 'plain' && report.given(`${path}.proxyProtocol`)) {
+  if (hasRoles) checkTls(path, origin.tls, report)
+  if (hasRoles && report.given(`${path}.proxyProtocol`)) {
     report.keyProblem(`${path}.proxyProtocol`, { message: `is not understood by ${kind}`, hint: 'leave it out' })
   }
 }

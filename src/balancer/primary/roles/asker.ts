@@ -1,4 +1,6 @@
 /** One that asks one endpoint for its role, over a connection that it keeps. */
+import { codeOf } from '../../../kernel/errors.ts'
+import { tlsFailure } from '../../core/tls-failure.ts'
 import type { RoleAnswer, RoleOutcome } from '../../core/roles.ts'
 import type { AskView } from '../../core/tcp-view.ts'
 
@@ -20,8 +22,10 @@ export type NewAsker = (options: AskerOptions) => Asker
 
 const unreachable = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENOTFOUND'])
 
-/** What an error of the network means: certainly nobody there, or no answer. */
+/** What an error of the network means: certainly nobody there, somebody who is not believed, or no answer. */
 export function failedBy(error: Error & { readonly code?: unknown }): RoleOutcome {
+  const untrusted = tlsFailure(codeOf(error))
+  if (untrusted !== undefined) return { type: 'refused', reason: untrusted.reason }
   return { type: 'failed', reason: error.message, lost: typeof error.code === 'string' && unreachable.has(error.code) }
 }
 

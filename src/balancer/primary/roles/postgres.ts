@@ -5,6 +5,7 @@
 import type { Client } from 'pg'
 import { messageOf } from '../../../kernel/errors.ts'
 import type { RoleAnswer, RoleOutcome } from '../../core/roles.ts'
+import { secured } from '../../tls/dialer.ts'
 import { converse, failedBy, type Asker, type AskerOptions, type DriverError } from './asker.ts'
 
 const question = `
@@ -50,7 +51,7 @@ export class PostgresAsker implements Asker {
 
   async #connect(Clients: typeof Client): Promise<Client> {
     const { host, port, settings, onLost } = this.#options
-    const { user = 'postgres', password, database = 'postgres', timeoutMs } = settings
+    const { user = 'postgres', password, database = 'postgres', timeoutMs, tls } = settings
     const client = new Clients({
       host,
       port,
@@ -59,6 +60,7 @@ export class PostgresAsker implements Asker {
       database,
       connectionTimeoutMillis: timeoutMs,
       query_timeout: timeoutMs,
+      ssl: tls && secured(tls, host),
       application_name: 'holdfast',
     })
     const lost = (): void => {

@@ -4,6 +4,7 @@ import { systemClock } from '../../../kernel/system.ts'
 import { after, ms } from '../../../kernel/time.ts'
 import type { RoleOutcome } from '../../core/roles.ts'
 import { readInfo } from '../../core/redis-info.ts'
+import { secured } from '../../tls/dialer.ts'
 import { converse, failedBy, type Asker, type AskerOptions, type DriverError } from './asker.ts'
 
 type RedisClient = ReturnType<typeof createClient>
@@ -52,9 +53,9 @@ export class RedisAsker implements Asker {
 
   #newClient(create: typeof createClient): RedisClient {
     const { host, port, settings, onLost } = this.#options
-    const { user, password, timeoutMs } = settings
+    const { user, password, timeoutMs, tls } = settings
     const client: RedisClient = create({
-      socket: { host, port, connectTimeout: timeoutMs, reconnectStrategy: false },
+      socket: { host, port, connectTimeout: timeoutMs, reconnectStrategy: false, ...(tls && { tls: true, ...secured(tls, host) }) },
       ...(user !== undefined && { username: user }),
       ...(password !== undefined && { password }),
       name: 'holdfast',
