@@ -37,6 +37,17 @@ http {
     root ${directory}/files;
     location = /health { return 200 "ok"; }
     location = /small { return 200 "${'x'.repeat(bodies.small)}"; }
+    location /cached/ {
+      add_header Cache-Control "max-age=86400";
+      location = /cached/small { return 200 "${'x'.repeat(bodies.small)}"; }
+      location = /cached/medium { alias ${directory}/files/medium; }
+      location = /cached/large { alias ${directory}/files/large; }
+      location = /cached/vary {
+        add_header Cache-Control "max-age=86400";
+        add_header Vary "Accept-Encoding";
+        return 200 "${'x'.repeat(bodies.small)}";
+      }
+    }
     location = /sink { echo_read_request_body; echo "ok"; }
   }
 }

@@ -19,6 +19,10 @@ export interface BenchCase {
   readonly path: string
   readonly method: 'GET' | 'POST'
   readonly bodyBytes: number
+  /** So many different queries, in turn; undefined: none. */
+  readonly keys?: number
+  /** Further fields of the request. */
+  readonly fields?: Readonly<Record<string, string>>
   /** A new connection for each request. */
   readonly close: boolean
   readonly generator: Generator
@@ -59,6 +63,25 @@ export const cases: readonly BenchCase[] = [
     target: { figure: 'perCpuSecond', peer: 'nginx', limit: 0.6 },
   },
   { ...get('http2', `${small}, HTTP/2 over TLS, 16 connections of 32 streams`, '/small'), feature: 'http2', generator: 'h2load' },
+  { ...get('cache-hit', `${small}, cached, keep-alive`, '/cached/small'), feature: 'cache', target: cpu('nginx', 0.8) },
+  { ...get('cache-hit-10k', 'GET 10 KiB, cached, keep-alive', '/cached/medium'), feature: 'cache', target: cpu('nginx', 0.8) },
+  {
+    ...get('cache-keys', `${small}, cached, 1,000 different ones in turn`, '/cached/small'),
+    feature: 'cache',
+    keys: 1_000,
+    target: cpu('nginx', 0.8),
+  },
+  {
+    ...get('cache-vary', `${small}, cached, by Accept-Encoding`, '/cached/vary'),
+    feature: 'cache',
+    fields: { 'Accept-Encoding': 'gzip, deflate, br' },
+    target: cpu('nginx', 0.8),
+  },
+  {
+    ...get('cache-http2', `${small}, cached, HTTP/2 over TLS, 16 connections of 32 streams`, '/cached/small'),
+    feature: 'cache-http2',
+    generator: 'h2load',
+  },
   {
     ...get('websocket', 'WebSocket echo of 64 B, 64 connections, one message under way on each', '/ws'),
     feature: 'websocket',

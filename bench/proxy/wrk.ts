@@ -30,13 +30,15 @@ const script = join(dirname(fileURLToPath(import.meta.url)), 'load.lua')
 
 export async function runWrk(
   port: number,
-  { path, method, bodyBytes, close, feature }: BenchCase,
+  { path, method, bodyBytes, close, feature, keys = 0, fields = {} }: BenchCase,
   seconds: number,
   core: number,
 ): Promise<LoadResult> {
   const url = `${feature === 'tls' ? 'https' : 'http'}://127.0.0.1:${port}${path}`
   const options = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--timeout', '5s', '-s', script]
-  const wrk = Child.start('wrk', ['wrk', ...options, url, '--', method, String(bodyBytes), close ? 'close' : 'keep-alive'], { core })
+  const headers = Object.entries(fields).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+  const args = [method, String(bodyBytes), close ? 'close' : 'keep-alive', String(keys)]
+  const wrk = Child.start('wrk', ['wrk', ...options, ...headers, url, '--', ...args], { core })
   await wrk.exited
   const line = /^RESULT (\{.*\})$/m.exec(wrk.output)?.[1]
   if (line === undefined) throw new Error(`wrk on ${url} gave no result:\n${wrk.output}`)

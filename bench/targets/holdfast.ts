@@ -15,7 +15,7 @@ const driver = join(root, 'bench', 'targets', 'servers', 'holdfast.mjs')
 
 export const holdfast: Target = {
   name: 'holdfast',
-  features: ['tls', 'http2', 'websocket', 'features'],
+  features: ['tls', 'http2', 'websocket', 'features', 'cache', 'cache-http2'],
   version() {
     if (!existsSync(join(root, 'dist', 'balancer', 'index.js'))) return undefined
     return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version

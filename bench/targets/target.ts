@@ -2,7 +2,7 @@
 import type { Child } from '../lib/process.ts'
 
 /** What a proxy is asked to do besides plain HTTP/1.1 with all features off. */
-export type Feature = 'tls' | 'http2' | 'websocket' | 'features'
+export type Feature = 'tls' | 'http2' | 'websocket' | 'features' | 'cache' | 'cache-http2'
 
 export interface TargetContext {
   /** An empty folder of its own. */

@@ -35,7 +35,10 @@ const features = {
   rateLimit: { key: { by: 'client-ip' }, rate: 1_000_000_000, periodMs: 1_000, burst: 1_000_000_000 },
 }
 const observe = { serverTiming: 'off', access: { directory: join(directory, 'log'), sample: 1, fields: accessFields, mask: [] } }
-const secure = feature === 'tls' || feature === 'http2'
+const cache = { maxBodyBytes: 2 ** 20, graceMs: 0, obeyClients: true, heuristic: 0 }
+const http2 = feature === 'http2' || feature === 'cache-http2'
+const caches = feature === 'cache' || feature === 'cache-http2'
+const secure = feature === 'tls' || http2
 const tls = secure && {
   certificates: [{ cert: readFileSync(certificate.certFile, 'utf8'), key: readFileSync(certificate.keyFile, 'utf8'), hosts: [] }],
   minVersion: 'TLSv1.3',
@@ -44,9 +47,9 @@ const tls = secure && {
 
 await proxy.apply({
   version: 1,
-  listeners: [{ name: 'web', host: '127.0.0.1', port, ...(tls ? { tls, http2: feature === 'http2' } : {}) }],
+  listeners: [{ name: 'web', host: '127.0.0.1', port, ...(tls ? { tls, http2 } : {}) }],
   services: [
-    service('origin', '/', originPort, { probe, ...(feature === 'features' ? features : {}) }),
+    service('origin', '/', originPort, { probe, ...(feature === 'features' ? features : {}), ...(caches ? { cache } : {}) }),
     ...(feature === 'websocket' ? [service('echo', '/ws', echoPort)] : []),
   ],
   ...(feature === 'features' ? { observe } : {}),

@@ -60,6 +60,8 @@ export class ListenerRoutes<S> {
   readonly #only: Route<S> | undefined
   /** Whether a look-up reads the host at all. */
   readonly needsHost: boolean
+  /** Whether it may depend on other things than host, path and method. */
+  readonly conditional: boolean
 
   constructor(routes: readonly RouteEntry<S>[]) {
     const byHost = new Map<string | undefined, Candidate<S>[]>()
@@ -84,6 +86,7 @@ export class ListenerRoutes<S> {
       else this.#exact.set(host, table)
     }
     this.#wildcards.sort((a, b) => b[0].length - a[0].length)
+    this.conditional = routes.some(({ route }) => route.when !== undefined)
     this.needsHost = this.#exact.size > 0 || this.#wildcards.length > 0
     const first = this.#any?.candidates[0]
     if (!this.needsHost && this.#any?.candidates.length === 1 && first?.path === '/' && first.methods === undefined && first.conditions === undefined)

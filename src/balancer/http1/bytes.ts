@@ -42,6 +42,16 @@ export function equalsIgnoringCase(buffer: Buffer, start: number, end: number, w
 /** The bytes of [start, end) as text, one character per byte. */
 export const text = (buffer: Buffer, start: number, end: number): string => buffer.toString('latin1', start, end)
 
+/** Writes a whole number as decimal digits, so many, into [at, at + digits). */
+export function fillDigits(target: Buffer, at: number, digits: number, whole: number): void {
+  let rest = whole
+  for (let i = at + digits - 1; i >= at; i--) {
+    const higher = Math.floor(rest / 10)
+    target[i] = 48 + rest - higher * 10
+    rest = higher
+  }
+}
+
 /** Copies [start, end) of `source` to `target` at `at`; returns the offset behind. Short runs are cheaper by hand than through the runtime. */
 export function copyBytes(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
   if (end - start > 48) {

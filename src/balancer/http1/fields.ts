@@ -36,6 +36,15 @@ export const Field = {
   xDeadline: 29,
   xRetryAttempt: 30,
   grpcTimeout: 31,
+  cacheControl: 32,
+  pragma: 33,
+  ifMatch: 34,
+  ifNoneMatch: 35,
+  ifModifiedSince: 36,
+  ifUnmodifiedSince: 37,
+  ifRange: 38,
+  range: 39,
+  authorization: 40,
 } as const
 
 const names: Readonly<Record<string, number>> = {
@@ -70,6 +79,15 @@ const names: Readonly<Record<string, number>> = {
   'x-deadline': Field.xDeadline,
   'x-retry-attempt': Field.xRetryAttempt,
   'grpc-timeout': Field.grpcTimeout,
+  'cache-control': Field.cacheControl,
+  pragma: Field.pragma,
+  'if-match': Field.ifMatch,
+  'if-none-match': Field.ifNoneMatch,
+  'if-modified-since': Field.ifModifiedSince,
+  'if-unmodified-since': Field.ifUnmodifiedSince,
+  'if-range': Field.ifRange,
+  range: Field.range,
+  authorization: Field.authorization,
 }
 
 /** One step of the name hash; the scanner starts with 0 and feeds lower-case bytes. */
@@ -82,7 +100,7 @@ const hashOf = (name: string): number => {
 }
 
 const tableBits = 10
-const slotOf = (hash: number): number => (hash ^ (hash >>> tableBits) ^ (hash >>> (2 * tableBits))) & ((1 << tableBits) - 1)
+const slotOf = (hash: number): number => (hash ^ (hash >>> 5) ^ (hash >>> 10)) & ((1 << tableBits) - 1)
 const idBySlot = new Uint8Array(1 << tableBits)
 const nameById: Buffer[] = []
 for (const [name, id] of Object.entries(names)) {

@@ -105,6 +105,8 @@ export class Head {
   te = -1
   /** One of the fields of a tree of calls is there. */
   inCallTree = false
+  /** One of the fields by which a request asks a cache for something else than what it has, or for its own. */
+  forCache = false
 
   reset(): void {
     this.fieldCount = 0
@@ -120,6 +122,7 @@ export class Head {
     this.keepAlive = -1
     this.te = -1
     this.inCallTree = false
+    this.forCache = false
   }
 }
 
@@ -368,6 +371,17 @@ function note(buffer: Buffer, head: Head, kind: number, index: number, value: nu
     case Field.xRetryAttempt:
     case Field.grpcTimeout:
       head.inCallTree = true
+      return 0
+    case Field.cacheControl:
+    case Field.pragma:
+    case Field.ifMatch:
+    case Field.ifNoneMatch:
+    case Field.ifModifiedSince:
+    case Field.ifUnmodifiedSince:
+    case Field.ifRange:
+    case Field.range:
+    case Field.authorization:
+      head.forCache = true
       return 0
     default:
       return 0

@@ -7,6 +7,7 @@ import type { ConnectionEnds } from '../core/proxy-protocol.ts'
 import type { Emit } from '../http1/chunked.ts'
 import type { RequestFacts } from '../http1/request.ts'
 import type { Answer } from './answers.ts'
+import type { FoundHit } from './cache/fast-path.ts'
 import type { Worker } from './worker.ts'
 
 /** What is used of a connection's socket: a stream of another protocol can stand in for one. */
@@ -74,6 +75,8 @@ export interface ClientSide {
   readonly secure: boolean
   /** Nobody waits for the answer: what is stored is validated. */
   readonly refreshes: boolean
+  /** Tells that the request was found in the store, fresh; the next one like it may go a shorter way. */
+  hitFound(hit: FoundHit): void
   /** The client speaks HTTP/1.x. */
   readonly minor: number
   readonly address: string

@@ -19,9 +19,12 @@ import { bodyRateMin } from '../core/body-pace.ts'
 import { ClientBody } from './client-body.ts'
 import { ClientInput } from './client-input.ts'
 import { RefreshSocket } from './cache/refresh-socket.ts'
+import type { FastPath, FoundHit } from './cache/fast-path.ts'
 import { bodyBufferBytes } from './body-buffers.ts'
 import { ClientReads, type AcceptedHandle, type ReadHost } from './client-reads.ts'
 import { Exchange } from './exchange.ts'
+import type { ListenerRoutes, Route } from '../core/routes.ts'
+import type { ServiceRuntime } from './service.ts'
 import { badHead } from './failure-answers.ts'
 import { ForwardedFields } from './forwarded-fields.ts'
 import { smallBytesMax } from './replay.ts'
@@ -70,6 +73,9 @@ export class Client implements ClientSide, ReadHost {
   /** Everything ends, and nobody follows. */
   #leaving = false
   readonly #forwarded: ForwardedFields
+  /** By which the last request went, and of which table. */
+  #route: Route<ServiceRuntime> | undefined
+  #routes: ListenerRoutes<ServiceRuntime> | undefined
   #owner: ConnectionOwner | undefined
   onDrain: (() => void) | undefined
 
@@ -195,9 +201,29 @@ export class Client implements ClientSide, ReadHost {
         this.#waitForReader()
         break
       }
-      if (!this.#parseOne()) break
+      const { hits } = this.worker
+      const parsed = hits === undefined ? undefined : this.#answerHits(hits)
+      if (parsed !== 'answered' && !this.#parseOne(parsed)) break
     }
     this.#parsing = false
+  }
+
+  /** What a shorter way can answer of what has come. When there is none, what parsing the next head gave; undefined: it was not tried. */
+  #answerHits(hits: FastPath): 'answered' | number | undefined {
+    if (this.phase !== 'idle' || this.closing || this.#leaving || this.refreshes || this.longLived) return undefined
+    const result = hits.answerAll(this.worker.routesOf(this.listener), this.secure, this.socket, this.#input, this.worker.requestHead)
+    if (result !== 'answered') return result
+    this.#requests++
+    this.#betweenRequests()
+    return result
+  }
+
+  hitFound(hit: FoundHit): void {
+    const { worker, facts } = this
+    if (worker.hits === undefined || facts.target !== undefined || facts.hostReplaced) return
+    const routes = worker.routesOf(this.listener)
+    // It may have come in under another view.
+    if (routes !== undefined && routes === this.#routes) worker.hits.learn(routes, this.secure, this.#route!, facts.hostValue, hit)
   }
 
   #waitForReader(): void {
@@ -209,8 +235,8 @@ export class Client implements ClientSide, ReadHost {
     }
   }
 
-  /** Returns false when more bytes are needed first. */
-  #parseOne(): boolean {
+  /** `parsed`: what parsing the head has given already. Returns false when more bytes are needed first. */
+  #parseOne(parsed: number | undefined): boolean {
     const input = this.#input
     if (input.empty) {
       if (this.#ended) this.#close()
@@ -224,7 +250,7 @@ export class Client implements ClientSide, ReadHost {
       return false
     }
     const head = this.worker.requestHead
-    const result = parseRequestHead(input.bytes, input.start, input.end, head)
+    const result = parsed ?? parseRequestHead(input.bytes, input.start, input.end, head)
     if (result === 0) {
       if (this.phase === 'idle') {
         this.phase = 'head'
@@ -286,7 +312,11 @@ export class Client implements ClientSide, ReadHost {
     const routes = this.worker.routesOf(this.listener)
     const route = routes?.only ?? routeOf(this.worker, routes, head, input, this.facts)
     if ('status' in route) this.exchange.answer(this.#asUnrouted(route))
-    else this.exchange.begin(route, input, start, forwardedTarget(route, head, input, this.facts))
+    else {
+      this.#routes = routes
+      this.#route = route
+      this.exchange.begin(route, input, start, forwardedTarget(route, head, input, this.facts))
+    }
   }
 
   #asUnrouted(answer: Answer): Answer {
@@ -363,13 +393,17 @@ export class Client implements ClientSide, ReadHost {
       this.#close()
       return
     }
+    this.#betweenRequests()
+    this.resumeInput()
+    if (!this.#input.empty || this.#ended) this.#parseRequests()
+  }
+
+  #betweenRequests(): void {
     // The end may have been decided since the head went out: then a request may be on its way, and its answer will say so.
     this.phase = 'idle'
     this.#deadline = this.worker.now + (this.#leaving ? lastRequestMs : clientIdleMs)
-    this.resumeInput()
     this.#input.requestOver()
     this.#reads?.requestOver(this.#body.held, !this.#input.empty)
-    if (!this.#input.empty || this.#ended) this.#parseRequests()
   }
 
   handOver(owner: ConnectionOwner): void {

@@ -3,6 +3,7 @@
  * nothing about the fleet; it is told views, exits and verdicts by the primary, and tells what it counts and suspects.
  * When the primary dies it goes on serving by itself (see `orphan.ts`).
  */
+import { FastPath } from './cache/fast-path.ts'
 import { ResponseStore } from './cache/store.ts'
 import { randomBytes } from 'node:crypto'
 import { systemClock, systemRandom } from '../../kernel/system.ts'
@@ -27,6 +28,8 @@ import { type ServiceRuntime } from './service.ts'
 import { Slab } from './slab.ts'
 import { TcpFront } from '../tcp/front.ts'
 import { sweepMs, telemetryMs } from './limits.ts'
+
+const digits36 = '0123456789abcdefghijklmnopqrstuvwxyz'
 
 export class Worker {
   requestHead = new Head()
@@ -62,6 +65,8 @@ export class Worker {
   readonly lots: Lots
   /** Answers that are kept. */
   readonly responses = new ResponseStore(64 * 1024 * 1024, () => systemClock.wallTime())
+  /** Answers hits without an exchange; undefined: no service caches, or every request is watched. */
+  hits: FastPath | undefined
   #refused: Record<string, number> = {}
   readonly #idPrefix = randomBytes(5).toString('hex')
   #idCount = 0
@@ -132,6 +137,17 @@ export class Worker {
     return `${this.#idPrefix}${(this.#idCount++).toString(36).padStart(7, '0')}`
   }
 
+  /** A new one in the place of another. */
+  writeRequestId(target: Buffer, at: number): void {
+    const end = at + this.#idPrefix.length
+    let rest = this.#idCount++
+    for (let i = end + 6; i >= end; i--) {
+      const higher = Math.floor(rest / 36)
+      target[i] = digits36.charCodeAt(rest - higher * 36)
+      rest = higher
+    }
+  }
+
   // --- connections ----------------------------------------------------------------------------------------------------
 
   closeListener(which: ListenerView): void {
@@ -161,6 +177,7 @@ export class Worker {
     this.fleet.apply(view, unhealthy)
     this.view = view
     this.#observe(view.observe)
+    this.hits = FastPath.isOf(view) ? new FastPath(this, view.observe?.explain?.header) : undefined
     this.#routes.clear()
     this.#routesAt.clear()
     for (const listener of view.listeners) {

@@ -130,6 +130,7 @@ export class CachedRequest implements FetchWaiter {
       const ttl = verdict.ttlMs / 1_000
       if (verdict.use === 'now' || (verdict.use === 'now-and-validate' && !this.#client.refreshes)) {
         if (verdict.use === 'now-and-validate') this.#refresh()
+        else this.#client.hitFound({ key: this.#key, target: this.#sender.target(), request, variants, stored, view })
         return this.#serve(stored, request, { hit: true, ttl })
       }
       this.#stored = stored

@@ -1,0 +1,107 @@
+/** The head of a hit as it goes out, kept between hits: a new request id each time, and a new age and ttl once a second. */
+import { fillDigits } from '../../http1/bytes.ts'
+import { Head, parseResponseHead } from '../../http1/head.ts'
+import { responseHeadGrowthMax, writeResponseHead } from '../../http1/response.ts'
+import { withoutState } from '../state-ear.ts'
+import { wholeHead, type StoredResponse } from './stored-response.ts'
+
+export interface HitWriter {
+  readonly via: Buffer
+  /** As long as every other one. */
+  newRequestId(): string
+  /** Writes a new one over another. */
+  writeRequestId(target: Buffer, at: number): void
+}
+
+const parsed = new Head()
+const ageField = Buffer.from('\r\nAge: ')
+const ttlParameter = Buffer.from('; hit; ttl=')
+const stateEdits = [withoutState]
+
+export class HitHead {
+  readonly #stored: StoredResponse
+  readonly #writer: HitWriter
+  /** Answers of its service may say what an endpoint asks for itself. */
+  readonly #agent: boolean
+  /** Nobody else holds it. */
+  bytes: Buffer
+  #idAt = 0
+  #ageAt = 0
+  #ttlAt = 0
+  #digits = 0
+  /** In [from, until) only the id changes. */
+  #from = 0
+  #until = 0
+
+  constructor(stored: StoredResponse, writer: HitWriter, agent: boolean, now: number) {
+    this.#stored = stored
+    this.#writer = writer
+    this.#agent = agent
+    this.bytes = this.#render(now)
+  }
+
+  /** For one more answer. `now`: wall time; the stored response is fresh. */
+  next(now: number): Buffer {
+    if (now < this.#from || now >= this.#until) this.#renew(now)
+    this.#writer.writeRequestId(this.bytes, this.#idAt)
+    return this.bytes
+  }
+
+  #renew(now: number): void {
+    const { age, ttl } = this.#clock(now)
+    if (digitsOf(age) + digitsOf(ttl) !== this.#digits || digitsOf(age) !== this.#digitsAt(this.#ageAt)) {
+      this.bytes = this.#render(now)
+      return
+    }
+    fillDigits(this.bytes, this.#ageAt, digitsOf(age), age)
+    fillDigits(this.bytes, this.#ttlAt, digitsOf(ttl), ttl)
+  }
+
+  #digitsAt(at: number): number {
+    let end = at
+    while (this.bytes[end]! >= 48 && this.bytes[end]! <= 57) end++
+    return end - at
+  }
+
+  /** In seconds; notes how long they stay so. */
+  #clock(now: number): { readonly age: number; readonly ttl: number } {
+    const { bornAt, lifetimeMs } = this.#stored.facts
+    const ageMs = Math.max(0, now - bornAt)
+    const ttlMs = lifetimeMs - ageMs
+    this.#from = now
+    this.#until = Math.min(now + 1_000 - (ageMs % 1_000), now + (ttlMs % 1_000) + 1)
+    return { age: Math.floor(ageMs / 1_000), ttl: Math.floor(ttlMs / 1_000) }
+  }
+
+  #render(now: number): Buffer {
+    const { age, ttl } = this.#clock(now)
+    const { lifetimeMs, bornAt } = this.#stored.facts
+    const source = wholeHead(this.#stored, now, { hit: true, ttl: (lifetimeMs - Math.max(0, now - bornAt)) / 1_000 })
+    parseResponseHead(source, 0, source.length, parsed)
+    const { via } = this.#writer
+    const id = this.#writer.newRequestId()
+    const out = Buffer.allocUnsafeSlow(source.length + via.length + responseHeadGrowthMax)
+    const end = writeResponseHead(out, 0, parsed, source, {
+      via,
+      requestId: id,
+      connection: 'none',
+      chunked: false,
+      dropLength: this.#stored.facts.status === 204,
+      upgrade: undefined,
+      edits: this.#agent ? stateEdits : undefined,
+    })
+    const bytes = Buffer.allocUnsafeSlow(end)
+    out.copy(bytes, 0, 0, end)
+    this.#idAt = end - id.length - 4
+    this.#ageAt = bytes.lastIndexOf(ageField) + ageField.length
+    this.#ttlAt = bytes.lastIndexOf(ttlParameter) + ttlParameter.length
+    this.#digits = digitsOf(age) + digitsOf(ttl)
+    return bytes
+  }
+}
+
+function digitsOf(whole: number): number {
+  let digits = 1
+  for (let limit = 10; whole >= limit; limit *= 10) digits++
+  return digits
+}
