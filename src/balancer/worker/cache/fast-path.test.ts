@@ -99,10 +99,20 @@ describe('the fast path', () => {
   it('forgets what the store has dropped', () => {
     const bench = benchOf(true)
     for (let i = 0; i < 3; i++) exchange(bench, get('/a'), () => answer('old'))
-    bench.worker.responses.remove('http://a.example/a')
+    bench.worker.responses.drop('http://a.example/a')
     expect(exchange(bench, get('/a'), () => answer('new')).got).toMatch(/new$/)
-    bench.worker.responses.clear()
+    exchange(bench, get('/a'), () => 'unused')
+    exchange(bench, get('/a'), () => 'unused')
+    bench.worker.responses.purge({ soft: false, all: true, names: [] })
     expect(exchange(bench, get('/a'), () => answer('newer')).got).toMatch(/newer$/)
+  })
+
+  it('keeps what an invalidation of something else leaves valid', () => {
+    const bench = benchOf(true)
+    for (let i = 0; i < 3; i++) exchange(bench, get('/a'), () => answer('old'))
+    bench.worker.responses.purge({ soft: false, all: false, names: ['t:other'] })
+    for (let i = 0; i < 3; i++) exchange(bench, get('/a'), () => answer('new'))
+    expect(bench.worker.hits!.answered).toBe(4)
   })
 
   it('leaves alone what a route or a service does more than carry', () => {
@@ -134,7 +144,7 @@ describe('the fast path', () => {
       modifiedAt: undefined,
       vary: [],
     }
-    const stored = { facts, variant: '', reason: 'OK', lines: [], body: Buffer.alloc(1), tags: [], mark: 0 } as never
+    const stored = { facts, variant: '', reason: 'OK', lines: [], body: Buffer.alloc(1), names: [], mark: 0, checkedAt: 0 } as never
     for (let i = 0; i < knownMax + 100; i++) {
       const hit = { key: `k${i}`, target: `/${i}`, request: { all: () => [] }, variants: [stored], stored, view: cache }
       hits.learn(bench.worker.routesOf(bench.listener)!, false, route, 'a.example', hit)

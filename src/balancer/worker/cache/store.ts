@@ -67,7 +67,9 @@ export class ResponseStore {
       one.checkedAt = changes
       valid.push(one)
     }
-    if (valid.length !== all.length || valid.some((stored, i) => stored !== all[i])) this.#write(key, valid)
+    // The same list stays, so that whoever knows it sees that nothing has changed.
+    if (valid.length === all.length && valid.every((stored, i) => stored === all[i])) return all
+    this.#write(key, valid)
     return valid
   }
 
