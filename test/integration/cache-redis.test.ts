@@ -1,5 +1,5 @@
 /** The cache over a real Redis: one value for all processes, and no hung call and no wrong value when Redis fails. */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCache, type Cache, type CreateCacheOptions } from '../../src/cache/index.ts'
@@ -78,33 +78,59 @@ describe.runIf(hasRedis())('the cache of several processes', () => {
     expect([await late.get('a'), await late.get('b')]).toEqual([undefined, 2])
   })
 
-  it('makes a value once for 4 processes with 250 callers each', async () => {
-    const program = `
-      import { createCache } from ${JSON.stringify(new URL('../../dist/cache/index.js', import.meta.url).href)}
-      let calls = 0
-      const cache = createCache({ redis: { url: 'redis://127.0.0.1:${redis.port}', prefix: 'once:', readTimeoutMs: 2000, writeTimeoutMs: 2000, onChange: (up) => up && process.send('up') } })
-      process.on('message', async () => {
-        const all = await Promise.all(Array.from({ length: 250 }, () => cache.getOrSet('k', async () => { calls++; await new Promise((done) => setTimeout(done, 100)); return process.pid })))
-        process.send({ calls, values: [...new Set(all)] })
-        await cache.close()
-        process.disconnect()
-      })`
-    const children = Array.from({ length: 4 }, () =>
-      spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
-    )
-    const answers: { readonly calls: number; readonly values: readonly number[] }[] = []
-    let ready = 0
-    for (const child of children) {
-      child.on('message', (message: 'up' | { readonly calls: number; readonly values: readonly number[] }) => {
-        if (message === 'up') ready++
-        else answers.push(message)
-      })
+  describe('makes a value', () => {
+    type Message = 'up' | 'making' | { readonly values: readonly number[] }
+    /** Processes whose callers all want one value at the same time. */
+    function processes(makingMs: number, onMaking: (by: ChildProcess) => void) {
+      const program = `
+        import { createCache } from ${JSON.stringify(new URL('../../dist/cache/index.js', import.meta.url).href)}
+        const cache = createCache({ redis: { url: 'redis://127.0.0.1:${redis.port}', prefix: 'once:', readTimeoutMs: 2000, writeTimeoutMs: 2000, onChange: (up) => up && process.send('up') } })
+        const make = async () => {
+          process.send('making')
+          await new Promise((done) => setTimeout(done, ${makingMs}))
+          return process.pid
+        }
+        process.on('message', async () => {
+          const all = await Promise.all(Array.from({ length: 1000 }, () => cache.getOrSet('k', make)))
+          process.send({ values: all })
+          await cache.close()
+          process.disconnect()
+        })`
+      const [given, ups]: [number[], ChildProcess[]] = [[], []]
+      const children = Array.from({ length: 4 }, () =>
+        spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+      )
+      for (const child of children) {
+        child.on('message', (message: Message) => {
+          if (message === 'up') ups.push(child)
+          else if (message === 'making') onMaking(child)
+          else given.push(...message.values)
+        })
+      }
+      return { children, given, ups }
     }
-    await eventually('all are connected', () => ready >= 4)
-    for (const child of children) child.send('go')
-    await eventually('all have answered', () => answers.length === 4)
-    expect(answers.reduce((sum, { calls }) => sum + calls, 0)).toBe(1)
-    expect(new Set(answers.flatMap(({ values }) => values)).size).toBe(1)
+
+    it('once for 4 processes with 1,000 callers each', async () => {
+      let calls = 0
+      const { children, given, ups } = processes(100, () => calls++)
+      await eventually('all are connected', () => ups.length >= 4)
+      for (const child of children) child.send('go')
+      await eventually('all have been given it', () => given.length === 4_000)
+      expect(calls).toBe(1)
+      expect(new Set(given).size).toBe(1)
+    })
+
+    it('once more when the process that makes it is killed', async () => {
+      let calls = 0
+      const { children, given, ups } = processes(300, (by) => {
+        if (calls++ === 0) by.kill('SIGKILL')
+      })
+      await eventually('all are connected', () => ups.length >= 4)
+      for (const child of children) child.send('go')
+      await eventually('all that live have been given it', () => given.length === 3_000)
+      expect(calls).toBe(2)
+      expect(new Set(given).size).toBe(1)
+    })
   })
 
   it('does not store what was invalidated elsewhere while it was made', async () => {

@@ -260,6 +260,10 @@ export class Redis {
     this.#process!.kill(signal)
   }
 
+  get runs(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null
+  }
+
   async kill(): Promise<void> {
     if (this.#process) await killed(this.#process, 'SIGKILL')
   }

@@ -10,8 +10,12 @@ export interface RedisOptions {
   readonly sentinel?: {
     readonly name: string
     readonly nodes: readonly { readonly host: string; readonly port: number }[]
+    /** Of the servers. */
     readonly username?: string
     readonly password?: string
+    /** Of the Sentinels themselves. */
+    readonly sentinelUsername?: string
+    readonly sentinelPassword?: string
   }
   /** Of TLS: PEM texts; for `rediss://`, and for clusters and Sentinels whose nodes speak TLS. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
@@ -121,18 +125,23 @@ const credentialsOf = (url: string): { username?: string; password?: string } =>
   }
 }
 
+const user = (username: string | undefined, password: string | undefined): { username?: string; password?: string } => ({
+  ...(username === undefined ? {} : { username }),
+  ...(password === undefined ? {} : { password }),
+})
+
 function openSentinel(
   redis: Package,
   options: RedisOptions,
-  { name, nodes, username, password }: NonNullable<RedisOptions['sentinel']>,
+  { name, nodes, ...users }: NonNullable<RedisOptions['sentinel']>,
   onError: (error: Error) => void,
 ): RedisConnection {
-  const credentials = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
   const sentinel = redis.createSentinel({
     name,
     sentinelRootNodes: nodes.map(({ host, port }) => ({ host, port })),
-    nodeClientOptions: { ...common(options), ...credentials },
-    sentinelClientOptions: { socket: socket(undefined) },
+    nodeClientOptions: { ...common(options), ...user(users.username, users.password) },
+    // Where the servers speak TLS, so do they.
+    sentinelClientOptions: { socket: socket(options.tls), ...user(users.sentinelUsername, users.sentinelPassword) },
     scanInterval: 1_000,
     passthroughClientErrorEvents: true,
   })

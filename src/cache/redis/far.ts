@@ -233,7 +233,7 @@ export class RedisFar implements Far {
     const mark = await this.#mark((this.#together ? here : elsewhere) ?? null)
     if (mark === undefined) return { kind: 'unknown' }
     const stored = Buffer.isBuffer(content) ? this.#codec.decode(key, content) : undefined
-    if (stored === undefined || typeof ttl !== 'number' || ttl <= 0) return { kind: 'miss', mark }
+    if (stored === undefined || typeof ttl !== 'number' || ttl <= 0 || this.#pending.concerns(key, stored.tags)) return { kind: 'miss', mark }
     const { graceMs, ...rest } = stored
     return { kind: 'hit', mark, entry: { ...rest, hardInMs: ttl, softInMs: ttl - graceMs } }
   }
@@ -363,6 +363,7 @@ export class RedisFar implements Far {
       const at = await this.invalidate(tags)
       if (at !== undefined) this.#listener?.tagsInvalidated(tags, at)
     }
+    this.#pending.told()
     this.#telling = false
     this.#changed()
   }
