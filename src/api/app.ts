@@ -20,6 +20,7 @@ import { Gate } from './gate.ts'
 import { addHomePage } from './home-page.ts'
 import { MachineReader } from './machine-reader.ts'
 import { authRoutes } from './resources/auth.ts'
+import { cacheRoutes } from './resources/cache.ts'
 import { configRoutes } from './resources/config.ts'
 import { dashboardRoutes } from './resources/dashboard.ts'
 import { eventRoutes } from './resources/events.ts'
@@ -49,7 +50,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
     requestTimeout: apiLimits.requestReceiveMs,
     requestIdHeader: false,
     genReqId: ({ headers }) => saneRequestId(headers['x-request-id']) ?? newId(),
-    routerOptions: { maxParamLength: apiLimits.pathParameterCharactersMax },
+    routerOptions: { maxParamLength: apiLimits.cacheKeyCharactersMax },
     forceCloseConnections: 'idle',
     clientErrorHandler: answerBrokenHttp,
     frameworkErrors: answerError,
@@ -87,6 +88,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...mirrorRoutes(deps),
       ...breakerRoutes(deps),
       ...quarantineRoutes(deps),
+      ...cacheRoutes(deps),
       ...eventRoutes(deps, streams, clock),
       ...explainRoutes(deps),
       ...configRoutes(deps),

@@ -32,6 +32,8 @@ export const apiLimits = {
   requestReceiveMs: 30_000,
   /** A host name of 253 characters with its port fits. */
   pathParameterCharactersMax: 300,
+  /** As long as keys of the cache may be; what is longer is no route. */
+  cacheKeyCharactersMax: 1_024,
   listItemsMax: 1_000,
   logLinesMax: 10_000,
   streamsMax: 100,

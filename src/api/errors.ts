@@ -25,6 +25,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   store_limit: 409,
   stale: 412,
   precondition_failed: 412,
+  value_too_large: 413,
   rate_limited: 429,
   not_available_yet: 501,
   unavailable: 503,

@@ -192,9 +192,8 @@ describe('GET /dashboard', () => {
     const { body } = await asAdmin({ url: '/dashboard' })
     expect(keysOf(body.data)).toEqual(['alerts', 'cache', 'cluster', 'health', 'loadBalancer', 'notAvailable', 'scaling'])
     expect(body.data).toMatchObject({
-      cache: null,
       alerts: [],
-      notAvailable: ['cache', 'alerts'],
+      notAvailable: ['alerts'],
       cluster: { workerCount: 1, workers: [{ connections: 150 }] },
     })
   })
@@ -402,9 +401,9 @@ describe('the rest', () => {
   })
 
   it('what is not built yet says so by name', async () => {
-    expect(await asAdmin({ url: '/cache/stats' })).toMatchObject({
+    expect(await asAdmin({ url: '/backups' })).toMatchObject({
       status: 501,
-      body: { success: false, error: { code: 'not_available_yet', details: { part: 'the cache' } } },
+      body: { success: false, error: { code: 'not_available_yet', details: { part: 'backups' } } },
     })
   })
 

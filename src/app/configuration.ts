@@ -199,6 +199,7 @@ export class Configuration {
 /** The new configuration with the old values of keys that are read only once. */
 function withoutRestartKeys(before: Config, next: Config): Config {
   const { api, data, log, metrics, region, name } = before
+  const cache = { ...before.cache, http: next.cache.http }
   const cluster = { ...next.cluster, workers: before.cluster.workers }
-  return { ...next, api, data, log, metrics, region, name, cluster, access: before.access }
+  return { ...next, api, data, log, metrics, region, name, cluster, access: before.access, cache }
 }

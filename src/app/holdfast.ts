@@ -23,6 +23,9 @@ import { SqliteEventLog, SqliteStore, StateFile, type SetAside } from '../store/
 import { Supervisor, type Settlement } from '../supervisor/index.ts'
 import { BalancerSignals } from './balancer-signals.ts'
 import { Acme } from './acme.ts'
+import { Caches } from './caches.ts'
+import { redisView } from './cache-view.ts'
+import { Values } from './values.ts'
 import { Certificates, lookMs } from './certificates.ts'
 import { Configuration } from './configuration.ts'
 import { EventBus } from './event-bus.ts'
@@ -67,6 +70,8 @@ export class Holdfast {
   readonly events: EventBus
   readonly access: Access
   readonly supervisor: Supervisor
+  readonly caches: Caches
+  readonly #values: Values
   readonly operations: LiveOperations
   readonly #eventLog: SqliteEventLog
   readonly #log: Log
@@ -140,6 +145,8 @@ export class Holdfast {
       challenge: (token, answer) => routing.challenge(token, answer),
       takeUp: () => this.exclusive(() => this.#configuration.lookAtCertificates()),
     })
+    this.#values = new Values(config.cache, events)
+    this.caches = new Caches({ values: this.#values, proxy: this.proxy, events })
     this.#signals = new BalancerSignals({
       clock,
       events,
@@ -228,6 +235,8 @@ export class Holdfast {
     }
     await this.access.start()
     this.#undo.push(() => this.access.stop())
+    this.#values.start(redisView(this.config.cache))
+    this.#undo.push(() => this.#values.stop())
     onStep('starting the API')
     await this.#api.start()
     this.#undo.push(() => this.#api.stop(stopSoon()))
@@ -247,6 +256,7 @@ export class Holdfast {
   async #startProxy(): Promise<ProxyIdentity> {
     this.proxy.onTelemetry((telemetry) => {
       this.traffic.add(telemetry)
+      this.caches.look(telemetry)
       this.#announceHealth()
     })
     this.proxy.onSignal((signal) => {
@@ -381,6 +391,7 @@ export class Holdfast {
     await this.#metricsServer.stop(deadline)
     await this.supervisor.stop(deadline)
     await this.access.stop()
+    await Promise.race([this.#values.stop(), aborted(deadline)])
     await this.#eventLog.stop(deadline)
     await this.store.stop(deadline)
     await this.#log.close()

@@ -9,6 +9,7 @@ import type { PrometheusMetrics } from '../metrics/index.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/index.ts'
+import type { Caches } from './caches.ts'
 import { explanationOf, type Explanation } from './explaining.ts'
 import type { Holdfast } from './holdfast.ts'
 import type {
@@ -39,6 +40,10 @@ export class LiveOperations implements Operations {
   readonly #holdfast: Holdfast
   readonly #metrics: PrometheusMetrics
   readonly #version: string
+
+  get cache(): Caches {
+    return this.#holdfast.caches
+  }
 
   constructor(holdfast: Holdfast, metrics: PrometheusMetrics, version: string) {
     this.#holdfast = holdfast

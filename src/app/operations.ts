@@ -11,6 +11,7 @@ import type { ProxyTelemetry } from '../balancer/port.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/port.ts'
 import type { LogLine, LogQuery } from '../supervisor/index.ts'
+import type { CacheOperations } from './cache-operations.ts'
 import type { Explanation } from './explaining.ts'
 
 /** Who asks: goes into every event that the action leaves. */
@@ -117,6 +118,7 @@ export interface MirrorReport extends MirrorTelemetry {
 }
 
 export interface Operations {
+  readonly cache: CacheOperations
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */
   shownConfig(): unknown

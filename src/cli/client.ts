@@ -4,11 +4,13 @@
  */
 import { Agent, errors, request } from 'undici'
 import type { Explanation } from '../app/explaining.ts'
+import type { StoredValue, ValueOptions } from '../app/cache-operations.ts'
 import type { ConfigChange, LogLine, Overview, RestartReport, ScalingRecord, Split } from '../app/operations.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventLevel } from '../kernel/events.ts'
 import { seconds, type Duration } from '../kernel/time.ts'
 import type { ServiceStatus } from '../registry/types.ts'
+import type { CacheDescription, PurgeBody, Purged } from './cache-api.ts'
 import { ApiError } from './errors.ts'
 import { readServerSentEvents } from './sse.ts'
 
@@ -90,6 +92,12 @@ export interface Api {
   orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void>
   quarantined(): Promise<readonly QuarantinedDescription[]>
   forgetQuarantined(id: string): Promise<void>
+  cacheStats(): Promise<CacheDescription>
+  cached(key: string): Promise<unknown>
+  cache(key: string, value: unknown, options: ValueOptions): Promise<StoredValue>
+  uncache(key: string): Promise<void>
+  clearCache(): Promise<Purged>
+  purge(order: PurgeBody): Promise<Purged>
   /** The newest, oldest of them first. */
   events(filter: EventFilter): Promise<readonly AnyEvent[]>
   explain(id: string): Promise<Explanation>
@@ -117,6 +125,8 @@ export interface ClientOptions {
   /** Says that nobody listens there, in words that fit how the address was found. */
   readonly unreachable: (cause: Error) => HoldfastError
 }
+
+const cachePath = (key: string): string => `/cache/keys/${encodeURIComponent(key)}`
 
 const connectTimeout: Duration = seconds(3)
 /** Until an answer begins. Long work (restart) has no limit of its own: it ends by the caller's signal. */
@@ -183,6 +193,31 @@ export class ApiClient implements Api {
 
   async forgetQuarantined(id: string): Promise<void> {
     await this.#data(`/quarantine/${encodeURIComponent(id)}`, { method: 'DELETE' })
+  }
+
+  cacheStats(): Promise<CacheDescription> {
+    return this.#data('/cache/stats')
+  }
+
+  async cached(key: string): Promise<unknown> {
+    const { value } = await this.#data<{ readonly value: unknown }>(cachePath(key))
+    return value
+  }
+
+  cache(key: string, value: unknown, options: ValueOptions): Promise<StoredValue> {
+    return this.#data(cachePath(key), { method: 'POST', body: { value, ...options } })
+  }
+
+  async uncache(key: string): Promise<void> {
+    await this.#data(cachePath(key), { method: 'DELETE' })
+  }
+
+  clearCache(): Promise<Purged> {
+    return this.#data('/cache/clear', { method: 'DELETE' })
+  }
+
+  purge(order: PurgeBody): Promise<Purged> {
+    return this.#data('/cache/purge', { method: 'POST', body: order })
   }
 
   split(service: string): Promise<Split> {

@@ -61,6 +61,22 @@ export interface EventData {
   /** Limits that machines share lie there; meanwhile each goes by its part. */
   'limits.storeLost': { readonly reason: string }
   'limits.storeBack': Readonly<Record<string, never>>
+  /** What machines and programs share of the caches lies there; meanwhile each goes by its memory. */
+  'cache.redisLost': { readonly layer: 'values' | 'responses'; readonly reason: string }
+  'cache.redisBack': { readonly layer: 'values' | 'responses' }
+  'cache.purged': {
+    readonly by: 'url' | 'tag' | 'prefix' | 'release' | 'service' | 'all'
+    readonly soft: boolean
+    readonly url?: string
+    readonly tags?: readonly string[]
+    readonly prefix?: string
+    readonly release?: string
+    readonly service?: string | undefined
+    /** How many answers that the balancer held. */
+    readonly responses: number
+    readonly actor: string
+  }
+  'cache.cleared': { readonly responses: number; readonly actor: string }
   'breaker.changed': {
     readonly address: string
     readonly from: string
@@ -155,6 +171,10 @@ const known: Readonly<Record<EventType, true>> = {
   'service.primaryContested': true,
   'limits.storeLost': true,
   'limits.storeBack': true,
+  'cache.redisLost': true,
+  'cache.redisBack': true,
+  'cache.purged': true,
+  'cache.cleared': true,
   'breaker.changed': true,
   'request.quarantined': true,
   'request.forgotten': true,

@@ -1,14 +1,15 @@
 /**
  * Everything at a glance: in one answer for the brief's dashboard, and as the overview that `holdfast status` shows.
- * Parts that are not built yet are named in `notAvailable`: `alerts` is empty because nothing raises any, `cache` is null
- * because there is none. Neither pretends to have looked.
+ * Parts that are not built yet are named in `notAvailable`: `alerts` is empty because nothing raises any.
  */
 import { z } from 'zod'
 import type { Clock } from '../../kernel/time.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { MachineReader } from '../machine-reader.ts'
 import { route, type Route } from '../route.ts'
+import { cacheStatsSchema } from '../schemas/cache.ts'
 import { overviewSchema } from '../schemas/registry.ts'
+import { cacheStats } from './cache.ts'
 import { healthOf, healthSchema } from './health.ts'
 import { loadBalancerSchema, loadBalancerStats } from './loadbalancer.ts'
 import { scalingListSchema } from './scaling.ts'
@@ -27,10 +28,10 @@ const dashboardSchema = z
       workers: z.array(z.object({ pid: z.number(), connections: z.number(), memoryBytes: z.number() })),
     }),
     loadBalancer: loadBalancerSchema,
-    cache: z.null().describe('Null: not available yet.'),
+    cache: cacheStatsSchema,
     scaling: scalingListSchema,
     alerts: z.array(z.never()).describe('Empty: nothing raises alerts yet.'),
-    notAvailable: z.array(z.enum(['cache', 'alerts'])),
+    notAvailable: z.array(z.enum(['alerts'])),
   })
   .meta({ id: 'Dashboard' })
 
@@ -40,7 +41,7 @@ export function dashboardRoutes({ operations }: ApiDeps, machine: MachineReader,
       method: 'GET',
       path: '/dashboard',
       tag: 'Overview',
-      summary: 'Health, cluster, load balancer and scaling in one answer',
+      summary: 'Health, cluster, load balancer, cache and scaling in one answer',
       permission: 'read:status',
       data: dashboardSchema,
       handler: () => {
@@ -51,10 +52,10 @@ export function dashboardRoutes({ operations }: ApiDeps, machine: MachineReader,
           health: healthOf(overview, machine, clock),
           cluster: { name, region, controlProcess: { pid, version, uptime }, proxyConnected, workerCount: workers.length, workers },
           loadBalancer: loadBalancerStats(operations, overview),
-          cache: null,
+          cache: cacheStats(operations.cache.report()),
           scaling: operations.scalingEvents(scalingShown),
           alerts: [],
-          notAvailable: ['cache', 'alerts'],
+          notAvailable: ['alerts'],
         } as const
       },
     }),

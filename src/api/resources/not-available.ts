@@ -16,9 +16,6 @@ interface Missing {
 const list: readonly Missing[] = [
   { methods: ['GET'], path: '/status', part: 'the public status page', atRoot: true, permission: 'open' },
   { methods: ['GET'], path: '/status.json', part: 'the public status page', atRoot: true, permission: 'open' },
-  { methods: ['GET'], path: '/cache/stats', part: 'the cache' },
-  { methods: ['GET', 'POST', 'DELETE'], path: '/cache/keys/:key', part: 'the cache' },
-  { methods: ['DELETE'], path: '/cache/clear', part: 'the cache' },
   { methods: ['GET'], path: '/alerts', part: 'alerting' },
   { methods: ['POST'], path: '/alerts/:id/ack', part: 'alerting' },
   { methods: ['GET', 'POST'], path: '/silences', part: 'alerting' },

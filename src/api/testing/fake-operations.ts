@@ -1,5 +1,6 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
 import type { QuarantinedRequest } from '../../balancer/index.ts'
+import type { CacheOperations } from '../../app/cache-operations.ts'
 import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
 import type { Config } from '../../config/types.ts'
@@ -42,6 +43,22 @@ function serviceConfig(name: string): Config['services'][string] {
     balance: { algorithm: name === 'shop' ? 'p2c-ewma' : 'least-connections', hashHeader: undefined, slowStart: ms(0), weights: 'fused' },
     resilience: { timeout: ms(30_000), connectTimeout: ms(2_000), retries: { attempts: 1, budget: 0.2 }, parking: undefined },
   }
+}
+
+const noStats = {
+  hits: 0,
+  staleHits: 0,
+  remoteHits: 0,
+  misses: 0,
+  hitRate: 0,
+  collapsed: 0,
+  factoryCalls: 0,
+  factoryFailures: 0,
+  fenced: 0,
+  remoteErrors: 0,
+  evictions: 0,
+  keys: 0,
+  bytes: 0,
 }
 
 const instance = (service: string, n: number): InstanceStatus => ({
@@ -138,6 +155,38 @@ export class FakeOperations implements Operations, EventSink {
   /** Data of the events of one type. */
   dataOf<T extends EventType>(type: T): EventData[T][] {
     return this.stored.filter((line) => line.type === type).map(({ event }) => event.data as EventData[T])
+  }
+
+  readonly values = new Map<string, unknown>()
+  readonly cache: CacheOperations = {
+    report: () => ({
+      values: { ...noStats, hits: 9_000, remoteHits: 900, staleHits: 100, misses: 1_000, hitRate: 90.91, keys: this.values.size, bytes: 262_144 },
+      maxBytes: 1_048_576,
+      redis: { up: false, reason: 'connect ECONNREFUSED' },
+      responses: { store: undefined, services: { shop: { hit: 6, stale: 1, revalidated: 1, miss: 2, bypass: 3, collapsed: 0, stored: 2, fenced: 0 } } },
+    }),
+    get: async (key) => {
+      await this.#asked(`get ${key}`)
+      if (!this.values.has(key)) throw new HoldfastError('unknown_key', `looked for ${key}, found nothing`)
+      return this.values.get(key)
+    },
+    set: async (key, value, { ttl = 3_600, tags = [] }) => {
+      await this.#asked(`set ${key} ${JSON.stringify(value)} ${ttl} ${tags.join()}`)
+      this.values.set(key, value)
+      return { key, ttl, tags, layers: ['memory'] }
+    },
+    delete: async (key) => {
+      await this.#asked(`delete ${key}`)
+      if (!this.values.delete(key)) throw new HoldfastError('unknown_key', `looked for ${key}, found nothing`)
+    },
+    clear: async ({ actor }) => {
+      await this.#asked('clear', actor)
+      return { responses: 2 }
+    },
+    purge: async (order, { actor }) => {
+      await this.#asked(`purge ${JSON.stringify(order)}`, actor)
+      return { responses: 2 }
+    },
   }
 
   config = (): Config => testConfig

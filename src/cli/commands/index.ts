@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts'
 import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
 import { breaker } from './breaker.ts'
+import { cacheClear, cacheDel, cacheGet, cachePurge, cacheSet, cacheStats } from './cache.ts'
 import { quarantine, quarantineForget } from './quarantine.ts'
 import { configCheck, configDiff, configExplain, configShow } from './config.ts'
 import { doctor } from './doctor.ts'
@@ -31,6 +32,12 @@ export const commands: readonly Command[] = [
   breaker,
   quarantine,
   quarantineForget,
+  cacheStats,
+  cacheGet,
+  cacheSet,
+  cacheDel,
+  cacheClear,
+  cachePurge,
   configCheck,
   configShow,
   configExplain,

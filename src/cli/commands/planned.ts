@@ -12,7 +12,6 @@ export const plannedCommands: readonly string[] = [
   'resume',
   'abort',
   'rollback',
-  'cache',
   'backup',
   'restore',
   'plan',
