@@ -129,7 +129,7 @@ export class Cache {
     // Newer than whatever is being made.
     this.#flights.fence(key)
     const far = this.#far
-    const held = this.#store(key, value, rulesOf(options, this.#rules), tags, this.#invalidations.mark, 0)
+    const held = this.#store(key, value, rulesOf(options, this.#rules), tags, this.#invalidations.mark, undefined)
     if (far === undefined || held === undefined) return
     const entry = { value, softInMs: held.softAt - held.storedAt, hardInMs: held.hardAt - held.storedAt, madeInMs: 0, tags }
     const put = await far.change([key], async () => {
@@ -394,14 +394,16 @@ export class Cache {
     this.#memory.set(key, new Held({ failure: error }, { storedAt: now, softAt, hardAt: softAt + negativeTtlMostMs }, noTags, mark))
   }
 
-  #store(key: string, value: unknown, rules: EntryRules, tags: readonly string[], mark: number, madeInMs: number): Held | undefined {
+  #store(key: string, value: unknown, rules: EntryRules, tags: readonly string[], mark: number, madeInMs: number | undefined): Held | undefined {
     // There is no way to tell it from a miss.
     if (value === undefined) return undefined
     const now = this.#clock.now()
     const ttlMs = this.#far === undefined || this.#far.up ? rules.ttlMs : Math.min(deafTtlMs, rules.ttlMs)
-    const softAt = now + ttlMs * (1 + ttlSpread * (2 * this.#random.next() - 1))
+    // Who sets a value has said for how long.
+    const spread = madeInMs === undefined ? 0 : ttlSpread * (2 * this.#random.next() - 1)
+    const softAt = now + ttlMs * (1 + spread)
     const limits = { storedAt: now, softAt, hardAt: softAt + rules.graceMs }
-    const held = new Held({ value, madeInMs, bytes: this.#memory.bytesOf(value) }, limits, tags, mark)
+    const held = new Held({ value, madeInMs: madeInMs ?? 0, bytes: this.#memory.bytesOf(value) }, limits, tags, mark)
     this.#memory.set(key, held)
     return held
   }
