@@ -4,12 +4,14 @@ import type { CacheRedisView, CacheStoreView, CacheView } from '../balancer/core
 import type { CacheConfig, Config, RedisTlsConfig, ServiceCacheConfig } from '../config/types.ts'
 import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 
-export function cacheView(cache: ServiceCacheConfig): CacheView {
+/** `anyAge`: in place of a failure what is kept is never too old. */
+export function cacheView(cache: ServiceCacheConfig, anyAge: boolean | undefined): CacheView {
   return {
     maxBodyBytes: cache.maxBodyBytes,
     graceMs: cache.grace,
     obeyClients: cache.requestDirectives,
     heuristic: cache.heuristic,
+    ...(anyAge === true && { anyAge }),
     defaultLifetimeMs: cache.maxAge,
     defaultStaleWhileRevalidateMs: cache.staleWhileRevalidate,
   }

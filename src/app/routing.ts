@@ -266,7 +266,7 @@ export class Routing implements Router {
       ...resilienceView(resilience),
       rateLimit: rateLimitView(resilience.rateLimit, this.#config),
       fallback: this.#fallback(service),
-      cache: service.cache && cacheView(service.cache),
+      cache: service.cache && cacheView(service.cache, resilience.fallback?.stale),
       parking: resilience.parking && parkingView(resilience.parking, expected?.bootP95Ms),
       // Until the supervisor says that nothing comes, what it runs is worth waiting for; for others the operator said so by asking for parking.
       managed: supervised ? (expected?.coming ?? true) || this.#hasInstance(name) : resilience.parking !== undefined,
@@ -294,7 +294,9 @@ export class Routing implements Router {
   }
 
   #originView({ name, origin, tcp }: ServiceConfig): ServiceView['origin'] {
-    return origin && { tls: tcp ? undefined : this.#certificates.origins.get(name), ...(origin.proxyProtocol && { proxyProtocol: origin.proxyProtocol }) }
+    return (
+      origin && { tls: tcp ? undefined : this.#certificates.origins.get(name), ...(origin.proxyProtocol && { proxyProtocol: origin.proxyProtocol }) }
+    )
   }
 
   #fallback(service: ServiceConfig): ServiceView['fallback'] {

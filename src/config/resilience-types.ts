@@ -55,6 +55,8 @@ export interface FallbackConfig {
   readonly contentType: string | undefined
   /** Name of another service. */
   readonly service: string | undefined
+  /** Before that, what the cache has, however old. */
+  readonly stale: boolean
 }
 
 export interface ResilienceConfig {

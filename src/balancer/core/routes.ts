@@ -23,6 +23,8 @@ export interface Route<S> {
   readonly tally?: Tally | undefined
   /** The table of its rate limit; undefined: it has none. */
   readonly rateScope?: string | undefined
+  /** Tells apart, for what is kept of answers, routes to one URL; undefined: it has no conditions. */
+  readonly variant?: string | undefined
 }
 
 /** Routes exist for the host and path, but only for other methods: these. */
@@ -71,7 +73,18 @@ export class ListenerRoutes<S> {
       const label = routeLabel(route)
       const methods = route.methods ? new Set(route.methods) : undefined
       const conditions = compileConditions(route.when)
-      list.push({ service, label, path: route.path, stripPath: route.stripPath, methods, conditions, rules, tally, rateScope })
+      list.push({
+        service,
+        label,
+        path: route.path,
+        stripPath: route.stripPath,
+        methods,
+        conditions,
+        rules,
+        tally,
+        rateScope,
+        variant: route.when && JSON.stringify(route.when),
+      })
     }
     for (const [host, candidates] of byHost) {
       candidates.sort(

@@ -112,6 +112,7 @@ export class AnswerRelay implements EncoderUser {
     this.#agent = agent === true
     this.#rules = rules
     this.#interims = 0
+    this.intercepted = false
   }
 
   /** Forgets what was read of an answer that will not be completed. */
@@ -126,7 +127,6 @@ export class AnswerRelay implements EncoderUser {
     this.collector?.ended(false)
     this.collector = undefined
     this.cacheLine = undefined
-    this.intercepted = false
   }
 
   /** Bytes of a head have come, but not all of it. */

@@ -43,6 +43,8 @@ export interface SearchEnd {
   connectTimeSpent(): void
   /** No endpoint may be tried, and waiting makes no sense. `why` is undefined when attempts were made: they say it. */
   foundNothing(why: string | undefined): void
+  /** What is stored is given at once, though a new answer could be waited for: there is nobody to ask for it. */
+  ratherThanWait(): boolean
   /** It waited for an endpoint too long, or too many do. `opensPage`: a browser that would show a page asked. */
   parkedInVain(why: string, opensPage: boolean): void
   /** All of them have an open breaker; so many seconds until one is tried again. */
@@ -327,6 +329,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
       this.#host.clientGone()
       return
     }
+    if (this.#parkPlace === undefined && this.#answeredWithout()) return
     const place = service.parking.park(this, this.#sender.bytes, worker.now, this.#patience(service), this.#parkPlace)
     if (place === undefined) {
       const expired = this.#parkPlace !== undefined && this.#parkPlace.latest <= worker.now
@@ -341,6 +344,14 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
     this.#phase = 'parked'
     worker.lots.watch(service)
     this.bodyAvailable()
+  }
+
+  #answeredWithout(): boolean {
+    const phase = this.#phase
+    this.#phase = 'idle'
+    if (this.#unanswered.ratherThanWait()) return true
+    this.#phase = phase
+    return false
   }
 
   /** Its own deadline, when it has one; a browser's patience, when it is to get a page; how long a boot may take. */

@@ -27,7 +27,7 @@ import { Attempts, notConnected, type Broken } from './attempts.ts'
 import { joined } from './extra-lines.ts'
 import { Hedge, type HedgeHost } from './hedge.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
-import { badRequest, invalidAnswer, quarantined } from './failure-answers.ts'
+import { badRequest, invalidAnswer, noEndpoint, notReady, quarantined } from './failure-answers.ts'
 import { Intake } from './intake.ts'
 import { Patience } from './patience.ts'
 import { RequestSender } from './request-sender.ts'
@@ -147,7 +147,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   #answeredByCache(view: CacheView): boolean {
     const { worker } = this.#client
     this.#cached ??= new CachedRequest(this.#client, this.#sender, this.#relay, worker.responses, this)
-    return this.#cached.begin(view)
+    return this.#cached.begin(view, this.service!.name + (this.#books.route?.variant ?? ''))
   }
 
   askOrigin(): void {
@@ -162,12 +162,12 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     return this.#cached!.takes(head, buffer)
   }
 
-  answerTaken(keep: boolean): void {
+  answerTaken(status: number, keep: boolean): void {
     const { current } = this.#attempts
     const { worker } = this.#client
     if (current.endpoint === undefined) return
     this.#hedge?.answered()
-    this.#attempts.answered(304, false, worker)
+    this.#attempts.answered(status, this.#relay.backPressure, worker)
     if (keep && this.#foundKeeps) current.giveBack(worker.now, undefined)
     else current.drop()
     current.leave(worker)
@@ -178,7 +178,15 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   }
 
   standsIn(failure: Answer): boolean {
-    return !this.#continuation.possible && this.#cached?.standsIn(failure.details ?? String(failure.status)) === true
+    return !this.#continuation.possible && this.#cached?.standsIn(failure.status, failure.details ?? String(failure.status)) === true
+  }
+
+  ratherThanWait(): boolean {
+    return this.standsIn(notReady(noEndpoint, 0, false))
+  }
+
+  stoodIn(status: number, why: string): void {
+    this.#unanswered.stoodIn(status, why)
   }
 
   rateExceeded(answer: Answer): void {
@@ -438,9 +446,11 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
   answerBegun(status: number): void {
     const { worker } = this.#client
     const { mirror, pace } = this.service!
-    this.#books.status = status
+    this.#books.status = this.#unanswered.standsFor ?? status
     this.#hedge?.answered()
-    if (pace !== undefined && status < 500 && this.#client.facts.idempotent) pace.record(worker.now, worker.now - this.#attempts.current.sentAt)
+    // What is stored says nothing of how long the service takes.
+    if (pace !== undefined && this.#attempts.current.endpoint !== undefined && status < 500 && this.#client.facts.idempotent)
+      pace.record(worker.now, worker.now - this.#attempts.current.sentAt)
     this.#attempts.answered(status, this.#relay.backPressure, worker)
     this.#phase = 'relaying'
     this.#relay.extra = joined(

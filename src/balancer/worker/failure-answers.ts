@@ -12,6 +12,7 @@ export const queuedTooLong = 'queued too long'
 /** There is no endpoint; one is on its way. */
 export const parkingFull = 'parked queue full'
 export const parkedTooLong = 'parked too long'
+export const noEndpoint = 'no endpoint available'
 
 const headStatuses: Readonly<Record<number, number>> = {
   [HeadError.tooLarge]: 431,

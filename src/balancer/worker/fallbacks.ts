@@ -3,15 +3,15 @@ import type { FallbackView } from '../core/routing-view.ts'
 import type { Failure } from '../core/resend.ts'
 import type { Answer } from './answers.ts'
 import type { Attempts } from './attempts.ts'
-import { parkedTooLong, parkingFull, queuedTooLong, queueFull } from './failure-answers.ts'
+import { noEndpoint, parkedTooLong, parkingFull, queuedTooLong, queueFull } from './failure-answers.ts'
 
 export type FallbackReason = 'no-endpoint' | 'breaker-open' | 'shed' | 'timeout' | 'failed'
 
 const shed = [parkingFull, parkedTooLong, queueFull, queuedTooLong]
 
-export function reasonOf({ status, details = '' }: Answer): FallbackReason {
+export function reasonOf({ status, details = '' }: Pick<Answer, 'status' | 'details'>): FallbackReason {
   if (details === 'breaker open') return 'breaker-open'
-  if (details === 'no endpoint available') return 'no-endpoint'
+  if (details === noEndpoint) return 'no-endpoint'
   if (shed.includes(details)) return 'shed'
   return status === 504 ? 'timeout' : 'failed'
 }

@@ -11,9 +11,10 @@ import { text } from '../http1/bytes.ts'
 import { findField, type Head, listedField, parseRequestHead } from '../http1/head.ts'
 import { requestHeadGrowthMax, writeRequestHead } from '../http1/request.ts'
 import type { Answer } from './answers.ts'
+import type { Fields } from '../../cache/core/http/fields.ts'
 import type { ClientSide } from './client-side.ts'
 import { bodyBufferBytes } from './body-buffers.ts'
-import { HeadFields } from './cache/head-fields.ts'
+import { SelectingFields } from './cache/head-fields.ts'
 import { badRequest } from './failure-answers.ts'
 import { isNavigation } from './waiting-page.ts'
 import { joinBytesMax } from './outgoing.ts'
@@ -142,8 +143,12 @@ export class RequestSender {
   }
 
   /** Its fields, as long as it can be sent again. */
-  fields(): HeadFields {
-    return new HeadFields(this.#head ?? this.#reparse(), this.#source!)
+  selecting(from: string): Fields {
+    const fields = new SelectingFields(this.#head ?? this.#reparse(), this.#source!, from)
+    if (!this.#chained) return fields
+    // The service is told of another host than that of the request, if a trusted proxy says so.
+    const said = ['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'forwarded'].map((name) => fields.all(name).join())
+    return new SelectingFields(this.#head ?? this.#reparse(), this.#source!, [from, ...said].join(' '))
   }
 
   /** Every body byte that was sent is still at hand. */

@@ -8,7 +8,7 @@ import type { AnswerRelay } from './answer-relay.ts'
 import type { Answer } from './answers.ts'
 import type { Attempts } from './attempts.ts'
 import type { ClientSide } from './client-side.ts'
-import { breakerOpen, connectTimeSpent, failureAnswer, notReady, onlyErrors, unavailable } from './failure-answers.ts'
+import { breakerOpen, connectTimeSpent, failureAnswer, noEndpoint, notReady, onlyErrors, unavailable } from './failure-answers.ts'
 import { fallbackAnswer, fallbackField, mayAskService, reasonOf, type FallbackReason } from './fallbacks.ts'
 import type { SearchEnd } from './endpoint-search.ts'
 import type { RequestSender } from './request-sender.ts'
@@ -20,6 +20,8 @@ export interface UnansweredHost {
   readonly answerIsOut: boolean
   /** Something stored is given in place of the failure. */
   standsIn(failure: Answer): boolean
+  /** The same, before there is a failure: no endpoint is ready. */
+  ratherThanWait(): boolean
   /** Answers in place of the service, or cuts what is out. */
   answer(answer: Answer): void
   /** For its own service this was the end, as a failure; the request begins anew at the other one. */
@@ -40,6 +42,8 @@ export class Unanswered implements SearchEnd {
   readonly #host: UnansweredHost
   /** Why another service than its own is asked; undefined: it is its own. */
   #fallback: FallbackReason | undefined
+  /** The failure that a stored answer stands for, where that is the fallback of the service; undefined: none does. */
+  standsFor: number | undefined
 
   constructor(parts: UnansweredParts, host: UnansweredHost) {
     this.#parts = parts
@@ -49,6 +53,7 @@ export class Unanswered implements SearchEnd {
   /** A request begins. */
   begin(): void {
     this.#fallback = undefined
+    this.standsFor = undefined
   }
 
   /** For the head of an answer that another service gives. */
@@ -66,7 +71,7 @@ export class Unanswered implements SearchEnd {
     const setAside = this.#host.answerIsOut ? undefined : this.#parts.attempts.setAside
     if (setAside?.bytes !== undefined) this.#parts.relay.passOn(setAside.bytes)
     else if (setAside !== undefined) this.failed(onlyErrors(setAside.status, this.#retryAfterSeconds))
-    else if (last === undefined) this.#unavailable('no endpoint available')
+    else if (last === undefined) this.#unavailable(noEndpoint)
     else this.failed(failureAnswer(last, this.#retryAfterSeconds))
   }
 
@@ -89,6 +94,22 @@ export class Unanswered implements SearchEnd {
 
   #unavailable(details: string): void {
     this.failed(unavailable(details, this.#retryAfterSeconds))
+  }
+
+  ratherThanWait(): boolean {
+    return !this.#host.answerIsOut && this.#host.ratherThanWait()
+  }
+
+  /** A stored answer is about to go out in place of a failure. */
+  stoodIn(status: number, details: string): void {
+    const { client, attempts } = this.#parts
+    const { view, counters } = this.#host.service!
+    attempts.watch?.fallback(`${details}: an older answer is given`, client.worker.now)
+    if (view.cache?.anyAge !== true) return
+    const reason = reasonOf({ status, details })
+    counters.fallbacks[reason] = (counters.fallbacks[reason] ?? 0) + 1
+    this.standsFor = status
+    this.#fallback = reason
   }
 
   /** Nothing could answer: what the service has in place of that, if anything. */

@@ -67,9 +67,11 @@ function checkFallback(name: string, services: Services, report: Report): void {
   if (fallback === undefined || fallback === 'off') return
   const path = `services.${name}.resilience.fallback`
   const given = (key: string): boolean => report.given(`${path}.${key}`)
-  if (given('body') === given('service')) {
+  if (fallback.stale && services[name]?.cache?.enabled !== true)
+    report.keyProblem(`${path}.stale`, { message: 'needs a cache', hint: `add cache: true to ${name}: nothing is kept that could be given` })
+  if (given('body') === given('service') && (given('body') || !fallback.stale)) {
     const message = given('body') ? 'cannot have both a body and a service' : 'has nothing to answer'
-    report.keyProblem(path, { message, hint: 'give it a body, which is a file, or a service' })
+    report.keyProblem(path, { message, hint: 'give it a body, which is a file, or a service, or stale: true' })
     return
   }
   const { service } = fallback

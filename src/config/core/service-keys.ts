@@ -161,13 +161,16 @@ const quarantine = switchable(
 
 const fallback = switchable({
   status: key(integer(200, 599), { doc: 'Its status.', default: 503 }),
-  body: optional(filled('path', 'a path'), { doc: 'The file with its body, from the directory of the file, at most 128 KiB.', without: 'one of `body` and `service` is required' }),
+  body: optional(filled('path', 'a path'), { doc: 'The file with its body, from the directory of the file, at most 128 KiB.', without: 'one of `body`, `service` and `stale` is required' }),
   contentType: optional(text('media type', { max: 128, expected: 'a media type such as application/json', matching: /^[\w!#$&^.+*-]+\/[\w!#$&^.+*-]+(; ?[\w-]+=[\w-]+)?$/ }), {
     doc: 'Its `Content-Type`.',
     without: 'by the suffix of the file',
   }),
-  service: optional(nameOf('service'), { doc: 'Another service answers, if the request may be sent once more.', without: 'one of `body` and `service` is required' }),
-  stale: planned('An older answer out of the cache.', 'stale answers come with the cache'),
+  service: optional(nameOf('service'), { doc: 'Another service answers, if the request may be sent once more.', without: 'one of `body`, `service` and `stale` is required' }),
+  stale: key(boolean, {
+    doc: 'Before that: an answer that is kept, however old (`cache` of the service); `must-revalidate` and the like forbid it all the same.',
+    default: false,
+  }),
 })
 
 const resilience = object({

@@ -5,6 +5,8 @@
  *   u:URL   t:TAG   s:SERVICE   r:RELEASE   r:RELEASE SERVICE
  */
 
+import { keyOfUrl } from '../../../cache/core/http/key.ts'
+
 /** What is purged; `soft`: it is stale from then on, and may still stand in for a failure or while a new one is fetched. */
 export type PurgeOrder = (
   | { readonly by: 'url'; readonly url: string }
@@ -36,15 +38,6 @@ export const originNames = (service: string, release: string | undefined): reado
 
 /** The tag that a name stands for; undefined: it is no tag. */
 export const tagOfName = (name: string): string | undefined => (name.startsWith('t:') ? name.slice(2) : undefined)
-
-/** As keys are written: host in lower case without the port of its scheme, no fragment; what is no URL is left as it is. */
-export function keyOfUrl(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) return url
-  // The path stays as it was written: it is compared byte by byte.
-  const rest = /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] ?? ''
-  return `${parsed.protocol}//${parsed.host}${rest === '' || rest.startsWith('?') ? `/${rest}` : rest}`
-}
 
 export function invalidationOf(order: PurgeOrder): Invalidation {
   const soft = order.soft === true

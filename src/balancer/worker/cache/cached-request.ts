@@ -14,10 +14,12 @@ import { cacheStatusOf } from '../../../cache/core/http/cache-status.ts'
 import { ifRangeHolds, isForOrigin, notModified, validatedBy, validationLines } from '../../../cache/core/http/conditional.ts'
 import type { RequestDirectives } from '../../../cache/core/http/directives.ts'
 import { single, type Fields } from '../../../cache/core/http/fields.ts'
+import type { Exchanged } from '../../../cache/core/http/freshness.ts'
 import { invalidatedBy, isSafe } from '../../../cache/core/http/invalidation.ts'
+import { keyOf, overridingFields } from '../../../cache/core/http/key.ts'
 import { rangeOf } from '../../../cache/core/http/range.ts'
 import { isFailure, mayUse, mayUseOnError, wishesOf } from '../../../cache/core/http/serving.ts'
-import { mayStore, type StoredFacts } from '../../../cache/core/http/storing.ts'
+import { mayStore, type Storing, type StoredFacts } from '../../../cache/core/http/storing.ts'
 import { headConfirms, updated } from '../../../cache/core/http/update.ts'
 import { secondaryKey } from '../../../cache/core/http/vary.ts'
 import { tagName, urlName } from '../../core/cache/purge.ts'
@@ -30,7 +32,7 @@ import type { ClientSide } from '../client-side.ts'
 import type { RequestSender } from '../request-sender.ts'
 import { Collector } from './collector.ts'
 import { Fetch, waitMaxMs, type FetchWaiter } from './fetch.ts'
-import { fieldsOf, HeadFields } from './head-fields.ts'
+import { fieldsOf, fromField, HeadFields } from './head-fields.ts'
 import type { ResponseStore } from './store.ts'
 import { linesToKeep, notModifiedHead, partHead, tagsOf, unsatisfiableHead, wholeHead, type StoredResponse } from './stored-response.ts'
 
@@ -40,8 +42,10 @@ export interface CachedHost {
   /** Nothing stored answers it: it goes to the service. */
   askOrigin(): void
   answer(answer: Answer): void
-  /** The service's answer is not wanted any more; its connection is fit for another request, or not. */
-  answerTaken(keep: boolean): void
+  /** The service's answer, with this status, is not wanted any more; its connection is fit for another request, or not. */
+  answerTaken(status: number, keep: boolean): void
+  /** A stored answer is about to go out in place of a failure with this status. */
+  stoodIn(status: number, why: string): void
   /** Names of what comes from the endpoint that is asked (`core/cache/purge.ts`). */
   originNames(): readonly string[]
 }
@@ -62,6 +66,8 @@ export class CachedRequest implements FetchWaiter {
   #view: CacheView | undefined
   #phase: Phase = 'off'
   #key = ''
+  /** Of which service it is, and by which conditions: others may answer the same URL. */
+  #from = ''
   /** What is asked about. */
   #validating: readonly StoredResponse[] = []
   #stored: StoredResponse | undefined
@@ -89,17 +95,19 @@ export class CachedRequest implements FetchWaiter {
   }
 
   /** Returns whether it is answered from the store, now or later: then it does not go to the service, or `askOrigin` is called. */
-  begin(view: CacheView): boolean {
+  begin(view: CacheView, from: string): boolean {
     const { facts } = this.#client
     this.#view = view
+    this.#from = from
     this.#phase = 'off'
     this.lines = undefined
     this.dropsConditions = false
     this.#validating = []
     this.#stored = undefined
     this.#status = {}
-    if (facts.upgrade !== undefined || this.#client.longLived) return false
-    this.#key = this.#keyOf()
+    // Without a host there is nothing that it could be kept under.
+    if (facts.upgrade !== undefined || this.#client.longLived || facts.hostValue === '') return false
+    this.#key = keyOf(this.#client.secure ? 'https' : 'http', facts.hostValue, this.#sender.target())
     if (facts.method !== 'GET' && facts.method !== 'HEAD') {
       if (!isSafe(facts.method)) this.#phase = 'changing'
       return false
@@ -107,9 +115,8 @@ export class CachedRequest implements FetchWaiter {
     return facts.bodyLength === 0 && this.#look()
   }
 
-  #keyOf(): string {
-    const { facts, secure } = this.#client
-    return `${secure ? 'https' : 'http'}://${facts.hostValue.toLowerCase()}${this.#sender.target()}`
+  #request(): Fields {
+    return this.#sender.selecting(this.#from)
   }
 
   get #now(): number {
@@ -118,7 +125,7 @@ export class CachedRequest implements FetchWaiter {
 
   #look(): boolean {
     const view = this.#view!
-    const request = this.#sender.fields()
+    const request = this.#request()
     const now = this.#now
     if (isForOrigin(request)) return this.#ask('bypass', false)
     const variants = this.#store.variants(this.#key)
@@ -138,7 +145,8 @@ export class CachedRequest implements FetchWaiter {
     }
     if (this.#refuse(wishes)) return true
     // Variants of other requests may be what the origin chooses for this one.
-    const others = variants.filter(({ facts }) => facts.etag !== undefined)
+    const mine = secondaryKey([fromField], request)
+    const others = variants.filter(({ facts, variant }) => facts.etag !== undefined && (variant === mine || variant.startsWith(`${mine}\n`)))
     if (others.length > 0) return this.#validate(request, others, 'vary-miss', false)
     return this.#ask('uri-miss', collapses)
   }
@@ -174,6 +182,7 @@ export class CachedRequest implements FetchWaiter {
   /** Returns true when somebody else's answer is waited for. */
   #ask(fwd: NonNullable<CacheStatus['fwd']>, collapses: boolean): boolean {
     this.#status = { fwd }
+    if (this.#overrides()) return false
     if (collapses) {
       const under = this.#store.fetches.get(this.#key)
       if (under?.join(this) === true) {
@@ -193,6 +202,17 @@ export class CachedRequest implements FetchWaiter {
     this.#askedAt = this.#now
     this.#mark = this.#store.mark
     return false
+  }
+
+  /** It may be answered as if it were another request: what comes of it is for its client alone. */
+  #overrides(): boolean {
+    const request = this.#request()
+    if (overridingFields.every((name) => request.all(name).length === 0)) return false
+    this.#phase = 'off'
+    this.lines = undefined
+    this.dropsConditions = false
+    this.#validating = []
+    return true
   }
 
   wake(): void {
@@ -223,7 +243,7 @@ export class CachedRequest implements FetchWaiter {
     }
     const exchanged = { requestTime: this.#askedAt, responseTime: this.#now }
     if (head.status === 304 && this.#validating.length > 0) return this.#confirmed(response, exchanged)
-    if (isFailure(head.status) && this.standsIn(`${head.status}`)) return true
+    if (isFailure(head.status) && this.standsIn(head.status, `${head.status}`)) return true
     this.#keep(head, buffer, response, exchanged)
     return false
   }
@@ -233,8 +253,8 @@ export class CachedRequest implements FetchWaiter {
     if (urls.length > 0) this.#store.invalidate({ soft: false, all: false, names: urls.map(urlName) })
   }
 
-  #confirmed(response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }): boolean {
-    const request = this.#sender.fields()
+  #confirmed(response: HeadFields, exchanged: Exchanged): boolean {
+    const request = this.#request()
     const about =
       validatedBy(
         response,
@@ -243,7 +263,7 @@ export class CachedRequest implements FetchWaiter {
     const before = this.#validating.find(({ facts }) => facts === about)
     if (before === undefined) return false
     const lines = updated(before.lines, linesToKeep(response.lines()))
-    const storing = mayStore(this.#reading(request), before.facts.status, fieldsOf(lines), exchanged, this.#view!)
+    const storing = this.#mayStore(request, before.facts.status, fieldsOf(lines), exchanged)
     const variant = storing.store ? secondaryKey(storing.facts.vary, request) : before.variant
     const after: StoredResponse = {
       ...before,
@@ -258,38 +278,42 @@ export class CachedRequest implements FetchWaiter {
       if (variant === before.variant) this.#store.replace(this.#key, before, after)
       else this.#store.put(this.#key, after)
     } else this.#store.drop(this.#key)
-    this.#host.answerTaken(true)
+    this.#host.answerTaken(304, true)
     this.#serve(after, request, { ...this.#status, fwdStatus: 304, stored: storing.store })
     return true
   }
 
-  #reading(request: Fields): Fields & { readonly method: string } {
-    return { all: (name) => request.all(name), method: this.#client.facts.method }
+  /** A HEAD is judged as the GET whose answer it is about. */
+  #mayStore(request: Fields, status: number, response: Fields, exchanged: Exchanged): Storing {
+    const storing = mayStore({ all: (name) => request.all(name), method: 'GET' }, status, response, exchanged, this.#view!)
+    return storing.store ? { store: true, facts: { ...storing.facts, vary: [fromField, ...storing.facts.vary] } } : storing
   }
 
-  /** A stored response instead of a failure, where it may stand in. */
-  standsIn(detail: string): boolean {
+  /** A stored response instead of a failure with this status, where it may stand in. */
+  standsIn(status: number, detail: string): boolean {
     const stored = this.#stored
     if (stored === undefined || this.#phase === 'off' || !mayUseOnError(stored.facts, this.#now, this.#view!)) return false
-    this.#host.answerTaken(false)
+    this.#host.answerTaken(status, false)
+    this.#host.stoodIn(status, detail)
     const ttl = (stored.facts.lifetimeMs - (this.#now - stored.facts.bornAt)) / 1_000
-    return this.#serve(stored, this.#sender.fields(), { hit: true, ttl, detail: `stale-if-error ${detail}` })
+    return this.#serve(stored, this.#request(), { hit: true, ttl, detail: `stale-if-error ${detail}` })
   }
 
-  #keep(head: Head, buffer: Buffer, response: HeadFields, exchanged: { readonly requestTime: number; readonly responseTime: number }): void {
+  #keep(head: Head, buffer: Buffer, response: HeadFields, exchanged: Exchanged): void {
     const view = this.#view!
-    const request = this.#sender.fields()
+    const request = this.#request()
     const key = this.#key
     if (this.#client.facts.method === 'HEAD') {
       this.#learnFromHead(head, response, exchanged, request)
       this.#say(this.#status)
       return
     }
-    const storing = mayStore(this.#reading(request), head.status, response, exchanged, view)
+    const storing = this.#mayStore(request, head.status, response, exchanged)
     if (!storing.store || head.contentLength > view.maxBodyBytes) {
-      if (storing.store || request.all('range').length === 0) this.#store.pass(key, this.#client.worker.now)
+      const plain = isPlain(request, head.status)
+      if (storing.store || plain) this.#store.pass(key, this.#client.worker.now)
       // An older one is not what the origin says now.
-      if (!storing.store && head.status !== 206 && head.status < 500) this.#store.drop(key)
+      if (!storing.store && plain && head.status < 500) this.#store.drop(key)
       this.#say({ ...this.#status, fwdStatus: head.status, ...(storing.store ? {} : { detail: storing.why }) })
       this.#done()
       return
@@ -312,12 +336,7 @@ export class CachedRequest implements FetchWaiter {
     })
   }
 
-  #learnFromHead(
-    head: Head,
-    response: HeadFields,
-    exchanged: { readonly requestTime: number; readonly responseTime: number },
-    request: Fields,
-  ): void {
+  #learnFromHead(head: Head, response: HeadFields, exchanged: Exchanged, request: Fields): void {
     const stored = this.#stored ?? this.#store.select(this.#store.variants(this.#key), request)
     if (stored === undefined) return
     const news = {
@@ -329,11 +348,11 @@ export class CachedRequest implements FetchWaiter {
       head.status !== 200 ||
       !headConfirms({ etag: stored.facts.etag, lastModified: stored.facts.lastModified, length: stored.body.length }, news)
     ) {
-      if (head.status < 500) this.#store.drop(this.#key)
+      if (isPlain(request, head.status) && head.status < 500) this.#store.drop(this.#key)
       return
     }
     const lines = updated(stored.lines, linesToKeep(response.lines()))
-    const storing = mayStore({ ...this.#reading(request), method: 'GET' }, 200, fieldsOf(lines), exchanged, this.#view!)
+    const storing = this.#mayStore(request, 200, fieldsOf(lines), exchanged)
     if (storing.store) this.#store.replace(this.#key, stored, { ...stored, lines, facts: storing.facts })
   }
 
@@ -388,6 +407,12 @@ export class CachedRequest implements FetchWaiter {
     this.#host.askOrigin()
   }
 }
+
+const ofOneClient = ['authorization', 'range', 'if-match', 'if-unmodified-since', 'if-none-match', 'if-modified-since'] as const
+
+/** The answer is what everybody would get: if it may not be kept, nothing that is kept is right any more. */
+const isPlain = (request: Fields, status: number): boolean =>
+  status !== 206 && status !== 304 && !wishesOf(request).noStore && ofOneClient.every((name) => request.all(name).length === 0)
 
 const conditional = /^(?:if-none-match|if-modified-since|if-range|range):/i
 

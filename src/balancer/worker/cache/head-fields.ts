@@ -41,6 +41,23 @@ export class HeadFields implements Fields {
   }
 }
 
+/** Stands for what no field says and yet selects: the service that is asked. No field of a request can have this name. */
+export const fromField = ':from'
+
+/** The fields of a request, and of whom it asks. */
+export class SelectingFields extends HeadFields {
+  readonly #from: readonly string[]
+
+  constructor(head: Head, buffer: Buffer, from: string) {
+    super(head, buffer)
+    this.#from = [from]
+  }
+
+  override all(name: string): readonly string[] {
+    return name === fromField ? this.#from : super.all(name)
+  }
+}
+
 /** The fields of stored lines. */
 export const fieldsOf = (lines: readonly Line[]): Fields => ({
   all: (name) => lines.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value),

@@ -1,4 +1,5 @@
 /** What an answer to an unsafe request makes wrong (RFC 9111, 4.4): its own target, and what it names on the same origin. */
+import { keyOfUrl } from './key.ts'
 import { single, type Fields } from './fields.ts'
 
 /** RFC 9110, 9.2.1, with QUERY; all others may change something, known to us or not. */
@@ -10,13 +11,14 @@ export const isSafe = (method: string): boolean => safe.has(method)
 export function invalidatedBy(method: string, status: number, target: string, response: Fields): readonly string[] {
   if (isSafe(method) || status < 200 || status >= 400) return []
   const found = new Set([target])
+  // A `Host` may be none that a URL could have.
+  if (!URL.canParse(target)) return [target]
   const { origin } = new URL(target)
   for (const name of ['location', 'content-location']) {
     const value = single(response, name)
     const url = value === undefined || !URL.canParse(value, target) ? undefined : new URL(value, target)
     if (url?.origin === origin) {
-      url.hash = ''
-      found.add(url.href)
+      found.add(keyOfUrl(url.href))
     }
   }
   return [...found]

@@ -14,6 +14,8 @@ import type { StoredFacts } from './storing.ts'
 export interface ServingOptions {
   /** The operator's own stale-if-error, in milliseconds; what forbids staleness still wins. */
   readonly graceMs: number
+  /** In place of a failure what is stored is never too old, as the operator says; what forbids staleness still wins. */
+  readonly anyAge?: boolean | undefined
   /** What a client says of freshness counts. Default true; false against clients that make every request a miss. */
   readonly obeyClients: boolean
 }
@@ -60,11 +62,12 @@ export function mayUseOnError(facts: StoredFacts, now: number, options: ServingO
   // A failure that was kept is no better than the one of now.
   if (facts.staleForbidden || isFailure(facts.status)) return false
   const staleMs = ageAt(facts, now) - facts.lifetimeMs
-  return staleMs <= 0 || staleMs < Math.max(facts.staleIfErrorMs ?? 0, options.graceMs)
+  return options.anyAge === true || staleMs <= 0 || staleMs < Math.max(facts.staleIfErrorMs ?? 0, options.graceMs)
 }
 
 /** Nothing may be done with it any more, and nothing can be validated: from then on it only takes room. */
 export function uselessAt(facts: StoredFacts, options: ServingOptions & { readonly validatorsForMs: number }): number {
+  if (options.anyAge === true && !facts.staleForbidden) return Infinity
   const staleFor = facts.staleForbidden ? 0 : Math.max(facts.staleWhileRevalidateMs, facts.staleIfErrorMs ?? 0, options.graceMs)
   const validatable = facts.etag === undefined && facts.lastModified === undefined ? 0 : options.validatorsForMs
   return facts.bornAt + facts.lifetimeMs + Math.max(staleFor, validatable)

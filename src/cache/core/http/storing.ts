@@ -99,6 +99,7 @@ function forbidden(
   if (request.method !== 'GET') return `the method is ${request.method}`
   if (status < 200) return 'an interim response is none (RFC 9111, 3)'
   if (status === 206) return 'parts are not kept (RFC 9111, 3.3)'
+  if (status === 412 || status === 416) return `${status} is about what this request alone has asked for (RFC 9110, 15.5.13 and 15.5.17)`
   if (status === 304) return 'a 304 brings no body (RFC 9111, 4.3.4)'
   if (directives.mustUnderstand && !understood.has(status)) return `must-understand, and ${status} is not (RFC 9111, 5.2.2.3)`
   if (directives.noStore && !directives.mustUnderstand) return 'no-store (RFC 9111, 5.2.2.5)'
