@@ -400,8 +400,8 @@ export class Cache {
     const now = this.#clock.now()
     const ttlMs = this.#far === undefined || this.#far.up ? rules.ttlMs : Math.min(deafTtlMs, rules.ttlMs)
     // Who sets a value has said for how long.
-    const spread = madeInMs === undefined ? 0 : ttlSpread * (2 * this.#random.next() - 1)
-    const softAt = now + ttlMs * (1 + spread)
+    const sooner = madeInMs === undefined ? 0 : ttlSpread * (1 - this.#random.next())
+    const softAt = now + ttlMs * (1 - sooner)
     const limits = { storedAt: now, softAt, hardAt: softAt + rules.graceMs }
     const held = new Held({ value, madeInMs: madeInMs ?? 0, bytes: this.#memory.bytesOf(value) }, limits, tags, mark)
     this.#memory.set(key, held)

@@ -2,7 +2,7 @@
 import { HoldfastError } from '../../kernel/errors.ts'
 
 export interface EntryOptions {
-  /** For so long it is fresh. Default 30 s. What `getOrSet` makes is spread by 10 % either way, so that what was stored together does not end together. */
+  /** For so long it is fresh. Default 30 s. What `getOrSet` makes is stale up to 10 % sooner, so that what was made together is not all made anew together. */
   readonly ttlMs?: number
   /** For so long after that it stands in when a new one cannot be had, or is still being made. Default 5 min; 0: never. */
   readonly graceMs?: number
