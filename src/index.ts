@@ -24,6 +24,6 @@ export {
   type ServiceHealth,
 } from './library/infrastructure-service.ts'
 export { LoadBalancerService, type LoadBalancerServer, type LoadBalancerServiceStats } from './library/load-balancer-service.ts'
-export { CacheService } from './library/cache-service.ts'
-export type { InfrastructureConfig, LoadBalancerOptions, HealthCheckOptions } from './library/infrastructure-config.ts'
+export { CacheService, type CacheServiceStats } from './library/cache-service.ts'
+export type { CacheServiceOptions, InfrastructureConfig, LoadBalancerOptions, HealthCheckOptions } from './library/infrastructure-config.ts'
 export { getFaultToleranceSystem, type CircuitBreakerConfig, type FaultToleranceSystem } from './resilience/index.ts'

@@ -1,13 +1,14 @@
 /** `holdfast/cache`: values made once and kept, in memory and, where processes share them, in Redis. */
 import { backgroundClock, systemRandom } from '../kernel/system.ts'
 import { Cache, type CacheOptions } from './cache.ts'
-import { RedisFar, type RedisFarOptions } from './redis/far.ts'
+import { RedisFar } from './redis/far.ts'
+import type { RedisFarOptions } from './redis/options.ts'
 
 export { Cache, type CacheOptions, type Factory, type FactoryContext, type GetOrSetOptions } from './cache.ts'
 export type { EntryOptions } from './core/options.ts'
 export type { MemoryOptions } from './memory.ts'
 export type { CacheStats } from './stats.ts'
-export type { RedisFarOptions } from './redis/far.ts'
+export type { RedisFarOptions, RedisOptions } from './redis/options.ts'
 
 export interface CreateCacheOptions extends Omit<CacheOptions, 'far'> {
   /** The layer that processes share. Needs the package `redis`. */

@@ -3,7 +3,7 @@
 export interface InfrastructureConfig {
   readonly cluster?: ClusterOptions
   readonly loadBalancer?: LoadBalancerOptions
-  readonly cache?: CacheOptions
+  readonly cache?: CacheServiceOptions
   readonly scaling?: { readonly autoScaling?: AutoScalingOptions }
 }
 
@@ -44,9 +44,33 @@ export interface HealthCheckOptions {
   readonly healthyThreshold?: number
 }
 
-export interface CacheOptions {
-  readonly redis?: { readonly enabled?: boolean; readonly host?: string; readonly port?: number; readonly password?: string; readonly ttl?: number }
-  readonly memory?: { readonly enabled?: boolean; readonly maxSize?: number; readonly ttl?: number }
+/** Times in seconds. */
+export interface CacheServiceOptions {
+  /** Where processes share values; needs the package `redis`. Left out, or `enabled: false`: in memory alone. */
+  readonly redis?: {
+    /** @default true */
+    readonly enabled?: boolean
+    /** @default 'localhost' */
+    readonly host?: string
+    /** @default 6379 */
+    readonly port?: number
+    readonly username?: string
+    readonly password?: string
+    /** In place of host, port and credentials: `redis://user:password@host:port/database`, `rediss://` for TLS. */
+    readonly url?: string
+    /** Of values that are set without one. @default that of `memory` */
+    readonly ttl?: number
+    /** Of all keys. @default 'holdfast:cache:' */
+    readonly prefix?: string
+  }
+  readonly memory?: {
+    /** false: next to nothing is kept here; without Redis an error. @default true */
+    readonly enabled?: boolean
+    /** Values; the least recently used go first. @default 10000 */
+    readonly maxSize?: number
+    /** Of values that are set without one. @default 3600 */
+    readonly ttl?: number
+  }
 }
 
 export interface AutoScalingOptions {

@@ -70,8 +70,9 @@ describe('a program of somebody else', () => {
   it('compiles against every part, with all declarations checked', async () => {
     write(
       'program.ts',
-      `import { createHoldfast, LoadBalancerService, HoldfastError } from 'holdfast'
+      `import { CacheService, createHoldfast, LoadBalancerService, HoldfastError } from 'holdfast'
       import { createBalancer, type EndpointStatus } from 'holdfast/balancer'
+      import { createCache, type CacheStats } from 'holdfast/cache'
       import { breaker, compose, rateLimit, retry } from 'holdfast/resilience'
       import { joinHoldfast } from 'holdfast/instance'
       const servers = new LoadBalancerService()
@@ -79,7 +80,10 @@ describe('a program of somebody else', () => {
       const guarded = compose(retry({ attempts: 2 }), breaker({ name: 'db' }))
       const answer: number = await guarded.execute(async ({ signal }) => (signal.aborted ? 0 : 1))
       const endpoints = (): readonly EndpointStatus[] => createBalancer({ services: { web: { endpoints: ['127.0.0.1:1'] } } }).endpoints()
-      export const all = { id, answer, endpoints, createHoldfast, HoldfastError, rateLimit, joinHoldfast }
+      const user: { name: string } | undefined = await new CacheService({ memory: { maxSize: 10, ttl: 60 } }).get<{ name: string }>('user:1')
+      const made: number = await createCache({ redis: { url: 'redis://127.0.0.1:1' }, ttlMs: 5 }).getOrSet('k', ({ signal }) => (signal.aborted ? 0 : 1), { tags: ['t'] })
+      const stats: CacheStats = createCache().stats()
+      export const all = { user, made, stats, id, answer, endpoints, createHoldfast, HoldfastError, rateLimit, joinHoldfast }
       // @ts-expect-error: a weight is a number
       servers.addServer('localhost', 3000, 'heavy')
       `,

@@ -2,24 +2,7 @@
 import type { createClient, createCluster, createSentinel } from 'redis'
 import { HoldfastError } from '../../kernel/errors.ts'
 import { invalid } from '../core/options.ts'
-
-export interface RedisOptions {
-  /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */
-  readonly url?: string
-  readonly cluster?: readonly string[]
-  readonly sentinel?: {
-    readonly name: string
-    readonly nodes: readonly { readonly host: string; readonly port: number }[]
-    /** Of the servers. */
-    readonly username?: string
-    readonly password?: string
-    /** Of the Sentinels themselves. */
-    readonly sentinelUsername?: string
-    readonly sentinelPassword?: string
-  }
-  /** Of TLS: PEM texts; for `rediss://`, and for clusters and Sentinels whose nodes speak TLS. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
-}
+import type { RedisOptions } from './options.ts'
 
 /** What comes back of bulk strings is a Buffer. */
 export type Reply = Buffer | number | string | null | readonly Reply[]

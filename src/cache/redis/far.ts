@@ -15,23 +15,11 @@ import type { Far, FarEntry, FarListener, FarReading, Lease } from '../ports.ts'
 import { beatMs, Bus } from './bus.ts'
 import { Calls, textOf, type Argument } from './calls.ts'
 import { Codec } from './codec.ts'
-import { loadRedis, openRedis, type RedisConnection, type RedisOptions, type Reply } from './connection.ts'
+import { loadRedis, openRedis, type RedisConnection, type Reply } from './connection.ts'
 import { Journal, type Noted } from './journal.ts'
+import type { RedisFarOptions } from './options.ts'
 import { Pending } from './pending.ts'
 import { changeScript, confirmScript, invalidateScript, leaseScript, markScript, readScript, takeScript, tickScript, writeScript } from './scripts.ts'
-
-export interface RedisFarOptions extends RedisOptions {
-  /** Of all its keys; whoever has the same shares the cache. Default `holdfast:cache:`. */
-  readonly prefix?: string
-  /** Keys of 32 bytes, in hex or base64; the first encrypts, all decrypt. Default: values lie there as they are. */
-  readonly encryption?: readonly (string | Buffer)[]
-  /** A read that takes longer is none. Default 50 ms. */
-  readonly readTimeoutMs?: number
-  /** Default 250 ms. */
-  readonly writeTimeoutMs?: number
-  /** It is up, or away and why: once for each change. */
-  readonly onChange?: (up: boolean, reason: string | undefined) => void
-}
 
 export interface FarTools {
   readonly clock: Clock
