@@ -2,7 +2,7 @@
  * What can be made invalid of the responses that are kept, and the names by which they are found: each response has some, and an invalidation takes
  * all that have one of its own.
  *
- *   u:URL   t:TAG   s:SERVICE   r:RELEASE   r:RELEASE SERVICE
+ *   u:URL   t:TAG   g:ORIGIN GROUP   s:SERVICE   r:RELEASE   r:RELEASE SERVICE
  */
 
 import { keyOfUrl } from '../../../cache/core/http/key.ts'
@@ -29,6 +29,7 @@ export interface Invalidation {
 
 export const urlName = (key: string): string => `u:${key}`
 export const tagName = (tag: string): string => `t:${tag}`
+export const groupName = (origin: string, group: string): string => `g:${origin} ${group}`
 export const serviceName = (service: string): string => `s:${service}`
 export const releaseName = (release: string, service?: string): string => (service === undefined ? `r:${release}` : `r:${release} ${service}`)
 

@@ -15,6 +15,7 @@ import { ifRangeHolds, isForOrigin, notModified, validatedBy, validationLines } 
 import type { RequestDirectives } from '../../../cache/core/http/directives.ts'
 import { single, type Fields } from '../../../cache/core/http/fields.ts'
 import type { Exchanged } from '../../../cache/core/http/freshness.ts'
+import { groupsChangedBy, groupsOf, originOf } from '../../../cache/core/http/groups.ts'
 import { invalidatedBy, isSafe } from '../../../cache/core/http/invalidation.ts'
 import { keyOf, overridingFields } from '../../../cache/core/http/key.ts'
 import { rangeOf } from '../../../cache/core/http/range.ts'
@@ -22,7 +23,7 @@ import { isFailure, mayUse, mayUseOnError, wishesOf } from '../../../cache/core/
 import { mayStore, type Storing, type StoredFacts } from '../../../cache/core/http/storing.ts'
 import { headConfirms, updated } from '../../../cache/core/http/update.ts'
 import { secondaryKey } from '../../../cache/core/http/vary.ts'
-import { tagName, urlName } from '../../core/cache/purge.ts'
+import { groupName, tagName, urlName } from '../../core/cache/purge.ts'
 import type { CacheView } from '../../core/routing-view.ts'
 import { latin1, text } from '../../http1/bytes.ts'
 import type { Head } from '../../http1/head.ts'
@@ -250,7 +251,13 @@ export class CachedRequest implements FetchWaiter {
 
   #forget(status: number, response: Fields): void {
     const urls = invalidatedBy(this.#client.facts.method, status, this.#key, response)
-    if (urls.length > 0) this.#store.invalidate({ soft: false, all: false, names: urls.map(urlName) })
+    const names = [...urls.map(urlName), ...this.#groupNames(groupsChangedBy(response))]
+    if (names.length > 0) this.#store.invalidate({ soft: false, all: false, names })
+  }
+
+  #groupNames(groups: readonly string[]): readonly string[] {
+    const origin = originOf(this.#key)
+    return groups.map((group) => groupName(origin, group))
   }
 
   #confirmed(response: HeadFields, exchanged: Exchanged): boolean {
@@ -271,13 +278,13 @@ export class CachedRequest implements FetchWaiter {
       facts: storing.store ? { ...storing.facts, etag: before.facts.etag ?? storing.facts.etag } : before.facts,
       variant,
       // The one who confirms has a part in it.
-      names: [...new Set([...before.names, ...this.#host.originNames()])],
+      names: [...new Set([...before.names, ...this.#host.originNames(), ...this.#groupNames(groupsOf(response))])],
       mark: this.#mark,
     }
     if (storing.store) {
       if (variant === before.variant) this.#store.replace(this.#key, before, after)
       else this.#store.put(this.#key, after)
-    } else this.#store.drop(this.#key)
+    } else if (isPlain(request, 200)) this.#store.drop(this.#key)
     this.#host.answerTaken(304, true)
     this.#serve(after, request, { ...this.#status, fwdStatus: 304, stored: storing.store })
     return true
@@ -321,7 +328,7 @@ export class CachedRequest implements FetchWaiter {
     const { facts } = storing
     const reason = text(buffer, head.reasonStart, head.reasonEnd)
     const lines = linesToKeep(response.lines())
-    const names = [...this.#host.originNames(), ...tagsOf(response).map(tagName)]
+    const names = [...this.#host.originNames(), ...tagsOf(response).map(tagName), ...this.#groupNames(groupsOf(response))]
     const variant = secondaryKey(facts.vary, request)
     const fetch = this.#leads ? this.#fetch : undefined
     const mark = this.#mark

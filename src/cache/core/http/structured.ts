@@ -1,5 +1,5 @@
 /**
- * Dictionaries of RFC 8941, as far as targeted cache control (RFC 9213) needs them: the members, with the bare item of each. Parameters are read over; inner
+ * Dictionaries and lists of RFC 9651, as far as targeted cache control (RFC 9213) and cache groups (RFC 9875) need them: the members, with the bare item of each. Parameters are read over; inner
  * lists are no directive of ours and read over too. Anything malformed makes the whole field nothing, as the RFC demands.
  */
 export type BareItem = number | string | boolean | { readonly token: string } | { readonly decimal: number } | { readonly other: true }
@@ -7,9 +7,14 @@ export type BareItem = number | string | boolean | { readonly token: string } | 
 class Malformed extends Error {}
 
 /** undefined: it is no dictionary. */
-export function parseDictionary(text: string): ReadonlyMap<string, BareItem> | undefined {
+export const parseDictionary = (text: string): ReadonlyMap<string, BareItem> | undefined => unlessMalformed(() => new Reader(text).dictionary())
+
+/** The members of a list, inner lists as `other`; undefined: it is no list. */
+export const parseList = (text: string): readonly BareItem[] | undefined => unlessMalformed(() => new Reader(text).list())
+
+function unlessMalformed<T>(read: () => T): T | undefined {
   try {
-    return new Reader(text).dictionary()
+    return read()
   } catch (error) {
     if (error instanceof Malformed) return undefined
     throw error
@@ -34,6 +39,21 @@ class Reader {
       // The last one counts, in its place.
       members.delete(key)
       members.set(key, value)
+      this.#whitespace()
+      if (this.#at === this.#text.length) break
+      if (!this.#takes(',')) throw new Malformed()
+      this.#whitespace()
+      if (this.#at === this.#text.length) throw new Malformed()
+    }
+    return members
+  }
+
+  list(): BareItem[] {
+    const members: BareItem[] = []
+    this.#spaces()
+    while (this.#at < this.#text.length) {
+      members.push(this.#member())
+      this.#parameters()
       this.#whitespace()
       if (this.#at === this.#text.length) break
       if (!this.#takes(',')) throw new Malformed()
