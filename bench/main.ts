@@ -1,4 +1,5 @@
 /** `npm run bench -- NAME [options]` */
+import { benchCache } from './cache/command.ts'
 import { benchFaults } from './faults/command.ts'
 import { benchProxy } from './proxy/command.ts'
 import { benchResilience } from './resilience/command.ts'
@@ -6,6 +7,7 @@ import { benchResilience } from './resilience/command.ts'
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   proxy: benchProxy,
   faults: benchFaults,
+  cache: benchCache,
   resilience: benchResilience,
 }
 

@@ -15,7 +15,7 @@ import { Held, refreshesEarly } from './core/held.ts'
 import { Invalidations } from './core/invalidations.ts'
 import { checkKey, checkTags, defaultRules, negativeTtlMostMs, rulesOf, ttlSpread, type EntryOptions, type EntryRules } from './core/options.ts'
 import { deafTtlMs, FarSide } from './far-side.ts'
-import { Flight, Flights } from './flight.ts'
+import { Flight, Flights, Waiter, type Airline } from './flight.ts'
 import { Memory, type MemoryOptions } from './memory.ts'
 import type { Far, Lease } from './ports.ts'
 import { Counters, type CacheStats } from './stats.ts'
@@ -43,10 +43,23 @@ export type Factory<T> = (context: FactoryContext) => T | PromiseLike<T>
 
 /** What a caller of `getOrSet` wants. */
 interface Call {
+  readonly key: string
   readonly factory: Factory<unknown>
   readonly options: GetOrSetOptions | undefined
   readonly rules: EntryRules
-  readonly until: number
+}
+
+/** Made with the first look at its signal: most factories never look. */
+class Context implements FactoryContext {
+  readonly #flight: Flight<Call>
+
+  constructor(flight: Flight<Call>) {
+    this.#flight = flight
+  }
+
+  get signal(): AbortSignal {
+    return this.#flight.signal
+  }
 }
 
 const nothing: Promise<undefined> = Promise.resolve(undefined)
@@ -61,7 +74,8 @@ export class Cache {
   readonly #random: Random
   readonly #memory: Memory
   readonly #invalidations = new Invalidations()
-  readonly #flights = new Flights()
+  readonly #flights = new Flights<Call>()
+  readonly #airline: Airline<Call>
   readonly #counters = new Counters()
   /** Made, and being told to the others. */
   readonly #shares = new Set<Promise<void>>()
@@ -76,6 +90,12 @@ export class Cache {
     this.#memory = new Memory(options.memory ?? {}, () => {
       this.#counters.evictions++
     })
+    this.#airline = {
+      clock: this.#clock,
+      late: ({ call: { key, rules }, reject }) => reject(tooLate(key, rules.hardTimeoutMs)),
+      outdated: (flight, waiter) => flight.mark < waiter.mark && !this.#invalidations.spares(flight.mark, flight.tags),
+      again: (waiter) => this.#make(waiter, undefined),
+    }
     if (options.far !== undefined) {
       const parts = {
         memory: this.#memory,
@@ -202,7 +222,7 @@ export class Cache {
     this.#counters.hits++
     if (held.failure !== undefined) return Promise.reject(held.failure)
     if (held.madeInMs > 0 && refreshesEarly(held, now, () => this.#random.next()) && !this.#flights.has(key))
-      this.#start(key, held, factory, options).keep()
+      this.#start(held, { key, factory, options, rules: rulesOf(options, this.#rules) }).keep()
     return held.promise as Promise<T>
   }
 
@@ -211,94 +231,90 @@ export class Cache {
     return held !== undefined && now < held.hardAt && this.#invalidations.holds(held) ? held : undefined
   }
 
-  async #obtain(key: string, held: Held | undefined, factory: Factory<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
-    options?.signal?.throwIfAborted()
-    const rules = rulesOf(options, this.#rules)
-    const until = this.#clock.now() + rules.hardTimeoutMs
-    if (held === undefined && this.#far !== undefined && !this.#flights.has(key)) {
-      checkKey(key)
-      const fetched = await this.#far.fetch(key)
-      held = fetched === 'unknown' ? undefined : fetched.held
-      if (held !== undefined && this.#clock.now() < held.softAt) {
-        if (carries(held, options)) {
-          this.#counters.remoteHits++
-          return held.value
-        }
-        held.softAt = this.#clock.now()
+  #obtain(key: string, held: Held | undefined, factory: Factory<unknown>, options: GetOrSetOptions | undefined): Promise<unknown> {
+    if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason as Error)
+    try {
+      const rules = rulesOf(options, this.#rules)
+      const call: Call = { key, factory, options, rules }
+      if (held !== undefined && held.failure === undefined) return this.#refreshed(held, call)
+      const waiter = new Waiter(call, this.#clock.now() + rules.hardTimeoutMs, options?.signal)
+      if (held !== undefined || this.#far === undefined || this.#flights.has(key)) this.#make(waiter, held)
+      else {
+        checkKey(key)
+        this.#ask(waiter, this.#far).catch(waiter.reject)
       }
+      return waiter.promise
+    } catch (error) {
+      // Of what was given: a key, options.
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
     }
-    return await this.#made(key, held, { factory, options, rules, until })
   }
 
-  /** What is being made, or is made now; the stale value where that takes too long or fails. */
-  async #made(key: string, held: Held | undefined, call: Call): Promise<unknown> {
-    const { mark } = this.#invalidations
-    const flying = this.#flights.get(key)
-    const flight = flying ?? this.#start(key, held, call.factory, call.options)
-    if (held !== undefined && held.failure === undefined) return await this.#refreshed(flight, held, call.rules)
+  /** Perhaps somebody else has made it already. */
+  async #ask(waiter: Waiter<Call>, far: FarSide): Promise<void> {
+    const { call } = waiter
+    const fetched = await far.fetch(call.key)
+    const held = fetched === 'unknown' ? undefined : fetched.held
+    if (held !== undefined && this.#clock.now() < held.softAt) {
+      if (carries(held, call.options)) {
+        this.#counters.remoteHits++
+        waiter.resolve(held.value)
+        return
+      }
+      held.softAt = this.#clock.now()
+    }
+    waiter.signal?.throwIfAborted()
+    if (held !== undefined) waiter.resolve(this.#refreshed(held, call))
+    else this.#make(waiter, undefined)
+  }
+
+  /** It is being made, or is made now. */
+  #make(waiter: Waiter<Call>, held: Held | undefined): void {
+    const flying = this.#flights.get(waiter.call.key)
     if (flying === undefined) this.#counters.misses++
     else this.#counters.collapsed++
-    const { rules, until, options } = call
-    const value = await this.#inTime(flight.join(options?.signal), until - this.#clock.now(), () => {
-      throw new HoldfastError(
-        'cache_timeout',
-        `waited ${rules.hardTimeoutMs} ms for the value of ${JSON.stringify(key)}, and it is still being made`,
-        {
-          hint: 'give hardTimeoutMs more time, or find what keeps the factory',
-          details: { key, hardTimeoutMs: rules.hardTimeoutMs },
-        },
-      )
-    })
-    // Begun before an invalidation that this caller came after: it is not for him.
-    const outdated = flying !== undefined && flight.mark < mark && !this.#invalidations.spares(flight.mark, flight.tags)
-    return outdated ? await this.#made(key, undefined, call) : value
+    waiter.mark = this.#invalidations.mark
+    const flight = flying ?? this.#start(held, waiter.call)
+    flight.join(waiter)
   }
 
   /** A stale value is given rather than waited for long, and rather than an error. */
-  async #refreshed(flight: Flight, stale: Held, { softTimeoutMs }: EntryRules): Promise<unknown> {
+  #refreshed(stale: Held, call: Call): Promise<unknown> {
+    const flight = this.#flights.get(call.key) ?? this.#start(stale, call)
     flight.keep()
     const giveStale = (): unknown => {
       this.#counters.staleHits++
       return stale.value
     }
-    if (softTimeoutMs === 0) return giveStale()
-    return await this.#inTime(flight.result, softTimeoutMs, giveStale).catch(giveStale)
+    const { softTimeoutMs } = call.rules
+    if (softTimeoutMs === 0) return Promise.resolve(giveStale())
+    return this.#inTime(flight.result, softTimeoutMs, giveStale).catch(giveStale)
   }
 
   #inTime(result: Promise<unknown>, withinMs: number, otherwise: () => unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.schedule(instant(this.#clock.now() + withinMs), () => {
-        // What it throws, the caller is given.
-        resolve(new Promise((settle) => settle(otherwise())))
-      })
-      result.then(resolve, reject).finally(() => {
-        timer[Symbol.dispose]()
-      })
+      const timer = this.#clock.schedule(instant(this.#clock.now() + withinMs), () => resolve(otherwise()))
+      const settled = (): void => timer[Symbol.dispose]()
+      result.then(settled, settled)
+      result.then(resolve, reject)
     })
   }
 
-  #start(key: string, held: Held | undefined, factory: Factory<unknown>, options: GetOrSetOptions | undefined): Flight {
-    checkKey(key)
-    const flight = new Flight()
-    this.#flights.add(key, flight)
+  #start(held: Held | undefined, call: Call): Flight<Call> {
+    checkKey(call.key)
+    const flight = new Flight(this.#airline)
+    this.#flights.add(call.key, flight)
     flight.run(async () => {
       try {
-        return await this.#make(key, held, flight, factory, options)
+        return await this.#value(held, flight, call)
       } finally {
-        this.#flights.over(key, flight)
+        this.#flights.over(call.key, flight)
       }
     })
     return flight
   }
 
-  async #make(
-    key: string,
-    held: Held | undefined,
-    flight: Flight,
-    factory: Factory<unknown>,
-    options: GetOrSetOptions | undefined,
-  ): Promise<unknown> {
-    const rules = rulesOf(options, this.#rules)
+  async #value(held: Held | undefined, flight: Flight<Call>, { key, factory, options, rules }: Call): Promise<unknown> {
     const lease = this.#far?.up === true ? await this.#lease(key, held, flight, this.#far, rules) : undefined
     if (lease instanceof Held) {
       flight.mark = lease.mark
@@ -311,7 +327,7 @@ export class Cache {
     this.#counters.factoryCalls++
     let kept: Held | undefined
     try {
-      const value = await factory({ signal: flight.signal })
+      const value = await factory(new Context(flight))
       const tags = tagsOf(options, value)
       flight.tags = tags
       if (flight.fenced || !this.#invalidations.spares(mark, tags)) this.#counters.fenced++
@@ -319,7 +335,7 @@ export class Cache {
       return value
     } catch (error) {
       this.#counters.factoryFailures++
-      if (!flight.signal.aborted && !flight.fenced) this.#failed(key, held, error, rules, mark)
+      if (!flight.aborted && !flight.fenced) this.#failed(key, held, error, rules, mark)
       throw error
     } finally {
       if (this.#far !== undefined) this.#sharing(this.#share(key, kept, lease, this.#far))
@@ -333,11 +349,13 @@ export class Cache {
   async #lease(
     key: string,
     before: Held | undefined,
-    flight: Flight,
+    flight: Flight<Call>,
     far: FarSide,
     { hardTimeoutMs }: EntryRules,
   ): Promise<Lease | Held | undefined> {
-    const latest = this.#clock.now() + hardTimeoutMs
+    // What is left then is for the making.
+    const patienceMs = Math.min(leaseWaitMostMs, hardTimeoutMs / 2)
+    const latest = this.#clock.now() + hardTimeoutMs * 0.75
     const newerThan = before !== undefined && this.#clock.now() < before.softAt ? before.softAt + before.madeInMs : 0
     let holder: string | undefined
     let patientUntil = Infinity
@@ -354,9 +372,9 @@ export class Cache {
       const now = this.#clock.now()
       if (lease.takenBy !== holder) {
         holder = lease.takenBy
-        patientUntil = now + leaseWaitMostMs
+        patientUntil = now + patienceMs
       }
-      if (now >= latest || flight.signal.aborted) return undefined
+      if (now >= latest || flight.aborted) return undefined
       await flight.pause(sleep(this.#clock, ms(Math.min(wait, latest - now, Math.max(1, patientUntil - now)))))
     }
   }
@@ -419,3 +437,9 @@ function carries(held: Held, options: EntryOptions | undefined): boolean {
   const tags = tagsOf(options, held.value)
   return tags.every((tag) => held.tags.includes(tag))
 }
+
+const tooLate = (key: string, hardTimeoutMs: number): HoldfastError =>
+  new HoldfastError('cache_timeout', `waited ${hardTimeoutMs} ms for the value of ${JSON.stringify(key)}, and it is still being made`, {
+    hint: 'give hardTimeoutMs more time, or find what keeps the factory',
+    details: { key, hardTimeoutMs },
+  })

@@ -6,7 +6,6 @@
 import { Changes } from './core/changes.ts'
 import { Held } from './core/held.ts'
 import type { Invalidations } from './core/invalidations.ts'
-import type { Flights } from './flight.ts'
 import type { Memory } from './memory.ts'
 import type { Far, FarListener } from './ports.ts'
 import type { Counters } from './stats.ts'
@@ -17,7 +16,10 @@ export const deafTtlMs = 10_000
 interface Parts {
   readonly memory: Memory
   readonly invalidations: Invalidations
-  readonly flights: Flights
+  readonly flights: {
+    changedElsewhere(key: string, at: number): void
+    fenceAll(): void
+  }
   readonly counters: Counters
   readonly now: () => number
 }
