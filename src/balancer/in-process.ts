@@ -9,7 +9,7 @@ import { TLSSocket } from 'node:tls'
 import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 import { machineNow, systemClock } from '../kernel/system.ts'
 import { after, ms } from '../kernel/time.ts'
-import type { PurgeOrder } from './core/cache/purge.ts'
+import { invalidationOf, type PurgeOrder } from './core/cache/purge.ts'
 import { listenerKey, type ListenerView, type RoutingView } from './core/routing-view.ts'
 import type { RequestTrail } from './core/trail.ts'
 import { headOf, RequestSocket } from './embedded/request-socket.ts'
@@ -85,11 +85,7 @@ export class InProcessProxy implements Proxy {
   }
 
   purge(order: PurgeOrder): Promise<{ readonly entries: number }> {
-    return new Promise((resolve) => {
-      this.#coordination.purge(order, (entries) => {
-        resolve({ entries })
-      })
-    })
+    return Promise.resolve({ entries: this.#worker.responses.purge(invalidationOf(order)) })
   }
 
   explain(request: string): Promise<readonly RequestTrail[]> {

@@ -4,7 +4,7 @@ import type { HistogramData } from '../kernel/histogram.ts'
 import type { BreakerSnapshot, BreakerState } from '../resilience/core/breaker.ts'
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { CacheStoreStatus } from './core/cache/counts.ts'
-import type { Invalidation, PurgeOrder } from './core/cache/purge.ts'
+import type { PurgeOrder } from './core/cache/purge.ts'
 import type { ObserverCounts } from './core/observe-view.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { Caught, Mark, Named, TrialVerdict } from './core/quarantine.ts'
@@ -112,7 +112,6 @@ export type PrimaryToWorker =
   /** Answers `takeRate`, key by key. */
   | { readonly type: 'rateGiven'; readonly scope: string; readonly grants: readonly RateGrant[] }
   | { readonly type: 'explain'; readonly id: number; readonly request: string }
-  | { readonly type: 'purge'; readonly id: number; readonly invalidation: Invalidation }
   /** Somebody is in need of what this worker does not use: the answer is `giveBack`, if only of nothing. */
   | { readonly type: 'recall'; readonly quota: string }
 
@@ -168,7 +167,6 @@ export type WorkerToPrimary =
   | { readonly type: 'quiet'; readonly endpoint: string }
   | { readonly type: 'telemetry'; readonly delta: WorkerDelta }
   | { readonly type: 'reported'; readonly id: number }
-  | { readonly type: 'purged'; readonly id: number; readonly entries: number }
   | { readonly type: 'explained'; readonly id: number; readonly trails: readonly RequestTrail[] }
 
 /** `isolate` holds all breakers of a service open; `close` and `reset` end that, and forget what was counted. */
@@ -197,7 +195,7 @@ export interface WorkerDelta {
   readonly memoryBytes: number
   readonly refused: Readonly<Record<string, number>>
   /** undefined: no service caches. */
-  readonly cache?: Pick<CacheStoreStatus, 'workerEntries' | 'workerBytes'> | undefined
+  readonly cache?: Pick<CacheStoreStatus, 'workerEntries' | 'workerBytes' | 'unanswered'> | undefined
   /** undefined: nothing is observed. */
   readonly observed?: ObserverCounts | undefined
   readonly services: Readonly<Record<string, ServiceDelta>>

@@ -203,13 +203,15 @@ describe('a purge', () => {
     for (const [what, order] of purged) {
       const before = (await ask(proxy.port, get(path))).body
       const one = order.by === 'url' ? { ...order, url } : order.by === 'prefix' ? { ...order, prefix: 'http://a.test/purge/' } : order
-      expect(await proxy.client.purge(one), what).toMatchObject({ entries: order.by === 'all' || order.by === 'service' ? expect.any(Number) : 1 })
+      const { entries } = await proxy.client.purge(one)
+      if (order.by === 'all' || order.by === 'service') expect(entries, what).toBeGreaterThan(0)
+      else expect(entries, what).toBe(1)
       expect((await ask(proxy.port, get(path))).body, what).not.toBe(before)
     }
     await proxy.client.purge({ by: 'tag', tags: ['pa'], soft: true })
     const stale = await ask(proxy.port, get(path))
     expect(stale.body).toBe(`answer ${purged.length + 1}`)
-    expect(status(stale.fields)).toMatch(/hit; ttl=(0|-1)/)
+    expect(status(stale.fields)).toMatch(/hit; ttl=(0|-\d)/)
     await eventually('it was fetched anew', () => asked.length === purged.length + 2)
   })
 })

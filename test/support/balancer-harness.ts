@@ -79,7 +79,10 @@ export async function startProxy(workers = 1): Promise<RunningProxy> {
     port,
     signals,
     apply,
-    route: (...services) => apply({ listeners: [{ name: 'web', host: '127.0.0.1', port }], services }),
+    route: (...services) => {
+      const cache = services.some((each) => each.cache !== undefined) ? { maxBytes: 64 * 1024 * 1024, workerBytes: 16 * 1024 * 1024 } : undefined
+      return apply({ listeners: [{ name: 'web', host: '127.0.0.1', port }], services, cache })
+    },
     telemetry: () => client.read(),
     async stop() {
       await client.shutdown(200)

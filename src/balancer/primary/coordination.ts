@@ -5,7 +5,6 @@
  */
 import { systemClock, systemRandom } from '../../kernel/system.ts'
 import { quotasOf } from '../core/parking-quotas.ts'
-import type { PurgeOrder } from '../core/cache/purge.ts'
 import type { RoutingView, ServiceView } from '../core/routing-view.ts'
 import type { RequestTrail } from '../core/trail.ts'
 import type { BreakerAction, PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
@@ -21,7 +20,7 @@ import { InstanceReports } from './instance-reports.ts'
 import { Outliers, type OutlierRecord } from './outliers.ts'
 import type { Peer } from './peer.ts'
 import { Prober } from './prober.ts'
-import { Purges } from './cache/purges.ts'
+import type { NodeCacheStatus } from './cache/node-cache.ts'
 import { Quarantines, type SavedQuarantine } from './quarantines.ts'
 import { RoleKeeper } from './roles/role-keeper.ts'
 import { Quotas } from './quotas.ts'
@@ -58,6 +57,8 @@ export interface CoordinationOptions {
   readonly signal: (signal: ProxySignal) => void
   /** Its `state` has changed. */
   readonly onStateChange: () => void
+  /** What is to be said of the store of the node. */
+  readonly cache?: () => NodeCacheStatus | undefined
   /** Where instances tell of themselves; undefined: nowhere. */
   readonly instancesSocket?: string | undefined
   readonly saved?: CoordinationState | undefined
@@ -77,7 +78,6 @@ export class Coordination {
   readonly #drains = new Drains()
   readonly #explaining = new Explaining(systemClock)
   readonly #readings = new Readings()
-  readonly #purges = new Purges(systemClock)
   readonly #outliers: Outliers
   readonly #roles: RoleKeeper
   readonly #standings: Standings
@@ -305,7 +305,6 @@ export class Coordination {
     this.#drains.left(peer)
     this.#explaining.left(peer)
     this.#readings.left(peer)
-    this.#purges.left(peer)
     this.#quotas.left(peer)
     this.#slots.left(peer)
     this.#breakers.left(peer)
@@ -321,9 +320,6 @@ export class Coordination {
         return
       case 'explained':
         this.#explaining.answered(peer, message.id, message.trails)
-        return
-      case 'purged':
-        this.#purges.answered(peer, message.id, message.entries)
         return
       case 'reported':
         this.#readings.reported(peer, message.id)
@@ -403,11 +399,6 @@ export class Coordination {
     this.#readings.ask(this.#ready, answer)
   }
 
-  /** Calls back with what it took when every worker has done it. */
-  purge(order: PurgeOrder, answer: (entries: number) => void): void {
-    this.#purges.ask(this.#ready, order, answer)
-  }
-
   breaker(service: string, action: BreakerAction): void {
     this.#breakers.order(service, action)
     this.#options.onStateChange()
@@ -476,6 +467,7 @@ export class Coordination {
       endpoints: new Map((view?.services ?? []).flatMap((service) => this.#factsOf(service))),
       quarantined: this.#quarantines.quarantined,
       limitsStore: this.#sharedRates.status,
+      cache: this.#options.cache?.(),
     })
   }
 

@@ -15,6 +15,7 @@ import { after, ms } from '../../kernel/time.ts'
 import { protocolVersion, type ControlToPrimary } from '../messages.ts'
 import { proxyLogFile, socketPath } from '../paths.ts'
 import { ControlSocket, type ControlChannel } from './control-socket.ts'
+import { NodeCache } from './cache/node-cache.ts'
 import { Coordination } from './coordination.ts'
 import { Crew } from './crew.ts'
 import { Listeners, type InheritedListener } from './listeners.ts'
@@ -43,6 +44,7 @@ interface Parts {
   readonly coordination: Coordination
   readonly listeners: Listeners
   readonly views: Views
+  readonly cache: NodeCache
   readonly ticketKeys: RotatingKeys
   readonly sessionKeys: RotatingKeys
 }
@@ -138,10 +140,12 @@ export class Primary {
         this.#socket.signal({ type: 'workerExited', pid, code, signal })
       },
     })
+    const cache = new NodeCache(socketPath(directory, 'cache'))
     const coordination = new Coordination({
       company: crew,
       workers: size,
       instancesSocket: socketPath(directory, 'instances'),
+      cache: () => cache.status,
       saved,
       signal: (signal) => {
         this.#socket.signal(signal)
@@ -156,12 +160,13 @@ export class Primary {
       crew,
       listeners,
       coordination,
+      cache,
       onApplied: () => {
         this.#publish()
         return this.#save()
       },
     })
-    return { pseudonym, crew, coordination, listeners, views, sessionKeys, ticketKeys }
+    return { pseudonym, crew, coordination, listeners, views, cache, sessionKeys, ticketKeys }
   }
 
   /** The socket answers only after the parts are there. */
@@ -173,7 +178,7 @@ export class Primary {
   // --- orders ---------------------------------------------------------------------------------------------------
 
   #onOrder(channel: ControlChannel, message: ControlToPrimary): void {
-    const { crew, views, coordination } = this.#running
+    const { crew, views, coordination, cache } = this.#running
     switch (message.type) {
       case 'hello':
         this.#welcome(channel, message)
@@ -219,7 +224,7 @@ export class Primary {
         })
         return
       case 'purge':
-        coordination.purge(message.order, (entries) => {
+        cache.purge(message.order, (entries) => {
           channel.send({ type: 'done', id: message.id, entries })
         })
         return
@@ -277,7 +282,7 @@ export class Primary {
   async shutdown(deadlineMs: number): Promise<void> {
     // Told to end before it has begun.
     if (!this.#parts) process.exit(0)
-    const { crew, listeners, views, coordination } = this.#parts
+    const { crew, listeners, views, coordination, cache } = this.#parts
     crew.tell({ type: 'shutdown', deadlineMs })
     if (this.#stopping) return
     this.#stopping = true
@@ -286,6 +291,7 @@ export class Primary {
     coordination.stop()
     listeners.end()
     await crew.end(deadlineMs)
+    cache.close()
     this.#publish()
     this.#socket.close()
     removeState(this.#options.directory)

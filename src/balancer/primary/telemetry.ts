@@ -3,12 +3,14 @@ import { emptyHistogram, Histogram } from '../../kernel/histogram.ts'
 import type { BreakerState } from '../../resilience/core/breaker.ts'
 import type { InstanceReport } from '../../instance/types.ts'
 import { addMirror, type MirrorTelemetry } from '../core/mirror.ts'
+import { addCacheCounts, type CacheCounts, type CacheStoreStatus } from '../core/cache/counts.ts'
 import { newTcpCounts, type TcpCounts } from '../core/tcp-counts.ts'
 import type { QuarantinedRequest } from '../core/quarantine.ts'
 import { routeLabel } from '../core/routes.ts'
 import type { EndpointView, RoutingView } from '../core/routing-view.ts'
 import type { TallyData } from '../core/tally.ts'
 import { weigh, wellStanding, type Standing } from '../core/weight.ts'
+import type { NodeCacheStatus } from './cache/node-cache.ts'
 import type { WorkerDelta } from '../messages.ts'
 import type { EndpointTelemetry, ProxyTelemetry, RoleStatus, ServiceTelemetry, LimitsStoreStatus } from '../port.ts'
 
@@ -25,6 +27,7 @@ interface ServiceTotals {
   readonly fallbacks: Record<string, number>
   readonly hedges: Record<string, number>
   mirror: MirrorTelemetry | undefined
+  cache: CacheCounts | undefined
   requestBytes: number
   responseBytes: number
 }
@@ -77,6 +80,7 @@ const newServiceTotals = (): ServiceTotals => ({
   fallbacks: {},
   hedges: {},
   mirror: undefined,
+  cache: undefined,
   requestBytes: 0,
   responseBytes: 0,
 })
@@ -99,6 +103,7 @@ export interface SnapshotContext {
   readonly viewVersion: number
   readonly quarantined?: readonly QuarantinedRequest[] | undefined
   readonly limitsStore?: LimitsStoreStatus | undefined
+  readonly cache?: NodeCacheStatus | undefined
   readonly endpoints: ReadonlyMap<string, EndpointFacts>
 }
 
@@ -127,12 +132,14 @@ export class TelemetrySums {
   readonly #latest = new Map<number, WorkerDelta>()
   readonly #observed = { accessLines: 0, accessDropped: 0, spans: 0, spansDropped: 0 }
   #accepted = 0
+  #unanswered = 0
 
   /** `alive`: its gauges count until it exits; the last report may come after that. */
   add(pid: number, delta: WorkerDelta, alive: boolean): void {
     if (alive) this.#latest.set(pid, delta)
     this.#accepted += delta.accepted
     addTo(this.#refused, delta.refused)
+    this.#unanswered += delta.cache?.unanswered ?? 0
     if (delta.observed) addTo(this.#observed, { ...delta.observed })
     for (const [name, service] of Object.entries(delta.services)) {
       const totals = this.#services.get(name) ?? newServiceTotals()
@@ -148,6 +155,7 @@ export class TelemetrySums {
       totals.queuedTotal += service.queuedTotal
       addTo(totals.fallbacks, service.fallbacks)
       addTo(totals.hedges, service.hedges)
+      if (service.cache) totals.cache = addCacheCounts(totals.cache, service.cache)
       if (service.mirror) totals.mirror = addMirror(totals.mirror, service.mirror)
       totals.requestBytes += service.requestBytes
       totals.responseBytes += service.responseBytes
@@ -178,6 +186,11 @@ export class TelemetrySums {
     }
     const endpoints = new Set(services.flatMap((service) => service.endpoints.map(({ id }) => id)))
     for (const id of this.#endpoints.keys()) if (!endpoints.has(id)) this.#endpoints.delete(id)
+  }
+
+  #cache(latest: readonly (readonly [number, WorkerDelta])[]): Pick<CacheStoreStatus, 'workerEntries' | 'workerBytes' | 'unanswered'> {
+    const gauge = (name: 'workerEntries' | 'workerBytes'): number => sum(latest, ([, { cache }]) => cache?.[name] ?? 0)
+    return { workerEntries: gauge('workerEntries'), workerBytes: gauge('workerBytes'), unanswered: this.#unanswered }
   }
 
   snapshot(context: SnapshotContext): ProxyTelemetry {
@@ -239,6 +252,7 @@ export class TelemetrySums {
       endpoints,
       quarantined: context.quarantined,
       limitsStore: context.limitsStore,
+      cache: context.cache && { ...context.cache, ...this.#cache(latest) },
     }
   }
 }

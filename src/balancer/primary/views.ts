@@ -4,6 +4,7 @@
  */
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { RoutingView } from '../core/routing-view.ts'
+import type { NodeCache } from './cache/node-cache.ts'
 import type { Coordination } from './coordination.ts'
 import type { Crew } from './crew.ts'
 import type { Listeners } from './listeners.ts'
@@ -13,6 +14,7 @@ export interface ViewsOptions {
   readonly crew: Crew
   readonly listeners: Listeners
   readonly coordination: Coordination
+  readonly cache: Pick<NodeCache, 'apply'>
   readonly onApplied: () => Promise<void>
 }
 
@@ -52,9 +54,10 @@ export class Views {
 
   async #apply(view: RoutingView): Promise<void> {
     if (this.#stopped) throw new HoldfastError('proxy_unreachable', 'the proxy is stopping')
-    const { crew, listeners, coordination, onApplied } = this.#options
+    const { crew, listeners, coordination, cache, onApplied } = this.#options
     await crew.ensure()
     await listeners.open(view.listeners)
+    await cache.apply(view.cache)
     this.#current = view
     coordination.prepare(view)
     const routed = crew.route(view, coordination.unhealthy)

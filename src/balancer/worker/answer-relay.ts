@@ -45,11 +45,19 @@ export interface AnswerHost {
   /** It broke off after it had begun. */
   answerCut(): void
   /** The head of the final answer is read; nothing of it is out. Returns true when the client gets something else. Asked while `intercepted`. */
-  answerFound(head: Head, buffer: Buffer, length: number): boolean
+  answerFound(head: Head, buffer: Buffer, length: number): Interception
   /** It is not HTTP: nothing of it is out. */
   answerInvalid(why: string): void
   /** The head is a `101`; bytes behind it belong to the new protocol. */
   protocolSwitched(upstream: Upstream, buffer: Buffer, length: number, head: Head): void
+}
+
+/** `taken`: the client gets something else; `hold`: it goes out later. */
+export type Interception = 'pass' | 'taken' | 'hold'
+
+interface Held {
+  upstream: Upstream | undefined
+  bytes: Buffer | undefined
 }
 
 export class AnswerRelay implements EncoderUser {
@@ -85,6 +93,8 @@ export class AnswerRelay implements EncoderUser {
   onlooker: OriginalAnswer | undefined
   /** The host is asked before an answer goes out. */
   intercepted = false
+  /** It goes out when somebody says so. */
+  #held: Held | undefined
   /** Keeps what passes; undefined: nobody does. */
   collector: Collector | undefined
   /** What the cache says of this answer, a whole line. */
@@ -127,6 +137,7 @@ export class AnswerRelay implements EncoderUser {
     this.collector?.ended(false)
     this.collector = undefined
     this.cacheLine = undefined
+    this.#held = undefined
   }
 
   /** Bytes of a head have come, but not all of it. */
@@ -212,7 +223,14 @@ export class AnswerRelay implements EncoderUser {
     this.backPressure = (head.status === 503 || head.status === 429) && findField(head, buffer, 'retry-after') !== undefined
     if (this.#agent) this.#host.stateSaid(head, buffer)
     if (head.status >= 500 && this.#host.askedAnother(head, buffer, length)) return true
-    if (this.intercepted && this.#host.answerFound(head, buffer, length)) return true
+    if (this.intercepted) {
+      const found = this.#host.answerFound(head, buffer, length)
+      if (found === 'taken') return true
+      if (found === 'hold') {
+        Object.assign(this.#held!, { upstream, bytes: Buffer.from(buffer.subarray(head.begin, length)) })
+        return false
+      }
+    }
     const framing = responseFraming(head, facts.method)
     const plan = this.#rules === undefined ? undefined : planAnswer(this.#rules, head, buffer, client.minor)
     const coded = plan?.coding !== undefined && framing !== 'none'
@@ -253,6 +271,22 @@ export class AnswerRelay implements EncoderUser {
     const head = this.#client.worker.responseHead
     parseResponseHead(bytes, 0, bytes.length, head)
     this.#final(undefined, bytes, bytes.length, head)
+  }
+
+  /** The answer whose head has come is about to be held: what is returned lets it go. */
+  holds(): () => void {
+    const held: Held = { upstream: undefined, bytes: undefined }
+    this.#held = held
+    return () => {
+      const { upstream, bytes } = held
+      if (this.#held !== held || bytes === undefined) return
+      this.#held = undefined
+      this.intercepted = false
+      this.#client.worker.tick()
+      const head = this.#client.worker.responseHead
+      parseResponseHead(bytes, 0, bytes.length, head)
+      if (this.#final(upstream, bytes, bytes.length, head)) upstream?.resume()
+    }
   }
 
   /** A stored answer: nobody is asked for it. */

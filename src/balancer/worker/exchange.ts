@@ -21,7 +21,7 @@ import { Books } from './books.ts'
 import type { ClientSide } from './client-side.ts'
 import { CachedRequest, type CachedHost } from './cache/cached-request.ts'
 import { Continuation } from './continuation.ts'
-import { AnswerRelay, type AnswerHost } from './answer-relay.ts'
+import { AnswerRelay, type AnswerHost, type Interception } from './answer-relay.ts'
 import { tooLate } from './call-tree.ts'
 import { Attempts, notConnected, type Broken } from './attempts.ts'
 import { joined } from './extra-lines.ts'
@@ -146,8 +146,9 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   #answeredByCache(view: CacheView): boolean {
     const { worker } = this.#client
+    const service = this.service!
     this.#cached ??= new CachedRequest(this.#client, this.#sender, this.#relay, worker.responses, this)
-    return this.#cached.begin(view, this.service!.name + (this.#books.route?.variant ?? ''))
+    return this.#cached.begin(view, service.name + (this.#books.route?.variant ?? ''), service.counters.cache)
   }
 
   askOrigin(): void {
@@ -157,7 +158,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     if (!this.#aftermath.arrived()) this.#search.begin(this.service!)
   }
 
-  answerFound(head: Head, buffer: Buffer, length: number): boolean {
+  answerFound(head: Head, buffer: Buffer, length: number): Interception {
     this.#foundKeeps = extentOf(head, buffer, length, this.#client.facts.method).keep
     return this.#cached!.takes(head, buffer)
   }

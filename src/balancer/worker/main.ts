@@ -2,6 +2,7 @@
 import type { Server } from 'node:net'
 import { codeOf, messageOf } from '../../kernel/errors.ts'
 import type { PrimaryToWorker, WorkerToPrimary } from '../messages.ts'
+import { socketPath } from '../paths.ts'
 import { obey } from './orders.ts'
 import { Orphan } from './orphan.ts'
 import type { ListeningHandle } from './connections.ts'
@@ -18,7 +19,7 @@ let orphan: Orphan | undefined
 function onMessage(message: PrimaryToWorker, handle: unknown): void {
   switch (message.type) {
     case 'start': {
-      worker = new Worker({ pseudonym: message.pseudonym, tell, workers: message.workers })
+      worker = new Worker({ pseudonym: message.pseudonym, tell, workers: message.workers, cacheSocket: socketPath(message.directory, 'cache') })
       worker.start()
       orphan = new Orphan(worker, message.directory, message.index, (order) => {
         onMessage(order, undefined)

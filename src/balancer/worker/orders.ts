@@ -77,9 +77,6 @@ export function obey(worker: Worker, message: Order, tell: (message: WorkerToPri
     case 'explain':
       tell({ type: 'explained', id: message.id, trails: worker.trailsOf(message.request) })
       return
-    case 'purge':
-      tell({ type: 'purged', id: message.id, entries: worker.responses.purge(message.invalidation) })
-      return
     case 'drain':
       worker.fleet.drain(message.id, message.endpoint, message.deadlineMs)
       return

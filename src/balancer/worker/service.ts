@@ -1,4 +1,5 @@
 /** A service as one worker runs it: its endpoints, its picker, its parking lot and its counters. They outlive the views. */
+import { newCacheCounts } from '../core/cache/counts.ts'
 import { isDeepStrictEqual } from 'node:util'
 import type { Random } from '../../kernel/random.ts'
 import { machineNow } from '../../kernel/system.ts'
@@ -39,6 +40,7 @@ export class ServiceCounters {
   fallbacks: Record<string, number> = {}
   /** By who won. */
   hedges: Record<string, number> = {}
+  cache = newCacheCounts()
   requestBytes = 0
   responseBytes = 0
 }

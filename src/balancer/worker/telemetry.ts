@@ -1,4 +1,5 @@
 /** What a worker has counted since it last told: read and set back. The primary adds up over all workers. */
+import { newCacheCounts } from '../core/cache/counts.ts'
 import { newTcpCounts } from '../core/tcp-counts.ts'
 import type { EndpointDelta, ServiceDelta } from '../messages.ts'
 import type { ServiceRuntime } from './service.ts'
@@ -21,6 +22,7 @@ export function takeServiceDelta(service: ServiceRuntime, parkedConnections: num
     fallbacks: counters.fallbacks,
     hedges: counters.hedges,
     mirror: service.mirror?.take(),
+    cache: service.view.cache && counters.cache,
     tunnels: service.tunnels,
     requestBytes: counters.requestBytes,
     responseBytes: counters.responseBytes,
@@ -36,6 +38,7 @@ export function takeServiceDelta(service: ServiceRuntime, parkedConnections: num
   counters.queued = 0
   counters.fallbacks = {}
   counters.hedges = {}
+  if (service.view.cache !== undefined) counters.cache = newCacheCounts()
   counters.requestBytes = 0
   counters.responseBytes = 0
   return delta

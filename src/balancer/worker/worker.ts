@@ -11,6 +11,7 @@ import { instant, type Instant } from '../../kernel/time.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { Head, requestHeadBytesMax } from '../http1/head.ts'
 import { listenerRoutes, type ListenerRoutes } from '../core/routes.ts'
+import type { CacheStoreView } from '../core/cache-view.ts'
 import { listenerAddress, type ListenerView, type RoutingView } from '../core/routing-view.ts'
 import type { LeaseMessage, WorkerDelta, WorkerToPrimary } from '../messages.ts'
 import { BodyBuffers } from './body-buffers.ts'
@@ -30,6 +31,13 @@ import { TcpFront } from '../tcp/front.ts'
 import { sweepMs, telemetryMs } from './limits.ts'
 
 const digits36 = '0123456789abcdefghijklmnopqrstuvwxyz'
+export interface WorkerOptions {
+  readonly pseudonym: string
+  readonly tell: (message: WorkerToPrimary) => void
+  readonly workers?: number
+  /** Where the store of the node listens; undefined: there is none besides our own. */
+  readonly cacheSocket?: string
+}
 
 export class Worker {
   requestHead = new Head()
@@ -50,6 +58,7 @@ export class Worker {
   /** Watches requests; undefined: nobody does. */
   observer: Observer | undefined
   readonly #tell: (message: WorkerToPrimary) => void
+  readonly #cacheSocket: string | undefined
   readonly #leases: Leases
   /** Services and endpoints. */
   readonly fleet: Fleet
@@ -64,7 +73,7 @@ export class Worker {
   /** Where requests and connections wait. */
   readonly lots: Lots
   /** Answers that are kept. */
-  readonly responses = new ResponseStore(64 * 1024 * 1024, () => systemClock.wallTime())
+  readonly responses = new ResponseStore(64 * 1024 * 1024, { now: () => this.now, wallTime: () => systemClock.wallTime() })
   /** Answers hits without an exchange; undefined: no service caches, or every request is watched. */
   hits: FastPath | undefined
   #refused: Record<string, number> = {}
@@ -72,7 +81,8 @@ export class Worker {
   #idCount = 0
   #timers: NodeJS.Timeout[] = []
 
-  constructor(options: { readonly pseudonym: string; readonly tell: (message: WorkerToPrimary) => void; readonly workers?: number }) {
+  constructor(options: WorkerOptions) {
+    this.#cacheSocket = options.cacheSocket
     this.pseudonym = options.pseudonym
     this.via = latin1(`Via: 1.1 ${options.pseudonym}\r\n`)
     this.#tell = options.tell
@@ -178,6 +188,7 @@ export class Worker {
     this.view = view
     this.#observe(view.observe)
     this.hits = FastPath.isOf(view) ? new FastPath(this, view.observe?.explain?.header) : undefined
+    this.#applyCache(view.cache)
     this.#routes.clear()
     this.#routesAt.clear()
     for (const listener of view.listeners) {
@@ -194,6 +205,15 @@ export class Worker {
     this.tcp.applyView(view, services)
     this.connections.viewChanged()
     this.#tell({ type: 'viewApplied', version: view.version })
+  }
+
+  #applyCache(view: CacheStoreView | undefined): void {
+    if (view === undefined) {
+      this.responses.leave()
+      return
+    }
+    this.responses.resize(view.workerBytes)
+    if (this.#cacheSocket !== undefined) this.responses.join(this.#cacheSocket)
   }
 
   #observe(view: ObserveView | undefined): void {
@@ -242,6 +262,7 @@ export class Worker {
     this.#leases.sweep(this.now)
     if (this.tcp.size > 0) this.tcp.sweep(this.now)
     this.observer?.flush()
+    this.responses.link?.sweep(this.now)
   }
 
   #onEmpty: (() => void) | undefined
@@ -280,6 +301,7 @@ export class Worker {
     this.lots.close()
     for (const service of this.fleet.services.values()) service.rate?.close()
     await this.observer?.close()
+    this.responses.leave()
     this.#tell({ type: 'telemetry', delta: this.#delta() })
   }
 
@@ -297,6 +319,7 @@ export class Worker {
       memoryBytes: process.memoryUsage.rss(),
       refused: this.#refused,
       observed: this.observer?.takeCounts(),
+      cache: this.view?.cache && this.responses.take(),
       ...this.fleet.take(),
     }
     this.#refused = {}

@@ -23,21 +23,26 @@ import { isFailure, mayUse, mayUseOnError, wishesOf } from '../../../cache/core/
 import { mayStore, type Storing, type StoredFacts } from '../../../cache/core/http/storing.ts'
 import { headConfirms, updated } from '../../../cache/core/http/update.ts'
 import { secondaryKey } from '../../../cache/core/http/vary.ts'
+import { newCacheCounts, type CacheCounters } from '../../core/cache/counts.ts'
 import { groupName, tagName, urlName } from '../../core/cache/purge.ts'
+import { fromField } from '../../core/cache/request-fields.ts'
 import type { CacheView } from '../../core/routing-view.ts'
 import { latin1, text } from '../../http1/bytes.ts'
 import type { Head } from '../../http1/head.ts'
-import type { AnswerRelay } from '../answer-relay.ts'
+import type { AnswerRelay, Interception } from '../answer-relay.ts'
 import type { Answer } from '../answers.ts'
 import type { ClientSide } from '../client-side.ts'
 import type { RequestSender } from '../request-sender.ts'
 import { Collector } from './collector.ts'
 import { Fetch, waitMaxMs, type FetchWaiter } from './fetch.ts'
-import { fieldsOf, fromField, HeadFields } from './head-fields.ts'
+import { fieldsOf, HeadFields } from './head-fields.ts'
 import type { ResponseStore } from './store.ts'
 import { linesToKeep, notModifiedHead, partHead, tagsOf, unsatisfiableHead, wholeHead, type StoredResponse } from './stored-response.ts'
 
 type Phase = 'off' | 'waiting' | 'asking' | 'changing'
+
+/** So often the store of the node is asked for one request. */
+const seeksMax = 3
 
 export interface CachedHost {
   /** Nothing stored answers it: it goes to the service. */
@@ -77,6 +82,9 @@ export class CachedRequest implements FetchWaiter {
   #askedAt = 0
   #mark = 0
   #waitsUntil = Infinity
+  /** How often the store of the node was asked. */
+  #sought = 0
+  #counts = newCacheCounts()
   #status: CacheStatus = {}
   /** Further fields for the service. */
   lines: Buffer | undefined
@@ -96,10 +104,12 @@ export class CachedRequest implements FetchWaiter {
   }
 
   /** Returns whether it is answered from the store, now or later: then it does not go to the service, or `askOrigin` is called. */
-  begin(view: CacheView, from: string): boolean {
+  begin(view: CacheView, from: string, counts: CacheCounters): boolean {
     const { facts } = this.#client
     this.#view = view
     this.#from = from
+    this.#counts = counts
+    this.#sought = 0
     this.#phase = 'off'
     this.lines = undefined
     this.dropsConditions = false
@@ -133,18 +143,20 @@ export class CachedRequest implements FetchWaiter {
     const stored = this.#store.select(variants, request)
     const wishes = wishesOf(request)
     const collapses = this.#collapses(request, wishes)
+    const { trusted } = this.#store
     if (stored !== undefined && this.#isFor(request, stored.facts)) {
       const verdict = mayUse(stored.facts, wishes, now, view)
       const ttl = verdict.ttlMs / 1_000
-      if (verdict.use === 'now' || (verdict.use === 'now-and-validate' && !this.#client.refreshes)) {
+      if (trusted && (verdict.use === 'now' || (verdict.use === 'now-and-validate' && !this.#client.refreshes))) {
         if (verdict.use === 'now-and-validate') this.#refresh()
         else this.#client.hitFound({ key: this.#key, target: this.#sender.target(), request, variants, stored, view })
         return this.#serve(stored, request, { hit: true, ttl })
       }
       this.#stored = stored
+      if ((verdict.use !== 'validated' || verdict.why === 'stale') && this.#seek(stored.facts.bornAt, collapses)) return true
       return this.#refuse(wishes) || this.#validate(request, [stored], verdict.use === 'validated' ? verdict.why : 'stale', collapses)
     }
-    if (this.#refuse(wishes)) return true
+    if (this.#seek(undefined, collapses) || this.#refuse(wishes)) return true
     // Variants of other requests may be what the origin chooses for this one.
     const mine = secondaryKey([fromField], request)
     const others = variants.filter(({ facts, variant }) => facts.etag !== undefined && (variant === mine || variant.startsWith(`${mine}\n`)))
@@ -164,7 +176,8 @@ export class CachedRequest implements FetchWaiter {
   }
 
   #collapses(request: Fields, wishes: RequestDirectives): boolean {
-    if (this.#client.facts.method !== 'GET' || wishes.noStore || this.#store.passes(this.#key, this.#client.worker.now)) return false
+    if (this.#client.facts.method !== 'GET' || wishes.noStore || this.#overrides(request) || this.#store.passes(this.#key, this.#client.worker.now))
+      return false
     return ['authorization', 'range', 'if-none-match', 'if-modified-since'].every((name) => request.all(name).length === 0)
   }
 
@@ -183,8 +196,12 @@ export class CachedRequest implements FetchWaiter {
   /** Returns true when somebody else's answer is waited for. */
   #ask(fwd: NonNullable<CacheStatus['fwd']>, collapses: boolean): boolean {
     this.#status = { fwd }
-    if (this.#overrides()) return false
-    if (collapses) {
+    if (this.#overrides(this.#request())) {
+      this.#askForItself()
+      return false
+    }
+    // Alone nobody knows whether what another one asked for has been invalidated since.
+    if (collapses && !this.#leads && this.#store.trusted) {
       const under = this.#store.fetches.get(this.#key)
       if (under?.join(this) === true) {
         this.#fetch = under
@@ -193,12 +210,12 @@ export class CachedRequest implements FetchWaiter {
         return true
       }
       if (under === undefined) {
-        const key = this.#key
-        this.#fetch = new Fetch(() => this.#store.fetches.delete(key))
-        this.#store.fetches.set(key, this.#fetch)
+        this.#fetch = this.#newFetch()
         this.#leads = true
       }
     }
+    if (fwd === 'bypass') this.#counts.bypass++
+    else if (fwd !== 'stale' && fwd !== 'request') this.#counts.miss++
     this.#phase = 'asking'
     this.#askedAt = this.#now
     this.#mark = this.#store.mark
@@ -206,26 +223,61 @@ export class CachedRequest implements FetchWaiter {
   }
 
   /** It may be answered as if it were another request: what comes of it is for its client alone. */
-  #overrides(): boolean {
-    const request = this.#request()
-    if (overridingFields.every((name) => request.all(name).length === 0)) return false
+  #overrides(request: Fields): boolean {
+    return !overridingFields.every((name) => request.all(name).length === 0)
+  }
+
+  #askForItself(): void {
+    this.#counts.bypass++
     this.#phase = 'off'
     this.lines = undefined
     this.dropsConditions = false
     this.#validating = []
+  }
+
+  /** Whether the store of the node is asked: then it is answered later. */
+  #seek(born: number | undefined, leads: boolean): boolean {
+    const { link, fetches } = this.#store
+    if (link === undefined || this.#leads || this.#sought >= seeksMax || (leads && fetches.has(this.#key))) return false
+    const fetch = leads ? this.#newFetch() : new Fetch(this.#store, this.#key)
+    if (!fetch.seek(this, { from: this.#request().all(fromField)[0] ?? '', leads, born }, this.#sender.copyOfHead())) {
+      if (leads) fetches.delete(this.#key)
+      return false
+    }
+    this.#sought++
+    this.#fetch = fetch
+    this.#phase = 'waiting'
+    this.#waitsUntil = this.#client.worker.now + waitMaxMs
     return true
+  }
+
+  #newFetch(): Fetch {
+    const fetch = new Fetch(this.#store, this.#key)
+    this.#store.fetches.set(this.#key, fetch)
+    return fetch
+  }
+
+  lead(fetch: Fetch): void {
+    this.#fetch = fetch
+    this.#leads = true
+    this.#lookAgain()
   }
 
   wake(): void {
     this.#fetch = undefined
+    if (this.#lookAgain()) this.#counts.collapsed++
+  }
+
+  #lookAgain(): boolean {
     this.#phase = 'off'
     this.#waitsUntil = Infinity
     this.lines = undefined
     this.dropsConditions = false
     this.#validating = []
     this.#client.worker.tick()
-    if (!this.#look()) this.#host.askOrigin()
-    else this.#status = { ...this.#status, collapsed: true }
+    if (this.#look()) return this.#waitsUntil === Infinity
+    this.#host.askOrigin()
+    return false
   }
 
   /** In the background, for those who come later. */
@@ -236,23 +288,22 @@ export class CachedRequest implements FetchWaiter {
   // --- the answer of the service ----------------------------------------------------------------------------------
 
   /** The head of the service's final answer has come; nothing of it is out. Returns true when the client gets something else. */
-  takes(head: Head, buffer: Buffer): boolean {
+  takes(head: Head, buffer: Buffer): Interception {
     const response = new HeadFields(head, buffer)
-    if (this.#phase === 'changing') {
-      this.#forget(head.status, response)
-      return false
-    }
+    if (this.#phase === 'changing') return this.#forget(head.status, response) ? 'pass' : 'hold'
     const exchanged = { requestTime: this.#askedAt, responseTime: this.#now }
-    if (head.status === 304 && this.#validating.length > 0) return this.#confirmed(response, exchanged)
-    if (isFailure(head.status) && this.standsIn(head.status, `${head.status}`)) return true
+    if (head.status === 304 && this.#validating.length > 0) return this.#confirmed(response, exchanged) ? 'taken' : 'pass'
+    if (isFailure(head.status) && this.standsIn(head.status, `${head.status}`)) return 'taken'
+    if (this.#status.fwd === 'stale' || this.#status.fwd === 'request') this.#counts.miss++
     this.#keep(head, buffer, response, exchanged)
-    return false
+    return 'pass'
   }
 
-  #forget(status: number, response: Fields): void {
+  /** Returns false when the answer has to wait until all workers know of it. */
+  #forget(status: number, response: Fields): boolean {
     const urls = invalidatedBy(this.#client.facts.method, status, this.#key, response)
     const names = [...urls.map(urlName), ...this.#groupNames(groupsChangedBy(response))]
-    if (names.length > 0) this.#store.invalidate({ soft: false, all: false, names })
+    return names.length === 0 || this.#store.invalidate({ soft: false, all: false, names }, this.#relay.holds())
   }
 
   #groupNames(groups: readonly string[]): readonly string[] {
@@ -318,7 +369,7 @@ export class CachedRequest implements FetchWaiter {
     const storing = this.#mayStore(request, head.status, response, exchanged)
     if (!storing.store || head.contentLength > view.maxBodyBytes) {
       const plain = isPlain(request, head.status)
-      if (storing.store || plain) this.#store.pass(key, this.#client.worker.now)
+      if (storing.store || plain) this.#store.pass(key)
       // An older one is not what the origin says now.
       if (!storing.store && plain && head.status < 500) this.#store.drop(key)
       this.#say({ ...this.#status, fwdStatus: head.status, ...(storing.store ? {} : { detail: storing.why }) })
@@ -333,13 +384,15 @@ export class CachedRequest implements FetchWaiter {
     const fetch = this.#leads ? this.#fetch : undefined
     const mark = this.#mark
     const store = this.#store
+    const counts = this.#counts
     this.#leads = false
     this.#fetch = undefined
     this.#say({ ...this.#status, fwdStatus: head.status, stored: true })
     this.#relay.collector = new Collector(head, view.maxBodyBytes, (body) => {
-      if (body !== undefined) store.put(key, { facts, reason, lines, names, variant, body, mark, checkedAt: -1 })
-      else store.pass(key, this.#client.worker.now)
-      fetch?.over()
+      if (body === undefined) store.pass(key)
+      else if (store.put(key, { facts, reason, lines, names, variant, body, mark, checkedAt: -1 })) counts.stored++
+      else counts.fenced++
+      fetch?.over(true)
     })
   }
 
@@ -373,6 +426,9 @@ export class CachedRequest implements FetchWaiter {
     const now = this.#now
     this.#done()
     this.#phase = 'off'
+    if (status.fwdStatus !== undefined) this.#counts.revalidated++
+    else if ((status.ttl ?? 0) <= 0) this.#counts.stale++
+    else this.#counts.hit++
     if (notModified(request, stored.facts, now)) {
       this.#relay.passStored(notModifiedHead(stored, now, status), undefined)
       return true

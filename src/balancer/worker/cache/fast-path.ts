@@ -136,7 +136,7 @@ export class FastPath {
     if (known === undefined || this.#isForOthers(head, buffer)) return false
     const host = this.#host
     const now = host.wallTime
-    if (now >= known.freshUntil || host.responses.variants(known.key) !== known.variants) {
+    if (now >= known.freshUntil || !host.responses.trusted || host.responses.variants(known.key) !== known.variants) {
       this.#forget(known)
       return false
     }
@@ -163,6 +163,7 @@ export class FastPath {
   #count200({ service, tally }: Route<ServiceRuntime>, bytes: number, status: number): void {
     this.answered++
     service.counters.requests++
+    service.counters.cache.hit++
     service.counters.responseBytes += bytes
     service.finished(status, 0, tally)
     service.madeRoom()

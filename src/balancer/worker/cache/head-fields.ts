@@ -1,6 +1,7 @@
 /** The fields of a parsed head, as the cache's rules read them. Valid as long as the bytes are. */
 import type { Fields } from '../../../cache/core/http/fields.ts'
 import type { Line } from '../../../cache/core/http/update.ts'
+import { fromField } from '../../core/cache/request-fields.ts'
 import { text } from '../../http1/bytes.ts'
 import { fieldStride, nameEnd, nameStart, valueEnd, valueStart, type Head } from '../../http1/head.ts'
 
@@ -40,9 +41,6 @@ export class HeadFields implements Fields {
     ])
   }
 }
-
-/** Stands for what no field says and yet selects: the service that is asked. No field of a request can have this name. */
-export const fromField = ':from'
 
 /** The fields of a request, and of whom it asks. */
 export class SelectingFields extends HeadFields {
