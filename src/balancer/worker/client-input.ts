@@ -61,6 +61,16 @@ export class ClientInput {
     else this.#use(buffer, length, false)
   }
 
+  /** The same, for a look before it is copied: `keep` or `clear` must follow before the bytes are written over. Nothing waits here. */
+  borrow(buffer: Buffer, length: number): void {
+    this.#use(buffer, length, false)
+  }
+
+  /** What is left of borrowed bytes is wanted. */
+  keep(): void {
+    this.#copy(this.start === 0 ? this.bytes : this.rest, this.length)
+  }
+
   #copy(buffer: Buffer, length: number): void {
     const small = length <= blockBytes
     const own = small ? this.#blocks.take() : this.#lend(length)

@@ -159,6 +159,11 @@ export class Client implements ClientSide, ReadHost {
       case 'exchange':
     }
     const input = this.#input
+    const { hits } = this.worker
+    if (shared && hits !== undefined && this.phase === 'idle' && input.empty) {
+      this.#lookForHits(hits, bytes, length)
+      return false
+    }
     input.add(bytes, length, shared)
     if (this.phase !== 'exchange') this.#parseRequests()
     else if (this.#body.done) this.#limitInput()
@@ -168,6 +173,16 @@ export class Client implements ClientSide, ReadHost {
       this.exchange.bodyAvailable()
     }
     return !input.empty || (length >= smallBytesMax && !this.exchange.copiesBody)
+  }
+
+  /** What can be answered at once is not even copied. */
+  #lookForHits(hits: FastPath, bytes: Buffer, length: number): void {
+    const input = this.#input
+    input.borrow(bytes, length)
+    const parsed = this.#answerHits(hits)
+    if (input.empty) return
+    input.keep()
+    this.#parseRequests(parsed === 'answered' ? undefined : parsed)
   }
 
   /** Stops reading while more waits than is wanted; `resumeInput` starts it again. */
@@ -191,10 +206,11 @@ export class Client implements ClientSide, ReadHost {
     this.socket.resume()
   }
 
-  /** Starts the next request when its head is whole. An answer made at once leads to the next one: hence the loop. */
-  #parseRequests(): void {
+  /** `first`: what parsing the first head has given already. Starts the next request when its head is whole. An answer made at once leads to the next one: hence the loop. */
+  #parseRequests(first?: number): void {
     if (this.#parsing) return
     this.#parsing = true
+    let known = first
     while (this.phase === 'idle' || this.phase === 'head') {
       // A client that sends requests and does not read the answers is not asked for more of them.
       if (this.socket.writableNeedDrain) {
@@ -202,7 +218,8 @@ export class Client implements ClientSide, ReadHost {
         break
       }
       const { hits } = this.worker
-      const parsed = hits === undefined ? undefined : this.#answerHits(hits)
+      const parsed = known ?? (hits === undefined ? undefined : this.#answerHits(hits))
+      known = undefined
       if (parsed !== 'answered' && !this.#parseOne(parsed)) break
     }
     this.#parsing = false
@@ -210,7 +227,7 @@ export class Client implements ClientSide, ReadHost {
 
   /** What a shorter way can answer of what has come. When there is none, what parsing the next head gave; undefined: it was not tried. */
   #answerHits(hits: FastPath): 'answered' | number | undefined {
-    if (this.phase !== 'idle' || this.closing || this.#leaving || this.refreshes || this.longLived) return undefined
+    if (this.phase !== 'idle' || this.closing || this.#leaving || this.refreshes || this.longLived || this.socket.writableNeedDrain) return undefined
     const result = hits.answerAll(this.worker.routesOf(this.listener), this.secure, this.socket, this.#input, this.worker.requestHead)
     if (result !== 'answered') return result
     this.#requests++

@@ -19,12 +19,16 @@ import type { ByteSocket } from '../client-side.ts'
 import type { Outgoing } from '../outgoing.ts'
 import type { ServiceRuntime } from '../service.ts'
 import type { Slab } from '../slab.ts'
-import { HitHead, type HitWriter } from './hit-head.ts'
+import { HitAnswer, type HitWriter } from './hit-answer.ts'
 import type { ResponseStore } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Beyond, the one that was learnt first is forgotten, and learnt again with its next hit. */
 export const knownMax = 20_000
+/** Bodies up to so many bytes are kept a second time, behind their heads: then an answer is one piece. */
+const joinedBodyMax = 16 * 1024
+/** All of these together. */
+const joinedMax = 16 * 1024 * 1024
 /** Answers to requests that came together are collected up to so many bytes. */
 const collectedMax = 64 * 1024
 /** Different values of what an answer varies with, for one target. */
@@ -54,7 +58,7 @@ interface Known {
   readonly variants: readonly StoredResponse[]
   readonly stored: StoredResponse
   readonly freshUntil: number
-  readonly head: HitHead
+  readonly head: HitAnswer
   readonly hash: number
   /** The next one with this hash. */
   next: Known | undefined
@@ -81,6 +85,7 @@ export class FastPath {
   readonly #known = new Map<number, Known>()
   #count = 0
   #collected = 0
+  #joined = 0
   /** Name of the field that asks for a trail, lower case; such requests are not plain. */
   readonly #askedBy: string | undefined
   /** Answered so far. */
@@ -120,17 +125,17 @@ export class FastPath {
     let result: number | undefined
     while (!input.empty && this.#collected < collectedMax) {
       result = parseRequestHead(input.bytes, input.start, input.end, head)
-      if (result <= 0 || !this.#answers(routes, secure, socket, head, input.bytes)) break
+      if (result <= 0 || !this.#answers(routes, secure, socket, head, input.bytes, this.#collected === 0 && head.end === input.end)) break
       input.start = head.end
     }
     if (this.answered === before) return result
+    if (this.#collected > 0) this.#host.outgoing.flush()
     this.#collected = 0
-    this.#host.outgoing.flush()
     return 'answered'
   }
 
   /** Returns false when the exchange must see it. The answer is collected. */
-  #answers(routes: ListenerRoutes<ServiceRuntime>, secure: boolean, socket: ByteSocket, head: Head, buffer: Buffer): boolean {
+  #answers(routes: ListenerRoutes<ServiceRuntime>, secure: boolean, socket: ByteSocket, head: Head, buffer: Buffer, alone: boolean): boolean {
     if (!isPlain(head, buffer)) return false
     const known = this.#find(routes, secure, head, buffer)
     if (known === undefined || this.#isForOthers(head, buffer)) return false
@@ -141,7 +146,7 @@ export class FastPath {
       return false
     }
     const { body } = known.stored
-    this.#write(socket, known.head.next(now), body)
+    this.#write(socket, known.head, now, body, alone)
     this.#count200(known.route, body.length, known.stored.facts.status)
     return true
   }
@@ -152,12 +157,19 @@ export class FastPath {
     return this.#askedBy !== undefined && findField(head, buffer, this.#askedBy) !== undefined
   }
 
-  #write(socket: ByteSocket, head: Buffer, body: Buffer): void {
+  /** `alone`: nothing else goes out with it. */
+  #write(socket: ByteSocket, answer: HitAnswer, now: number, body: Buffer, alone: boolean): void {
+    const bytes = answer.next(now)
+    if (alone && answer.whole) {
+      socket.write(bytes)
+      if (socket.writableLength > 0) answer.given()
+      return
+    }
     const { outgoing, slab } = this.#host
     if (this.#collected === 0) outgoing.begin(socket, slab.at)
-    outgoing.add(head, 0, head.length)
-    if (body.length > 0) outgoing.add(body, 0, body.length)
-    this.#collected += head.length + body.length
+    outgoing.add(bytes, 0, bytes.length)
+    if (!answer.whole && body.length > 0) outgoing.add(body, 0, body.length)
+    this.#collected += bytes.length + body.length
   }
 
   #count200({ service, tally }: Route<ServiceRuntime>, bytes: number, status: number): void {
@@ -192,7 +204,7 @@ export class FastPath {
 
   /** `host`: as it was sent. The request was answered out of the store, fresh, and the service's rules for it are those of its route. */
   learn(routes: ListenerRoutes<ServiceRuntime>, secure: boolean, route: Route<ServiceRuntime>, host: string, hit: FoundHit): void {
-    const { facts } = hit.stored
+    const { facts, body } = hit.stored
     const freshUntil = facts.bornAt + facts.lifetimeMs
     const now = this.#host.wallTime
     if (!isCarriedOnly(route) || route.service.view.cache !== hit.view || routes.conditional || facts.noCache || now >= freshUntil) return
@@ -202,7 +214,8 @@ export class FastPath {
     const target = Buffer.from(hit.target, 'latin1')
     const hash = hashOf(hashOf(0, hostBytes, 0, hostBytes.length), target, 0, target.length)
     const agent = route.service.view.agent === true
-    const head = new HitHead(hit.stored, this.#host, agent, now)
+    const joined = body.length <= joinedBodyMax && this.#joined + body.length <= joinedMax
+    const head = new HitAnswer(hit.stored, this.#host, { agent, whole: joined }, now)
     const { key, variants, stored } = hit
     this.#add({ routes, secure, route, host: hostBytes, target, vary, key, variants, stored, freshUntil, head, hash, next: undefined })
   }
@@ -217,9 +230,13 @@ export class FastPath {
   }
 
   #setChain(hash: number, chain: readonly Known[]): void {
-    for (let each = this.#known.get(hash); each !== undefined; each = each.next) this.#count--
-    this.#count += chain.length
+    for (let each = this.#known.get(hash); each !== undefined; each = each.next) {
+      this.#count--
+      if (each.head.whole) this.#joined -= each.stored.body.length
+    }
     chain.forEach((each, i) => {
+      this.#count++
+      if (each.head.whole) this.#joined += each.stored.body.length
       each.next = chain[i + 1]
     })
     if (chain[0] === undefined) this.#known.delete(hash)

@@ -1,4 +1,4 @@
-/** The head of a hit as it goes out, kept between hits: a new request id each time, and a new age and ttl once a second. */
+/** The answer to a hit as it goes out, kept between hits: a new request id each time, and a new age and ttl once a second. */
 import { fillDigits } from '../../http1/bytes.ts'
 import { Head, parseResponseHead } from '../../http1/head.ts'
 import { responseHeadGrowthMax, writeResponseHead } from '../../http1/response.ts'
@@ -18,13 +18,14 @@ const ageField = Buffer.from('\r\nAge: ')
 const ttlParameter = Buffer.from('; hit; ttl=')
 const stateEdits = [withoutState]
 
-export class HitHead {
+export class HitAnswer {
   readonly #stored: StoredResponse
   readonly #writer: HitWriter
   /** Answers of its service may say what an endpoint asks for itself. */
   readonly #agent: boolean
-  /** Nobody else holds it. */
-  bytes: Buffer
+  /** The body is there as well; else only the head. */
+  readonly whole: boolean
+  #bytes: Buffer
   #idAt = 0
   #ageAt = 0
   #ttlAt = 0
@@ -33,33 +34,39 @@ export class HitHead {
   #from = 0
   #until = 0
 
-  constructor(stored: StoredResponse, writer: HitWriter, agent: boolean, now: number) {
+  constructor(stored: StoredResponse, writer: HitWriter, form: { readonly agent: boolean; readonly whole: boolean }, now: number) {
     this.#stored = stored
     this.#writer = writer
-    this.#agent = agent
-    this.bytes = this.#render(now)
+    this.#agent = form.agent
+    this.whole = form.whole
+    this.#bytes = this.#render(now)
   }
 
   /** For one more answer. `now`: wall time; the stored response is fresh. */
   next(now: number): Buffer {
     if (now < this.#from || now >= this.#until) this.#renew(now)
-    this.#writer.writeRequestId(this.bytes, this.#idAt)
-    return this.bytes
+    this.#writer.writeRequestId(this.#bytes, this.#idAt)
+    return this.#bytes
+  }
+
+  /** What `next` returned is somebody else's now. */
+  given(): void {
+    this.#bytes = Buffer.from(this.#bytes)
   }
 
   #renew(now: number): void {
     const { age, ttl } = this.#clock(now)
     if (digitsOf(age) + digitsOf(ttl) !== this.#digits || digitsOf(age) !== this.#digitsAt(this.#ageAt)) {
-      this.bytes = this.#render(now)
+      this.#bytes = this.#render(now)
       return
     }
-    fillDigits(this.bytes, this.#ageAt, digitsOf(age), age)
-    fillDigits(this.bytes, this.#ttlAt, digitsOf(ttl), ttl)
+    fillDigits(this.#bytes, this.#ageAt, digitsOf(age), age)
+    fillDigits(this.#bytes, this.#ttlAt, digitsOf(ttl), ttl)
   }
 
   #digitsAt(at: number): number {
     let end = at
-    while (this.bytes[end]! >= 48 && this.bytes[end]! <= 57) end++
+    while (this.#bytes[end]! >= 48 && this.#bytes[end]! <= 57) end++
     return end - at
   }
 
@@ -90,11 +97,13 @@ export class HitHead {
       upgrade: undefined,
       edits: this.#agent ? stateEdits : undefined,
     })
-    const bytes = Buffer.allocUnsafeSlow(end)
+    const { body } = this.#stored
+    const bytes = Buffer.allocUnsafeSlow(this.whole ? end + body.length : end)
     out.copy(bytes, 0, 0, end)
+    if (this.whole) body.copy(bytes, end)
     this.#idAt = end - id.length - 4
-    this.#ageAt = bytes.lastIndexOf(ageField) + ageField.length
-    this.#ttlAt = bytes.lastIndexOf(ttlParameter) + ttlParameter.length
+    this.#ageAt = bytes.lastIndexOf(ageField, end) + ageField.length
+    this.#ttlAt = bytes.lastIndexOf(ttlParameter, end) + ttlParameter.length
     this.#digits = digitsOf(age) + digitsOf(ttl)
     return bytes
   }
