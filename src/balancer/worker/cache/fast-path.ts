@@ -19,6 +19,7 @@ import type { ByteSocket } from '../client-side.ts'
 import type { Outgoing } from '../outgoing.ts'
 import type { ServiceRuntime } from '../service.ts'
 import type { Slab } from '../slab.ts'
+import { fromField } from './head-fields.ts'
 import { HitAnswer, type HitWriter } from './hit-answer.ts'
 import type { ResponseStore } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -269,7 +270,7 @@ function isPlain(head: Head, buffer: Buffer): boolean {
 
 /** Nothing happens to its requests and answers on the way. */
 const isCarriedOnly = ({ service, rules, rateScope }: Route<ServiceRuntime>): boolean =>
-  (rules === undefined || (rules.guard === undefined && rules.answer === undefined)) &&
+  (rules === undefined || (rules.guard === undefined && rules.answer === undefined && rules.trusted === undefined)) &&
   rateScope === undefined &&
   service.rate === undefined &&
   service.affinity === undefined &&
@@ -280,6 +281,8 @@ const isCarriedOnly = ({ service, rules, rateScope }: Route<ServiceRuntime>): bo
 function varyingOf({ variants, request }: FoundHit): readonly Varying[] | undefined {
   const varying: Varying[] = []
   for (const name of new Set(variants.flatMap(({ facts }) => facts.vary))) {
+    // The same for all requests that go by the same route, where nobody in front is believed.
+    if (name === fromField) continue
     const [value, ...more] = request.all(name)
     if (more.length > 0) return undefined
     varying.push({ name, value: value === undefined ? undefined : Buffer.from(value, 'latin1') })
