@@ -160,6 +160,7 @@ export class Holdfast {
       services: () => this.operations.services(),
       telemetry: () => this.traffic.latest,
       certificates: () => this.certificates.statuses,
+      cache: () => this.caches.report(),
       version: options.version,
     })
     this.operations = new LiveOperations(this, metrics, options.version)

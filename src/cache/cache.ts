@@ -211,7 +211,7 @@ export class Cache {
   }
 
   stats(): CacheStats {
-    return this.#counters.stats(this.#memory.size, this.#memory.bytes)
+    return this.#counters.stats(this.#memory.size, this.#memory.bytes, this.#far?.far.status)
   }
 
   /** The value: from memory, or made by `factory`, once for all who ask meanwhile. Rejects with its error when there is nothing to give. */
@@ -338,6 +338,7 @@ export class Cache {
       if (!flight.aborted && !flight.fenced) this.#failed(key, held, error, rules, mark)
       throw error
     } finally {
+      this.#counters.factoryMs += this.#clock.now() - beganAt
       if (this.#far !== undefined) this.#sharing(this.#share(key, kept, lease, this.#far))
     }
   }

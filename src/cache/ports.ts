@@ -1,4 +1,6 @@
 /** What the cache needs of a far layer that processes share. None of it ever rejects or hangs: a layer that does not answer is `unknown`. */
+import type { BreakerState } from '../resilience/core/breaker.ts'
+
 export interface FarEntry {
   readonly value: unknown
   /** Until it is stale, from now on; 0 or less: it is. */
@@ -33,7 +35,18 @@ export interface FarListener {
   deaf?(): void
 }
 
+/** How it does, for those who watch. */
+export interface FarStatus {
+  readonly up: boolean
+  readonly breaker: BreakerState
+  /** How long the last beat took from here to here over the bus. */
+  readonly lagMs: number
+  /** Times that messages were lost, or nothing was heard. */
+  readonly gaps: number
+}
+
 export interface Far {
+  readonly status?: FarStatus
   /** It answers, and changes are heard of. */
   readonly up: boolean
   listen(listener: FarListener): void

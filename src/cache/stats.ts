@@ -1,3 +1,5 @@
+import type { FarStatus } from './ports.ts'
+
 /** What a cache has done since it was made. A layer that did not answer is an error, never a miss. */
 export interface CacheStats {
   /** Asked and given, fresh. */
@@ -13,6 +15,8 @@ export interface CacheStats {
   readonly collapsed: number
   readonly factoryCalls: number
   readonly factoryFailures: number
+  /** How long factories took, all together. */
+  readonly factoryMs: number
   /** Made, but invalidated meanwhile: given to those who waited for it, and not stored. */
   readonly fenced: number
   /** Times that the far layer did not answer, or not in time. */
@@ -21,6 +25,8 @@ export interface CacheStats {
   readonly keys: number
   /** Of the values in memory, as far as their size is counted (`memory.maxBytes`). */
   readonly bytes: number
+  /** The layer that processes share; undefined: there is none. */
+  readonly far: FarStatus | undefined
 }
 
 export class Counters {
@@ -31,14 +37,31 @@ export class Counters {
   collapsed = 0
   factoryCalls = 0
   factoryFailures = 0
+  factoryMs = 0
   fenced = 0
   remoteErrors = 0
   evictions = 0
 
-  stats(keys: number, bytes: number): CacheStats {
-    const { hits, staleHits, remoteHits, misses, collapsed, factoryCalls, factoryFailures, fenced, remoteErrors, evictions } = this
+  stats(keys: number, bytes: number, far: FarStatus | undefined): CacheStats {
+    const { hits, staleHits, remoteHits, misses, collapsed, factoryCalls, factoryFailures, factoryMs, fenced, remoteErrors, evictions } = this
     const given = hits + staleHits + remoteHits
     const hitRate = given + misses === 0 ? 0 : Math.round((given / (given + misses)) * 10_000) / 100
-    return { hits, staleHits, remoteHits, misses, hitRate, collapsed, factoryCalls, factoryFailures, fenced, remoteErrors, evictions, keys, bytes }
+    return {
+      hits,
+      staleHits,
+      remoteHits,
+      misses,
+      hitRate,
+      collapsed,
+      factoryCalls,
+      factoryFailures,
+      factoryMs,
+      fenced,
+      remoteErrors,
+      evictions,
+      keys,
+      bytes,
+      far,
+    }
   }
 }

@@ -2,6 +2,7 @@
 import { countAtMost, type HistogramData } from '../kernel/histogram.ts'
 
 export type Labels = Readonly<Record<string, string>>
+export type Sample = readonly [Labels, number]
 
 export interface HistogramValue {
   readonly metricName: string

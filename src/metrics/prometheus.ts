@@ -6,17 +6,19 @@ import type { TallyData } from '../balancer/core/tally.ts'
 import type { HistogramData } from '../kernel/histogram.ts'
 import { publicEndpointId } from '../registry/index.ts'
 import { instancePhases, type ServiceStatus } from '../registry/types.ts'
-import { histogramValues, type Labels } from './histograms.ts'
+import { cacheMetrics, type CacheReadings } from './cache-metrics.ts'
+import { histogramValues, type Labels, type Sample } from './histograms.ts'
 
 /** What is read at each scrape. */
 export interface MetricsSource {
   services(): readonly ServiceStatus[]
   telemetry(): ProxyTelemetry | undefined
   certificates(): readonly { readonly listener: string; readonly file: string; readonly expiresAt: number }[]
+  /** undefined: not known. */
+  cache?(): CacheReadings
   readonly version: string
 }
 
-type Sample = readonly [Labels, number]
 /** Reads the telemetry, if there is one. */
 type Telemetry = <T>(read: (telemetry: ProxyTelemetry) => T, otherwise: T) => T
 
@@ -255,6 +257,13 @@ export class PrometheusMetrics {
       () => source.certificates().map(({ listener, file, expiresAt }) => [{ listener, file }, expiresAt / 1_000] as const),
     )
     this.#instances(source)
+    for (const { kind, name, help, labels, read } of cacheMetrics(
+      () => source.cache?.(),
+      () => source.telemetry(),
+    )) {
+      if (kind === 'counter') this.#counter(name, help, labels, read)
+      else this.#gauge(name, help, labels, read)
+    }
   }
 
   #observed(telemetry: Telemetry): void {

@@ -30,6 +30,7 @@ describe.runIf(hasPromtool)('promtool check metrics', () => {
       split: { v1: '100%' },
       balance: { sticky: 'hf' },
       mirror: { service: 'a-name', share: '100%' },
+      cache: { maxAge: '60s' },
     }
     product.configure(
       {
@@ -47,6 +48,7 @@ describe.runIf(hasPromtool)('promtool check metrics', () => {
       const text = await (await fetch(url)).text()
       return /requests_total\{[^}]*service="web"[^}]*\} [1-9]/.test(text) ? text : undefined
     })
+    expect(page).toMatch(/^holdfast_cache_requests_total\{layer="memory",result="hit"\} 0$/m)
     const { status, stdout, stderr } = check(page)
     expect([status, stdout, stderr]).toEqual([0, '', ''])
     await product.down()

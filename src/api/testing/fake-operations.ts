@@ -54,6 +54,8 @@ const noStats = {
   collapsed: 0,
   factoryCalls: 0,
   factoryFailures: 0,
+  factoryMs: 0,
+  far: undefined,
   fenced: 0,
   remoteErrors: 0,
   evictions: 0,
@@ -163,7 +165,10 @@ export class FakeOperations implements Operations, EventSink {
       values: { ...noStats, hits: 9_000, remoteHits: 900, staleHits: 100, misses: 1_000, hitRate: 90.91, keys: this.values.size, bytes: 262_144 },
       maxBytes: 1_048_576,
       redis: { up: false, reason: 'connect ECONNREFUSED' },
-      responses: { store: undefined, services: { shop: { hit: 6, stale: 1, revalidated: 1, miss: 2, bypass: 3, collapsed: 0, stored: 2, fenced: 0 } } },
+      responses: {
+        store: undefined,
+        services: { shop: { hit: 6, stale: 1, revalidated: 1, miss: 2, bypass: 3, collapsed: 0, stored: 2, fenced: 0 } },
+      },
     }),
     get: async (key) => {
       await this.#asked(`get ${key}`)

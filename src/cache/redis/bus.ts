@@ -22,6 +22,10 @@ export class Bus {
   #sent = 0
   #heardAt = -Infinity
   #hearing = false
+  /** From here to here, of the last beat. */
+  lagMs = 0
+  /** Messages missed, and times that nothing was heard. */
+  gaps = 0
 
   /** `changed`: it has begun to hear, or is deaf. */
   constructor(changed: () => void) {
@@ -49,7 +53,10 @@ export class Bus {
     const frame = decodeFrame(message)
     if (frame === undefined) return
     if (frame.sender === this.#sender) {
-      if (frame.kind === 'beat') this.#beat(now)
+      if (frame.kind === 'beat') {
+        this.lagMs = Math.max(0, now - frame.at)
+        this.#beat(now)
+      }
       return
     }
     if (frame.kind === 'beat') return
@@ -57,7 +64,10 @@ export class Bus {
     this.#numbers.delete(frame.sender)
     this.#numbers.set(frame.sender, frame.number)
     if (this.#numbers.size > sendersMax) this.#forgetOne()
-    if (before !== undefined && frame.number !== before + 1) this.#listener?.missed()
+    if (before !== undefined && frame.number !== before + 1) {
+      this.gaps++
+      this.#listener?.missed()
+    }
     if (frame.kind === 'keys') this.#listener?.keysChanged(frame.names, frame.at)
     else if (frame.kind === 'tags') this.#listener?.tagsInvalidated(frame.names, frame.at)
     else this.#listener?.allInvalidated(frame.at)
@@ -83,6 +93,7 @@ export class Bus {
   check(now: number): void {
     if (!this.#hearing || now - this.#heardAt < deafMs) return
     this.#hearing = false
+    this.gaps++
     this.#changed()
   }
 }

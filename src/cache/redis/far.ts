@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto'
 import type { Random } from '../../kernel/random.ts'
 import { instant, type Clock } from '../../kernel/time.ts'
 import { Breaker } from '../../resilience/core/breaker.ts'
-import type { Far, FarEntry, FarListener, FarReading, Lease } from '../ports.ts'
+import type { Far, FarEntry, FarListener, FarReading, FarStatus, Lease } from '../ports.ts'
 import { beatMs, Bus } from './bus.ts'
 import { Calls, textOf, type Argument } from './calls.ts'
 import { Codec } from './codec.ts'
@@ -91,6 +91,10 @@ export class RedisFar implements Far {
     })
   }
 
+  get status(): FarStatus {
+    return { up: this.up, breaker: this.#breaker.state, lagMs: this.#bus.lagMs, gaps: this.#bus.gaps }
+  }
+
   get up(): boolean {
     return this.#bus.hearing && !this.#confirming && this.#breaker.state === 'closed' && this.#pending.empty
   }
@@ -139,7 +143,11 @@ export class RedisFar implements Far {
   }
 
   #beat(): void {
-    void this.#calls.send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus:${this.#bus.sender}`, this.#bus.frame('beat', 0)])
+    void this.#calls.send('bus', false, this.#writeMs, [
+      'PUBLISH',
+      `${this.#prefix}bus:${this.#bus.sender}`,
+      this.#bus.frame('beat', this.#tools.clock.now()),
+    ])
   }
 
   /** Beats, notices silence, and tells what could not be told. */
