@@ -15,6 +15,8 @@ import { RedisCluster, RedisSentinels, Wire } from '../support/redis-forms.ts'
 const slackMs = 100
 /** Of a hit in memory, while Redis is hurt and before: the 99th percentile. */
 const slowerMost = 1.1
+/** Values made a second when Redis is back, and before. */
+const stampedeMost = 2
 const [hitsPerRound, roundEveryMs] = [4_000, 100]
 
 interface Place {
@@ -152,12 +154,13 @@ async function run(name: string, start: () => Promise<Place>, seconds: number): 
   }
 }
 
-function judge({ name, history, slower }: Result): string[] {
+function judge({ name, history, slower, factories: [normal, , after] }: Result): string[] {
   const faults = history.wrong.slice(0, 3)
   if (history.reads === 0 || history.changes === 0) faults.push('nothing was asked')
   if (history.failed > 0) faults.push(`${history.failed} calls failed`)
   if (history.slowestMs > hardTimeoutMs + slackMs) faults.push(`a call took ${history.slowestMs.toFixed(0)} ms`)
   if (slower > slowerMost) faults.push(`hits in memory were ${slower.toFixed(2)} times as slow`)
+  if (after > stampedeMost * normal) faults.push(`${after.toFixed(0)} values a second were made when it was back, ${normal.toFixed(0)} before`)
   return faults.map((fault) => `BROKEN ${name}: ${fault}`)
 }
 

@@ -144,9 +144,10 @@ export class CacheHistory {
 
   /** From when to when one of them did not hear, as far as it could know, and a while more on either side. */
   #disturbed(): { readonly from: number; readonly to: number }[] {
-    return this.#states.flatMap((states) =>
-      states.flatMap(({ up, at }, i) => (up ? [] : [{ from: at - noticedMs, to: (states[i + 1]?.at ?? Infinity) + settledMs }])),
-    )
+    return this.#states.flatMap((states) => [
+      { from: -Infinity, to: (states.find(({ up }) => up)?.at ?? Infinity) + settledMs },
+      ...states.flatMap(({ up, at }, i) => (up ? [] : [{ from: at - noticedMs, to: (states[i + 1]?.at ?? Infinity) + settledMs }])),
+    ])
   }
 
   #judge(): { wrong: string[]; oldestMs: number } {
