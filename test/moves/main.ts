@@ -14,10 +14,11 @@ import { lastHealthy } from './last-healthy.ts'
 import { fact, none, type Figure, type Move, type Scale } from './move.ts'
 import { parking } from './parking.ts'
 import { poison } from './poison.ts'
+import { releaseCache } from './release-cache.ts'
 import { resume } from './resume.ts'
 import { survival } from './survival.ts'
 
-const moves: readonly Move[] = [causalRouting, parking, resume, poison, fusedScore, callTree, keepAlive, lastHealthy, survival]
+const moves: readonly Move[] = [causalRouting, parking, resume, poison, fusedScore, callTree, keepAlive, releaseCache, lastHealthy, survival]
 
 interface Row extends Figure {
   readonly move: Move
