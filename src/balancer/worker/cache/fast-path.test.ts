@@ -50,7 +50,7 @@ describe('the fast path', () => {
     for (let i = 0; i < 4; i++) expect(exchange(bench, get('/a'), () => answer('hello')).got).toMatch(/\r\n\r\nhello$/)
     expect(bench.worker.hits!.answered).toBe(2)
     expect(bench.upstreams).toHaveLength(1)
-    expect(bench.service.counters).toMatchObject({ requests: 4, responseBytes: 20 })
+    expect(bench.service.counters).toMatchObject({ requests: 4, responseBytes: 20, cache: { hit: 3, miss: 1, stored: 1 } })
     expect(bench.service.tally.take()).toMatchObject({ responses: { '2xx': 4 }, duration: { count: 4 } })
     expect(bench.service.active).toBe(0)
   })
@@ -226,10 +226,10 @@ describe('the fast path', () => {
             return anonymous([got, ...asked].join('\n---\n'))
           })
           if (way) answered += bench.worker.hits!.answered
-          const { requests: counted, responseBytes } = bench.service.counters
+          const { requests: counted, responseBytes, cache: became } = bench.service.counters
           const { responses: byClass } = bench.service.tally.take()
           vi.restoreAllMocks()
-          return { transcript, counted, responseBytes, byClass }
+          return { transcript, counted, responseBytes, byClass, became }
         })
         expect(fast).toEqual(slow)
       }),
