@@ -27,6 +27,10 @@ interface Parts {
 /** `unknown`: it did not answer, which is no miss. */
 export type Fetched = { readonly held: Held | undefined } | 'unknown'
 
+/** No tag is empty. */
+const everything = ''
+/** Beyond, all are asked for again. */
+const learntMax = 10_000
 const nothing: Fetched = { held: undefined }
 
 export class FarSide implements FarListener {
@@ -38,6 +42,8 @@ export class FarSide implements FarListener {
   #heardFrom = Infinity
   /** Keys that are being changed from here, and how often. */
   readonly #turns = new Map<string, number>()
+  /** Tags whose invalidations are known from their beginning. */
+  readonly #learnt = new Set<string>()
   /** How often changes were missed: a reading from before that says nothing of what is heard. */
   #misses = 0
 
@@ -108,12 +114,19 @@ export class FarSide implements FarListener {
     return made
   }
 
+  /** What was asked for once is heard of from then on. */
   async #learn(tags: readonly string[]): Promise<boolean> {
+    if (this.#learnt.has(everything) && tags.every((tag) => this.#learnt.has(tag))) return true
     const { invalidations, counters } = this.#parts
+    const misses = this.#misses
     const last = await this.far.lastInvalidations(tags)
     if (last === undefined) {
       counters.remoteErrors++
       return false
+    }
+    if (misses === this.#misses && this.far.up) {
+      if (this.#learnt.size > learntMax) this.#learnt.clear()
+      for (const tag of [everything, ...tags]) this.#learnt.add(tag)
     }
     if (last.all > 0) invalidations.all(last.all)
     tags.forEach((tag, i) => {
@@ -146,6 +159,7 @@ export class FarSide implements FarListener {
   missed(): void {
     this.#misses++
     this.#heardFrom = Infinity
+    this.#learnt.clear()
     this.#fetches.clear()
     this.#parts.memory.clear()
     this.#parts.flights.fenceAll()

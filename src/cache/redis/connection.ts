@@ -51,7 +51,8 @@ const common = (options: RedisOptions) => ({
   name: 'holdfast-cache',
 })
 
-const commandOptions = { typeMapping: { [blobString]: Buffer } }
+/** Whoever calls keeps the time himself; the client's own timer costs as much as the call. */
+const commandOptions = { typeMapping: { [blobString]: Buffer }, timeout: 0 }
 
 /** `onError`: something of the connection is broken; it mends itself. */
 export function openRedis(redis: Package, options: RedisOptions, onError: (error: Error) => void): RedisConnection {
