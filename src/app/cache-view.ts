@@ -1,7 +1,7 @@
 /** What balancer and control process are told of caching. */
 import { readFileSync } from 'node:fs'
 import type { CacheRedisView, CacheStoreView, CacheView } from '../balancer/core/cache-view.ts'
-import type { CacheConfig, Config, RedisTlsConfig, ServiceCacheConfig } from '../config/types.ts'
+import type { CacheConfig, Config, RedisSentinelConfig, RedisTlsConfig, ServiceCacheConfig } from '../config/types.ts'
 import { codeOf, HoldfastError, messageOf } from '../kernel/errors.ts'
 
 /** `anyAge`: in place of a failure what is kept is never too old. */
@@ -31,13 +31,19 @@ export function redisView({ redis }: CacheConfig): CacheRedisView | undefined {
     ...(url !== undefined && { url }),
     ...(cluster && { cluster }),
     ...(sentinel && {
-      sentinel: { name: sentinel.name, nodes: sentinel.nodes, ...given({ username: sentinel.username, password: sentinel.password }) },
+      sentinel: sentinelView(sentinel),
     }),
     ...(tls && { tls: tlsView(tls) }),
     prefix,
     encryption: encryptionKeys,
   }
 }
+
+const sentinelView = ({ name, nodes, ...credentials }: RedisSentinelConfig): NonNullable<CacheRedisView['sentinel']> => ({
+  name,
+  nodes,
+  ...given(credentials),
+})
 
 const tlsView = ({ ca, cert, key, serverName }: RedisTlsConfig): NonNullable<CacheRedisView['tls']> =>
   given({ ca: pem('ca', ca), cert: pem('cert', cert), key: pem('key', key), servername: serverName })

@@ -7,7 +7,10 @@ import { ms } from '../kernel/time.ts'
 import { Caches } from './caches.ts'
 import { announceRedis, Values } from './values.ts'
 
-const config: CacheConfig = { memory: { maxEntries: 10, maxBytes: 1_048_576, ttl: ms(60_000) }, http: { maxBytes: 1_048_576, workerBytes: 1_048_576 } }
+const config: CacheConfig = {
+  memory: { maxEntries: 10, maxBytes: 1_048_576, ttl: ms(60_000) },
+  http: { maxBytes: 1_048_576, workerBytes: 1_048_576 },
+}
 
 class Sink implements EventSink {
   readonly lines: string[] = []
@@ -27,7 +30,7 @@ function made() {
     return Promise.resolve({ entries: 2 })
   }
   const proxy = { purge, telemetry: () => undefined }
-  return { caches: new Caches({ values, proxy, events }), events, orders }
+  return { caches: new Caches({ values, proxy, events, services: () => ['shop'] }), events, orders }
 }
 
 const actor = { name: 'alice', address: '' }
@@ -41,7 +44,12 @@ describe('values', () => {
     expect([await caches.get('a'), await caches.get('b')]).toEqual([{ x: 1 }, null])
     await caches.delete('a')
     expect([await refused(caches.get('a')), await refused(caches.delete('a'))]).toEqual(['unknown_key', 'unknown_key'])
-    expect(caches.report()).toMatchObject({ values: { hits: 2, misses: 1, keys: 1, hitRate: 66.67 }, maxBytes: 1_048_576, redis: undefined, responses: undefined })
+    expect(caches.report()).toMatchObject({
+      values: { hits: 2, misses: 1, keys: 1, hitRate: 66.67 },
+      maxBytes: 1_048_576,
+      redis: undefined,
+      responses: undefined,
+    })
     expect(caches.report().values.bytes).toBeGreaterThan(0)
   })
 
@@ -70,6 +78,13 @@ describe('purging', () => {
     ])
   })
 
+  it('of a service that is not there is refused', async () => {
+    const { caches, orders } = made()
+    await caches.purge({ by: 'release', release: 'v1', service: 'shop' }, { actor })
+    expect(await refused(caches.purge({ by: 'service', service: 'shpo' }, { actor }))).toBe('unknown_service')
+    expect(orders).toHaveLength(1)
+  })
+
   it('clearing takes everything', async () => {
     const { caches, orders } = made()
     await caches.set('a', 1, {})
@@ -82,7 +97,11 @@ describe('purging', () => {
 describe('news of Redis', () => {
   it('come once for each change, and not when it is there at the beginning', () => {
     const events = new Sink()
-    const [unknown, away, here] = [{ up: false, reason: undefined }, { up: false, reason: 'no' }, { up: true, reason: undefined }]
+    const [unknown, away, here] = [
+      { up: false, reason: undefined },
+      { up: false, reason: 'no' },
+      { up: true, reason: undefined },
+    ]
     const history = [unknown, here, here, away, away, { up: false, reason: 'other' }, here]
     history.forEach((now, i) => announceRedis(events, 'values', history[i - 1], now))
     expect(events.lines.map((line) => line.split(' ', 1)[0])).toEqual(['cache.redisLost', 'cache.redisBack'])

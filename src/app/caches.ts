@@ -2,6 +2,7 @@
 import type { Proxy } from '../balancer/index.ts'
 import type { CacheCounts } from '../balancer/core/cache/counts.ts'
 import type { ProxyTelemetry } from '../balancer/port.ts'
+import { HoldfastError } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { CacheOperations, CacheReport, PurgeOrder, RedisLayer, ResponsesReport, StoredValue, ValueOptions } from './cache-operations.ts'
 import type { Actor } from './operations.ts'
@@ -11,6 +12,8 @@ export interface CachesDeps {
   readonly values: Values
   readonly proxy: Pick<Proxy, 'purge' | 'telemetry'>
   readonly events: EventSink
+  /** Names of the services that there are. */
+  readonly services: () => readonly string[]
 }
 
 export class Caches implements CacheOperations {
@@ -64,7 +67,8 @@ export class Caches implements CacheOperations {
   }
 
   async purge(order: PurgeOrder, { actor }: { actor: Actor }): Promise<{ readonly responses: number }> {
-    const { values, events } = this.#deps
+    const { values, events, services } = this.#deps
+    if ((order.by === 'service' || order.by === 'release') && order.service !== undefined) checkService(order.service, services())
     if (order.by === 'tag' && order.soft !== true) await values.invalidateTags(order.tags)
     const responses = await this.#purge(order)
     const { by, soft = false, ...what } = order
@@ -80,6 +84,13 @@ export class Caches implements CacheOperations {
     const purged = await this.#deps.proxy.purge?.(order)
     return purged?.entries ?? 0
   }
+}
+
+function checkService(name: string, known: readonly string[]): void {
+  if (known.includes(name)) return
+  throw new HoldfastError('unknown_service', `tried to purge the answers of service ${name}, found no such service`, {
+    hint: known.length === 0 ? 'there are none' : `there are: ${known.join(', ')}`,
+  })
 }
 
 function describe(order: PurgeOrder): string {

@@ -146,7 +146,7 @@ export class Holdfast {
       takeUp: () => this.exclusive(() => this.#configuration.lookAtCertificates()),
     })
     this.#values = new Values(config.cache, events)
-    this.caches = new Caches({ values: this.#values, proxy: this.proxy, events })
+    this.caches = new Caches({ values: this.#values, proxy: this.proxy, events, services: () => Object.keys(this.config.services) })
     this.#signals = new BalancerSignals({
       clock,
       events,

@@ -47,6 +47,9 @@ export interface RedisSentinelConfig {
   /** For the servers behind them. */
   readonly username?: string | undefined
   readonly password?: string | undefined
+  /** For the sentinels. */
+  readonly sentinelUsername?: string | undefined
+  readonly sentinelPassword?: string | undefined
 }
 
 export interface RedisTlsConfig {

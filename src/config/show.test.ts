@@ -19,7 +19,7 @@ const web = ({ config }: LoadedConfig): NonNullable<LoadedConfig['config']['serv
   return service
 }
 
-const withoutSecrets = fullest.replace(/^(?:access| +encryptionKey| +formerEncryptionKeys):.*$/gm, '').replace(', password: hunter2', '')
+const withoutSecrets = fullest.replace(/^(?:access| +encryptionKey| +formerEncryptionKeys):.*$/gm, '').replace(', password: hunter2', '').replace(', sentinelPassword: hunter3', '')
 
 describe('showing', () => {
   it('is complete', () => {

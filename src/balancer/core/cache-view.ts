@@ -27,6 +27,8 @@ export interface CacheRedisView {
     readonly nodes: readonly { readonly host: string; readonly port: number }[]
     readonly username?: string
     readonly password?: string
+    readonly sentinelUsername?: string
+    readonly sentinelPassword?: string
   }
   /** PEM texts. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }

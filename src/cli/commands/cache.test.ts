@@ -63,7 +63,7 @@ describe('cache', () => {
     await runCli(['cache', 'set', 'k', 'hello'], { api })
     await runCli(['cache', 'set', 'k', '00501', '--text'], { api })
     await runCli(['cache', 'del', 'k'], { api })
-    expect((await runCli(['cache', 'clear'], { api })).stdout).toBe('the cache is empty; 1 answer gone\n')
+    expect((await runCli(['cache', 'clear'], { api })).stdout).toBe('the cache is empty; 1 answer purged\n')
     expect(asked).toEqual([
       ['get', 'user:1'],
       ['set', 'k', { a: [1] }, { ttl: 60, tags: ['x', 'y'] }],
@@ -89,7 +89,10 @@ describe('cache', () => {
 
   it.each([[[]], [['--all', '--tag', 'a']], [['https://a/', '--prefix', 'https://a/']]])('purge needs one thing, not %j', async (words) => {
     const { api, asked } = recorder()
-    expect(await runCli(['cache', 'purge', ...words], { api })).toMatchObject({ code: 2, stderr: expect.stringContaining('exactly one of') as string })
+    expect(await runCli(['cache', 'purge', ...words], { api })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('exactly one of') as string,
+    })
     expect(asked).toEqual([])
   })
 })

@@ -121,7 +121,7 @@ export const cacheClear = defineCommand({
   async run(context) {
     const api = await context.connect()
     const purged = await api.clearCache()
-    return { data: purged, text: `the cache is empty; ${answers(purged.responses)} gone` }
+    return { data: purged, text: `the cache is empty; ${answers(purged.responses)} purged` }
   },
 })
 
@@ -150,7 +150,7 @@ export const cachePurge = defineCommand({
     if (given.length !== 1) throw usageError('expected exactly one of a URL, --tag, --prefix, --release, --service and --all')
     const api = await context.connect()
     const purged = await api.purge(order)
-    return { data: purged, text: `${answers(purged.responses)} ${soft ? 'are stale' : 'gone'}` }
+    return { data: purged, text: `${answers(purged.responses)} ${soft ? 'made stale' : 'purged'}` }
   },
 })
 

@@ -58,6 +58,8 @@ const redis = object({
       nodes: key(list(address, { min: 1 }), { doc: 'Addresses of the sentinels.' }),
       username: optional(word, { doc: 'For the servers behind them.', without: 'none' }),
       password: optional(word, { doc: 'The same, best as `${file:PATH}`.', without: 'none', secret: true }),
+      sentinelUsername: optional(word, { doc: 'For the sentinels themselves.', without: 'none' }),
+      sentinelPassword: optional(word, { doc: 'The same.', without: 'none', secret: true }),
     }),
     { doc: 'Sentinels that know which server is the master.', without: 'one of the three' },
   ),

@@ -61,7 +61,7 @@ cache:
   memory: { maxEntries: 5, maxBytes: 1MiB, ttl: 1m }
   http: { maxBytes: 1GiB, workerBytes: 1MiB }
   redis:
-    sentinel: { name: shop, nodes: ["10.0.0.9:26379"], username: a, password: hunter2 }
+    sentinel: { name: shop, nodes: ["10.0.0.9:26379"], username: a, password: hunter2, sentinelUsername: b, sentinelPassword: hunter3 }
     ttl: 2h
     prefix: "shop:"
     tls: { ca: tls/ca.crt, cert: tls/us.crt, key: tls/us.key, serverName: Redis.internal }
