@@ -30,6 +30,8 @@ export const accessFields = [
   'route',
   'endpoint',
   'tries',
+  'cache',
+  'cacheTtl',
   'reasons',
   'userAgent',
   'referrer',

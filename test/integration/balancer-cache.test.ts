@@ -176,6 +176,18 @@ describe('the cache', () => {
     ])
     expect(await of('Accept-Language: de\r\nAuthorization: Basic x\r\n')).toBe('de 4')
   })
+
+  it('asks once more, without conditions, when a 304 is about none of the variants that are stored', async () => {
+    await answering((request, n) =>
+      fieldOf(request, 'if-none-match') === undefined
+        ? plain(`answer ${n}`, `Cache-Control: max-age=60\r\nVary: Foo\r\nETag: "${fieldOf(request, 'foo')!}"\r\n`)
+        : 'HTTP/1.1 304 Same\r\nETag: "none of them"\r\n\r\n',
+    )
+    for (const foo of ['a', 'b']) await ask(proxy.port, get(path, `Foo: ${foo}\r\n`))
+    expect(await ask(proxy.port, get(path, 'Foo: c\r\n'))).toMatchObject({ status: 200, body: 'answer 5' })
+    expect(fieldOf(asked[3]!, 'if-none-match')).toBe('"b", "a"')
+    expect(await ask(proxy.port, get(path, 'Foo: c\r\n'))).toMatchObject({ body: 'answer 5' })
+  })
 })
 
 describe('a purge', () => {

@@ -121,6 +121,29 @@ describe('a trail tells of', () => {
     expect(stepOf(forged.trail, 'session')?.note).toMatch(/^session miss: the cookie is forged, too old/)
   })
 
+  it('what the cache has made of it, with the clause', async () => {
+    const cache = { maxBodyBytes: 1_000, graceMs: 60_000, obeyClients: true, heuristic: 0 }
+    const fields = ['Cache-Control: max-age=60\r\n', 'Cache-Control: max-age=10\r\nAge: 15\r\nETag: "a"\r\n', 'Cache-Control: private\r\n']
+    const one = await origin(({ target, head, socket }) => {
+      if (target === '/1' && head.includes('If-None-Match'))
+        socket.write('HTTP/1.1 304 Same\r\nETag: "a"\r\nCache-Control: max-age=10\r\nAge: 15\r\n\r\n')
+      else socket.write(plain('x', fields[Number(target.slice(1))] ?? ''))
+    })
+    await explained(service([one], { cache }))
+    const notes = async (target: string): Promise<(string | undefined)[]> =>
+      (await told('', { request: get(target, 'X-Explain: 1\r\n') })).trail.steps.filter(({ step }) => step === 'cache').map(({ note }) => note)
+    expect(await notes('/0')).toEqual(['nothing of it is stored', expect.stringMatching(/^fresh for (59|60) s: it is kept \(RFC 9111, 3\)$/)])
+    expect(await notes('/0')).toEqual([expect.stringMatching(/^fresh for (59|60) s: answered from the store \(RFC 9111, 4\)$/)])
+    await notes('/1')
+    expect(await notes('/1')).toEqual([
+      expect.stringMatching(/^stale for [56] s: it is validated \(RFC 9111, 4\.3\)$/),
+      expect.stringMatching(/the service says that it is right \(RFC 9111, 4\.3\.3\)$/),
+    ])
+    expect((await notes('/2')).at(-1)).toBe('not kept: private (RFC 9111, 5.2.2.7)')
+    await explained(service([await freePort()], { cache, retries: { attempts: 0, budget: 0.2 } }))
+    expect((await notes('/1')).at(-1)).toMatch(/^stale for [56] s: it stands in for a failure \(502; RFC 9111, 4\.2\.4\)$/)
+  })
+
   it('the rate limit', async () => {
     const rateLimit = { key: { by: 'service' }, rate: 1, periodMs: 60_000, burst: 1 } as const
     await explained(service([await serving()], { rateLimit }))

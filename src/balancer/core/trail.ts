@@ -6,6 +6,8 @@ export const trailSteps = [
   'limited',
   /** Where its client belongs: the session, the side of a split. */
   'session',
+  /** What is stored of it, and what became of its answer there. */
+  'cache',
   /** It looks like a request that instances died with. */
   'suspect',
   'picked',

@@ -29,6 +29,7 @@ import { Hedge, type HedgeHost } from './hedge.ts'
 import { EndpointSearch, type SearchHost } from './endpoint-search.ts'
 import { badRequest, invalidAnswer, noEndpoint, notReady, quarantined } from './failure-answers.ts'
 import { Intake } from './intake.ts'
+import type { RequestWatch } from './observe/watch.ts'
 import { Patience } from './patience.ts'
 import { RequestSender } from './request-sender.ts'
 import type { Resume } from './resume.ts'
@@ -184,6 +185,16 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
 
   ratherThanWait(): boolean {
     return this.standsIn(notReady(noEndpoint, 0, false))
+  }
+
+  get watch(): RequestWatch | undefined {
+    return this.#attempts.watch
+  }
+
+  askAgain(): void {
+    this.#phase = 'searching'
+    this.#patience.off()
+    this.askOrigin()
   }
 
   stoodIn(status: number, why: string): void {

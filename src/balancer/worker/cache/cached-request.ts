@@ -17,7 +17,7 @@ import { single, type Fields } from '../../../cache/core/http/fields.ts'
 import type { Exchanged } from '../../../cache/core/http/freshness.ts'
 import { groupsChangedBy, groupsOf, originOf } from '../../../cache/core/http/groups.ts'
 import { invalidatedBy, isSafe } from '../../../cache/core/http/invalidation.ts'
-import { keyOf, overridingFields } from '../../../cache/core/http/key.ts'
+import { keyOf } from '../../../cache/core/http/key.ts'
 import { rangeOf } from '../../../cache/core/http/range.ts'
 import { isFailure, mayUse, mayUseOnError, wishesOf } from '../../../cache/core/http/serving.ts'
 import { mayStore, type Storing, type StoredFacts } from '../../../cache/core/http/storing.ts'
@@ -32,10 +32,13 @@ import type { Head } from '../../http1/head.ts'
 import type { AnswerRelay, Interception } from '../answer-relay.ts'
 import type { Answer } from '../answers.ts'
 import type { ClientSide } from '../client-side.ts'
+import type { RequestWatch } from '../observe/watch.ts'
 import type { RequestSender } from '../request-sender.ts'
 import { Collector } from './collector.ts'
 import { Fetch, waitMaxMs, type FetchWaiter } from './fetch.ts'
-import { fieldsOf, HeadFields } from './head-fields.ts'
+import { hit, whyAsked } from './decisions.ts'
+import { HeadFields, withNews } from './head-fields.ts'
+import { isPlain, overrides, withoutConditions } from './request-kinds.ts'
 import type { ResponseStore } from './store.ts'
 import { linesToKeep, notModifiedHead, partHead, tagsOf, unsatisfiableHead, wholeHead, type StoredResponse } from './stored-response.ts'
 
@@ -52,6 +55,10 @@ export interface CachedHost {
   answerTaken(status: number, keep: boolean): void
   /** A stored answer is about to go out in place of a failure with this status. */
   stoodIn(status: number, why: string): void
+  /** The answer of the service is of no use: it is asked once more. */
+  askAgain(): void
+  /** Notes what is decided; undefined: nobody watches. */
+  readonly watch: RequestWatch | undefined
   /** Names of what comes from the endpoint that is asked (`core/cache/purge.ts`). */
   originNames(): readonly string[]
 }
@@ -142,7 +149,6 @@ export class CachedRequest implements FetchWaiter {
     const variants = this.#store.variants(this.#key)
     const stored = this.#store.select(variants, request)
     const wishes = wishesOf(request)
-    const collapses = this.#collapses(request, wishes)
     const { trusted } = this.#store
     if (stored !== undefined && this.#isFor(request, stored.facts)) {
       const verdict = mayUse(stored.facts, wishes, now, view)
@@ -150,12 +156,22 @@ export class CachedRequest implements FetchWaiter {
       if (trusted && (verdict.use === 'now' || (verdict.use === 'now-and-validate' && !this.#client.refreshes))) {
         if (verdict.use === 'now-and-validate') this.#refresh()
         else this.#client.hitFound({ key: this.#key, target: this.#sender.target(), request, variants, stored, view })
+        this.#host.watch?.cached(
+          ttl > 0 ? 'hit' : 'stale',
+          verdict.use === 'now' ? hit(ttl) : 'it is validated meanwhile (RFC 5861, 3)',
+          ttl,
+          this.#client.worker.now,
+        )
         return this.#serve(stored, request, { hit: true, ttl })
       }
       this.#stored = stored
+      const collapses = this.#collapses(request, wishes)
       if ((verdict.use !== 'validated' || verdict.why === 'stale') && this.#seek(stored.facts.bornAt, collapses)) return true
-      return this.#refuse(wishes) || this.#validate(request, [stored], verdict.use === 'validated' ? verdict.why : 'stale', collapses)
+      const asks = verdict.use === 'validated' ? verdict.why : 'stale'
+      this.#host.watch?.cached('miss', whyAsked[asks], ttl, this.#client.worker.now)
+      return this.#refuse(wishes) || this.#validate(request, [stored], asks, collapses)
     }
+    const collapses = this.#collapses(request, wishes)
     if (this.#seek(undefined, collapses) || this.#refuse(wishes)) return true
     // Variants of other requests may be what the origin chooses for this one.
     const mine = secondaryKey([fromField], request)
@@ -176,7 +192,7 @@ export class CachedRequest implements FetchWaiter {
   }
 
   #collapses(request: Fields, wishes: RequestDirectives): boolean {
-    if (this.#client.facts.method !== 'GET' || wishes.noStore || this.#overrides(request) || this.#store.passes(this.#key, this.#client.worker.now))
+    if (this.#client.facts.method !== 'GET' || wishes.noStore || overrides(request) || this.#store.passes(this.#key, this.#client.worker.now))
       return false
     return ['authorization', 'range', 'if-none-match', 'if-modified-since'].every((name) => request.all(name).length === 0)
   }
@@ -196,17 +212,20 @@ export class CachedRequest implements FetchWaiter {
   /** Returns true when somebody else's answer is waited for. */
   #ask(fwd: NonNullable<CacheStatus['fwd']>, collapses: boolean): boolean {
     this.#status = { fwd }
-    if (this.#overrides(this.#request())) {
+    const { now } = this.#client.worker
+    if (overrides(this.#request())) {
       this.#askForItself()
       return false
     }
+    if (fwd !== 'stale' && fwd !== 'request') this.#host.watch?.cached(fwd === 'bypass' ? 'bypass' : 'miss', whyAsked[fwd], undefined, now)
     // Alone nobody knows whether what another one asked for has been invalidated since.
     if (collapses && !this.#leads && this.#store.trusted) {
       const under = this.#store.fetches.get(this.#key)
       if (under?.join(this) === true) {
         this.#fetch = under
         this.#phase = 'waiting'
-        this.#waitsUntil = this.#client.worker.now + waitMaxMs
+        this.#waitsUntil = now + waitMaxMs
+        this.#host.watch?.cached(undefined, 'somebody asks for it already: it waits for that answer', undefined, now)
         return true
       }
       if (under === undefined) {
@@ -223,12 +242,9 @@ export class CachedRequest implements FetchWaiter {
   }
 
   /** It may be answered as if it were another request: what comes of it is for its client alone. */
-  #overrides(request: Fields): boolean {
-    return !overridingFields.every((name) => request.all(name).length === 0)
-  }
-
   #askForItself(): void {
     this.#counts.bypass++
+    this.#host.watch?.cached('bypass', 'it may ask for something else than its URL: nothing is kept of it', undefined, this.#client.worker.now)
     this.#phase = 'off'
     this.lines = undefined
     this.dropsConditions = false
@@ -292,18 +308,38 @@ export class CachedRequest implements FetchWaiter {
     const response = new HeadFields(head, buffer)
     if (this.#phase === 'changing') return this.#forget(head.status, response) ? 'pass' : 'hold'
     const exchanged = { requestTime: this.#askedAt, responseTime: this.#now }
-    if (head.status === 304 && this.#validating.length > 0) return this.#confirmed(response, exchanged) ? 'taken' : 'pass'
+    if (head.status === 304 && this.#validating.length > 0) {
+      if (!this.#confirmed(response, exchanged)) this.#askWithout()
+      return 'taken'
+    }
     if (isFailure(head.status) && this.standsIn(head.status, `${head.status}`)) return 'taken'
     if (this.#status.fwd === 'stale' || this.#status.fwd === 'request') this.#counts.miss++
     this.#keep(head, buffer, response, exchanged)
     return 'pass'
   }
 
+  /** A 304 that is about nothing we have asked about (RFC 9111, 4.3.3): our conditions were of no use. */
+  #askWithout(): void {
+    this.#validating = []
+    this.lines = undefined
+    this.dropsConditions = false
+    this.#host.watch?.cached(
+      undefined,
+      'the service says 304 of something that is not stored: it is asked without conditions',
+      undefined,
+      this.#client.worker.now,
+    )
+    this.#host.answerTaken(304, true)
+    this.#host.askAgain()
+  }
+
   /** Returns false when the answer has to wait until all workers know of it. */
   #forget(status: number, response: Fields): boolean {
     const urls = invalidatedBy(this.#client.facts.method, status, this.#key, response)
     const names = [...urls.map(urlName), ...this.#groupNames(groupsChangedBy(response))]
-    return names.length === 0 || this.#store.invalidate({ soft: false, all: false, names }, this.#relay.holds())
+    if (names.length === 0) return true
+    this.#host.watch?.cached(undefined, `what is stored of it is forgotten (RFC 9111, 4.4): ${names.join(', ')}`, undefined, this.#client.worker.now)
+    return this.#store.invalidate({ soft: false, all: false, names }, this.#relay.holds())
   }
 
   #groupNames(groups: readonly string[]): readonly string[] {
@@ -317,11 +353,13 @@ export class CachedRequest implements FetchWaiter {
       validatedBy(
         response,
         this.#validating.map(({ facts }) => facts),
-      ) ?? (this.#validating.length === 1 ? this.#validating[0]?.facts : undefined)
+      ) ??
+      // Of one that names no tag it must be what was asked about; a tag that is not ours is of something else (RFC 9111, 4.3.4).
+      (this.#validating.length === 1 && single(response, 'etag') === undefined ? this.#validating[0]?.facts : undefined)
     const before = this.#validating.find(({ facts }) => facts === about)
     if (before === undefined) return false
     const lines = updated(before.lines, linesToKeep(response.lines()))
-    const storing = this.#mayStore(request, before.facts.status, fieldsOf(lines), exchanged)
+    const storing = this.#mayStore(request, before.facts.status, withNews(lines, response), exchanged)
     const variant = storing.store ? secondaryKey(storing.facts.vary, request) : before.variant
     const after: StoredResponse = {
       ...before,
@@ -329,13 +367,14 @@ export class CachedRequest implements FetchWaiter {
       facts: storing.store ? { ...storing.facts, etag: before.facts.etag ?? storing.facts.etag } : before.facts,
       variant,
       // The one who confirms has a part in it.
-      names: [...new Set([...before.names, ...this.#host.originNames(), ...this.#groupNames(groupsOf(response))])],
+      names: [...new Set([...before.names, ...this.#host.originNames(), ...tagsOf(response).map(tagName), ...this.#groupNames(groupsOf(response))])],
       mark: this.#mark,
     }
     if (storing.store) {
       if (variant === before.variant) this.#store.replace(this.#key, before, after)
       else this.#store.put(this.#key, after)
     } else if (isPlain(request, 200)) this.#store.drop(this.#key)
+    this.#host.watch?.cached('revalidated', 'the service says that it is right (RFC 9111, 4.3.3)', this.#ttlOf(after), this.#client.worker.now)
     this.#host.answerTaken(304, true)
     this.#serve(after, request, { ...this.#status, fwdStatus: 304, stored: storing.store })
     return true
@@ -353,8 +392,13 @@ export class CachedRequest implements FetchWaiter {
     if (stored === undefined || this.#phase === 'off' || !mayUseOnError(stored.facts, this.#now, this.#view!)) return false
     this.#host.answerTaken(status, false)
     this.#host.stoodIn(status, detail)
-    const ttl = (stored.facts.lifetimeMs - (this.#now - stored.facts.bornAt)) / 1_000
+    const ttl = this.#ttlOf(stored)
+    this.#host.watch?.cached('stale', `it stands in for a failure (${detail}; RFC 9111, 4.2.4)`, ttl, this.#client.worker.now)
     return this.#serve(stored, this.#request(), { hit: true, ttl, detail: `stale-if-error ${detail}` })
+  }
+
+  #ttlOf({ facts }: StoredResponse): number {
+    return (facts.lifetimeMs - (this.#now - facts.bornAt)) / 1_000
   }
 
   #keep(head: Head, buffer: Buffer, response: HeadFields, exchanged: Exchanged): void {
@@ -372,6 +416,12 @@ export class CachedRequest implements FetchWaiter {
       if (storing.store || plain) this.#store.pass(key)
       // An older one is not what the origin says now.
       if (!storing.store && plain && head.status < 500) this.#store.drop(key)
+      this.#host.watch?.cached(
+        undefined,
+        storing.store ? `not kept: longer than ${view.maxBodyBytes} bytes` : `not kept: ${storing.why}`,
+        undefined,
+        this.#client.worker.now,
+      )
       this.#say({ ...this.#status, fwdStatus: head.status, ...(storing.store ? {} : { detail: storing.why }) })
       this.#done()
       return
@@ -387,6 +437,7 @@ export class CachedRequest implements FetchWaiter {
     const counts = this.#counts
     this.#leads = false
     this.#fetch = undefined
+    this.#host.watch?.cached(undefined, 'it is kept (RFC 9111, 3)', (facts.lifetimeMs - (this.#now - facts.bornAt)) / 1_000, this.#client.worker.now)
     this.#say({ ...this.#status, fwdStatus: head.status, stored: true })
     this.#relay.collector = new Collector(head, view.maxBodyBytes, (body) => {
       if (body === undefined) store.pass(key)
@@ -412,7 +463,7 @@ export class CachedRequest implements FetchWaiter {
       return
     }
     const lines = updated(stored.lines, linesToKeep(response.lines()))
-    const storing = this.#mayStore(request, 200, fieldsOf(lines), exchanged)
+    const storing = this.#mayStore(request, 200, withNews(lines, response), exchanged)
     if (storing.store) this.#store.replace(this.#key, stored, { ...stored, lines, facts: storing.facts })
   }
 
@@ -470,21 +521,3 @@ export class CachedRequest implements FetchWaiter {
     this.#host.askOrigin()
   }
 }
-
-const ofOneClient = ['authorization', 'range', 'if-match', 'if-unmodified-since', 'if-none-match', 'if-modified-since'] as const
-
-/** The answer is what everybody would get: if it may not be kept, nothing that is kept is right any more. */
-const isPlain = (request: Fields, status: number): boolean =>
-  status !== 206 && status !== 304 && !wishesOf(request).noStore && ofOneClient.every((name) => request.all(name).length === 0)
-
-const conditional = /^(?:if-none-match|if-modified-since|if-range|range):/i
-
-/** A head that asks for the whole. */
-const withoutConditions = (head: Buffer): Buffer =>
-  latin1(
-    head
-      .toString('latin1')
-      .split('\r\n')
-      .filter((line) => !conditional.test(line))
-      .join('\r\n'),
-  )

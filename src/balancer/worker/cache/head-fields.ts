@@ -1,4 +1,5 @@
 /** The fields of a parsed head, as the cache's rules read them. Valid as long as the bytes are. */
+import { targetFields } from '../../../cache/core/http/control.ts'
 import type { Fields } from '../../../cache/core/http/fields.ts'
 import type { Line } from '../../../cache/core/http/update.ts'
 import { fromField } from '../../core/cache/request-fields.ts'
@@ -56,7 +57,10 @@ export class SelectingFields extends HeadFields {
   }
 }
 
-/** The fields of stored lines. */
-export const fieldsOf = (lines: readonly Line[]): Fields => ({
-  all: (name) => lines.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value),
+/** What is never stored as a line, and yet counts: of the answer that brings news. */
+const newsOnly: ReadonlySet<string> = new Set(['age', ...targetFields])
+
+/** The fields of stored lines, brought up to date by an answer without a body. */
+export const withNews = (lines: readonly Line[], news: Fields): Fields => ({
+  all: (name) => (newsOnly.has(name) ? news.all(name) : lines.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value)),
 })

@@ -36,6 +36,8 @@ const writers: Readonly<Record<AccessField, Writer>> = {
   route: ({ route }) => someText(route),
   endpoint: ({ endpoint }) => someText(endpoint?.id),
   tries: ({ tries }) => String(tries),
+  cache: ({ cacheResult }) => someText(cacheResult),
+  cacheTtl: ({ cacheTtl }) => (cacheTtl === undefined ? undefined : String(Math.floor(cacheTtl))),
   reasons: (watch, { status }) => {
     const plain = !watch.wasParked && watch.tries <= 1 && status >= 100 && status < 500
     return plain ? undefined : JSON.stringify(watch.reasons(status, Infinity).filter((reason) => reason !== 'asked' && reason !== 'sampled'))

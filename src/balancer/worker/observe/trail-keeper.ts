@@ -55,6 +55,8 @@ export class TrailKeeper {
   #pickedAt = 0
   /** By the limits that it met, with the time. */
   readonly #rates: (readonly [policy: string, reading: RateReading, at: number])[] = []
+  /** What its cache made of it, before anything was written down. */
+  readonly #cached: (readonly [why: string, ttl: number | undefined, at: number])[] = []
   #waitsSince = 0
   #notRetried: string | undefined
 
@@ -70,6 +72,7 @@ export class TrailKeeper {
     this.#session = undefined
     this.#endpoint = undefined
     this.#rates.length = 0
+    if (this.#cached.length > 0) this.#cached.length = 0
     this.#notRetried = undefined
   }
 
@@ -86,6 +89,12 @@ export class TrailKeeper {
 
   rated({ policy }: ServiceRate, reading: RateReading, now: number): void {
     this.#rates.push([policy, reading, now])
+  }
+
+  /** `ttl`: of what is stored, in seconds. */
+  cached(why: string, ttl: number | undefined, now: number): void {
+    if (this.#opened) this.#add(now, { step: 'cache', note: cacheText(why, ttl) })
+    else this.#cached.push([why, ttl, now])
   }
 
   notRetried(why: string): void {
@@ -258,9 +267,13 @@ export class TrailKeeper {
     if (this.#opened) return
     this.#opened = true
     for (const [policy, reading, at] of this.#rates) this.#add(at, { step: 'limited', note: rateText(policy, reading) })
+    for (const [why, ttl, at] of this.#cached)
+      if (at <= this.#pickedAt || this.#endpoint === undefined) this.#add(at, { step: 'cache', note: cacheText(why, ttl) })
     const summary = this.#session?.summary
     if (summary !== undefined && summary !== '') this.#add(this.#sessionAt, { step: 'session', note: summary })
-    if (this.#endpoint !== undefined) this.#openPicked(this.#endpoint, looks)
+    if (this.#endpoint === undefined) return
+    this.#openPicked(this.#endpoint, looks)
+    for (const [why, ttl, at] of this.#cached) if (at > this.#pickedAt) this.#add(at, { step: 'cache', note: cacheText(why, ttl) })
   }
 
   #openPicked({ id: endpoint }: EndpointPool, looks: boolean): void {
@@ -298,6 +311,11 @@ const candidatesOf = (
     leftOut: session && ((each) => session.leftOut(each)),
   }
   return describeCandidates(service.endpoints, choice)
+}
+
+function cacheText(why: string, ttl: number | undefined): string {
+  if (ttl === undefined) return why
+  return `${ttl >= 0 ? `fresh for ${Math.floor(ttl)} s` : `stale for ${Math.ceil(-ttl)} s`}: ${why}`
 }
 
 function rateText(policy: string, { allowed, remaining, retryAfterMs }: RateReading): string {

@@ -22,6 +22,9 @@ import type { Observer } from './observer.ts'
 import type { Span, TraceState } from './spans.ts'
 import { TrailKeeper } from './trail-keeper.ts'
 
+/** Answered out of the store (`hit`, `stale`, `revalidated`), or by the service. */
+export type CacheResult = 'hit' | 'stale' | 'revalidated' | 'miss' | 'bypass'
+
 /** What happened at the end. */
 export interface Ending {
   readonly status: number
@@ -50,6 +53,10 @@ export class RequestWatch {
   asked = false
   sampled = false
   trace: TraceState | undefined
+  /** How its cache answered it, or that it did not; undefined: its service has none. */
+  cacheResult: CacheResult | undefined
+  /** Of what was stored, in seconds. */
+  cacheTtl: number | undefined
   #requestBytes = 0
   #responseBytes = 0
   #captured = false
@@ -84,6 +91,8 @@ export class RequestWatch {
     this.asked = false
     this.sampled = false
     this.trace = undefined
+    this.cacheResult = undefined
+    this.cacheTtl = undefined
     this.#captured = false
     this.#parkedAt = -1
     this.#attempt = undefined
@@ -196,6 +205,15 @@ export class RequestWatch {
     this.#trail?.cut(why, now)
   }
 
+  /** What its cache makes of it. `ttl`: of what is stored, in seconds. */
+  cached(result: CacheResult | undefined, why: string, ttl: number | undefined, now: number): void {
+    if (result !== undefined) {
+      this.cacheResult = result
+      this.cacheTtl = ttl
+    }
+    this.#trail?.cached(why, ttl, now)
+  }
+
   mirrored(service: string, now: number): void {
     this.#trail?.mirrored(service, now)
   }
@@ -270,6 +288,7 @@ export class RequestWatch {
   #serverTiming(): string {
     const parts = [`total;dur=${rounded(this.firstByteAt - this.startedAt)}`, `connect;dur=${rounded(this.connectMs)}`]
     if (this.wasParked) parts.push(`parked;dur=${rounded(this.parkedMs)}`)
+    if (this.cacheResult !== undefined) parts.push(`cache;desc="${this.cacheResult}"`)
     parts.push(`tries;desc="${this.tries}"`)
     return parts.join(', ')
   }
