@@ -5,7 +5,7 @@
  *   deaf ──own beat heard──▶ hearing ──no own beat for a second, or a number missing──▶ `missed`: nothing kept before is trusted
  */
 import { randomBytes } from 'node:crypto'
-import { decodeFrame, encodeFrame, type FrameKind } from '../core/frame.ts'
+import { decodeFrame, encodeFrame, unsentMax, type Frame, type FrameKind } from '../core/frame.ts'
 import type { FarListener } from '../ports.ts'
 
 export const beatMs = 250
@@ -14,12 +14,22 @@ export const deafMs = 1_000
 /** Senders whose numbers are known; the one longest silent is forgotten, which is like hearing it for the first time. */
 const sendersMax = 10_000
 
+/** Whether there was one between the last that was heard and this. */
+function isGap(before: number, { number, unsent }: Frame): boolean {
+  // Late: it was thought lost, or its sender began anew.
+  if (number <= before) return true
+  for (let each = before + 1; each < number; each++) if (!unsent.includes(each)) return true
+  return false
+}
+
 export class Bus {
   readonly #sender = randomBytes(8).toString('hex')
   readonly #numbers = new Map<string, number>()
   readonly #changed: () => void
   #listener: FarListener | undefined
   #sent = 0
+  /** Told with the next one. */
+  #unsent: readonly number[] = []
   #heardAt = -Infinity
   #hearing = false
   /** From here to here, of the last beat. */
@@ -45,8 +55,19 @@ export class Bus {
     this.#listener = listener
   }
 
-  frame(kind: FrameKind, at: number, names: readonly string[] = []): Buffer {
-    return encodeFrame({ kind, sender: this.#sender, number: kind === 'beat' ? this.#sent : ++this.#sent, at, names })
+  /** It carries when it was sent, by the clock of who sends and hears it. */
+  beat(now: number): Buffer {
+    return encodeFrame({ kind: 'beat', sender: this.#sender, number: this.#sent, unsent: [], at: now, names: [] })
+  }
+
+  frame(kind: FrameKind, at: number, names: readonly string[] = []): Frame {
+    return { kind, sender: this.#sender, number: ++this.#sent, unsent: this.#unsent, at, names }
+  }
+
+  /** How it went with one of them. Whether others have heard it, when it was not acknowledged, nobody knows. */
+  sent({ number, unsent }: Frame, acknowledged: boolean): void {
+    if (!acknowledged) this.#unsent = [...this.#unsent, number].slice(-unsentMax)
+    else if (unsent.length > 0) this.#unsent = this.#unsent.filter((each) => !unsent.includes(each))
   }
 
   hear(message: Buffer, now: number): void {
@@ -64,7 +85,7 @@ export class Bus {
     this.#numbers.delete(frame.sender)
     this.#numbers.set(frame.sender, frame.number)
     if (this.#numbers.size > sendersMax) this.#forgetOne()
-    if (before !== undefined && frame.number !== before + 1) {
+    if (before !== undefined && isGap(before, frame)) {
       this.gaps++
       this.#listener?.missed()
     }

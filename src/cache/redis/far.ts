@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto'
 import type { Random } from '../../kernel/random.ts'
 import { instant, type Clock } from '../../kernel/time.ts'
 import { Breaker } from '../../resilience/core/breaker.ts'
+import { encodeFrame } from '../core/frame.ts'
 import type { Far, FarEntry, FarListener, FarReading, FarStatus, Lease } from '../ports.ts'
 import { beatMs, Bus } from './bus.ts'
 import { Calls, textOf, type Argument } from './calls.ts'
@@ -143,11 +144,7 @@ export class RedisFar implements Far {
   }
 
   #beat(): void {
-    void this.#calls.send('bus', false, this.#writeMs, [
-      'PUBLISH',
-      `${this.#prefix}bus:${this.#bus.sender}`,
-      this.#bus.frame('beat', this.#tools.clock.now()),
-    ])
+    void this.#calls.send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus:${this.#bus.sender}`, this.#bus.beat(this.#tools.clock.now())])
   }
 
   /** Beats, notices silence, and tells what could not be told. */
@@ -338,7 +335,9 @@ export class RedisFar implements Far {
 
   /** Who could not be told now is told later that the names have changed, whatever of them is right by then. */
   async #publish(kind: Noted['kind'], at: number, names: readonly string[]): Promise<void> {
-    const reply = await this.#calls.send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus`, this.#bus.frame(kind, at, names)])
+    const frame = this.#bus.frame(kind, at, names)
+    const reply = await this.#calls.send('bus', false, this.#writeMs, ['PUBLISH', `${this.#prefix}bus`, encodeFrame(frame)])
+    this.#bus.sent(frame, reply !== undefined)
     if (reply === undefined) this.#pend(kind, names)
   }
 
