@@ -160,4 +160,32 @@ describe('the store of the node', () => {
     for (let i = 0; i < 6; i++) expect((await ask()).body).toHaveLength(body.length)
     expect(asked).toHaveLength(1)
   })
+
+  it('does not answer: nobody is given what was kept, and each worker asks for all who have come before it asked', async () => {
+    let underway = 0
+    let most = 0
+    await answering((request, n) => {
+      most = Math.max(most, ++underway)
+      setTimeout(() => {
+        underway--
+        request.socket.write(plain(`answer ${n}`, 'Cache-Control: max-age=60\r\n'))
+      }, 50)
+      return ''
+    })
+    await ask()
+    process.kill(proxy.pid, 'SIGSTOP')
+    try {
+      await pause(700)
+      most = 0
+      const before = asked.length
+      const answers = await many(120, () => ask())
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+      expect(bodies(answers)).not.toContain('answer 1')
+      // Those who come while it is asked for wait for the next answer.
+      expect(most).toBeLessThanOrEqual(workers)
+      expect(asked.length - before).toBeLessThanOrEqual(4 * workers)
+    } finally {
+      process.kill(proxy.pid, 'SIGCONT')
+    }
+  })
 })

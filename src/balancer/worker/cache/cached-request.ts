@@ -86,7 +86,10 @@ export class CachedRequest implements FetchWaiter {
   #stored: StoredResponse | undefined
   #fetch: Fetch | undefined
   #leads = false
+  #arrivedAt = 0
+  /** By the wall clock, and by the worker's. */
   #askedAt = 0
+  #askedAtMonotonic = 0
   #mark = 0
   #waitsUntil = Infinity
   /** How often the store of the node was asked. */
@@ -117,6 +120,7 @@ export class CachedRequest implements FetchWaiter {
     this.#from = from
     this.#counts = counts
     this.#sought = 0
+    this.#arrivedAt = this.#client.worker.now
     this.#phase = 'off'
     this.lines = undefined
     this.dropsConditions = false
@@ -149,11 +153,10 @@ export class CachedRequest implements FetchWaiter {
     const variants = this.#store.variants(this.#key)
     const stored = this.#store.select(variants, request)
     const wishes = wishesOf(request)
-    const { trusted } = this.#store
     if (stored !== undefined && this.#isFor(request, stored.facts)) {
       const verdict = mayUse(stored.facts, wishes, now, view)
       const ttl = verdict.ttlMs / 1_000
-      if (trusted && (verdict.use === 'now' || (verdict.use === 'now-and-validate' && !this.#client.refreshes))) {
+      if (this.#mayTrust(stored) && (verdict.use === 'now' || (verdict.use === 'now-and-validate' && !this.#client.refreshes))) {
         if (verdict.use === 'now-and-validate') this.#refresh()
         else this.#client.hitFound({ key: this.#key, target: this.#sender.target(), request, variants, stored, view })
         this.#host.watch?.cached(
@@ -178,6 +181,11 @@ export class CachedRequest implements FetchWaiter {
     const others = variants.filter(({ facts, variant }) => facts.etag !== undefined && (variant === mine || variant.startsWith(`${mine}\n`)))
     if (others.length > 0) return this.#validate(request, others, 'vary-miss', false)
     return this.#ask('uri-miss', collapses)
+  }
+
+  /** What was asked for after the request came is no older than what the origin would say, whatever may have been invalidated unheard. */
+  #mayTrust({ askedAt }: StoredResponse): boolean {
+    return this.#store.trusted || askedAt >= this.#arrivedAt
   }
 
   /** A response to somebody with credentials is for him, but where it says that it is for all. */
@@ -218,8 +226,7 @@ export class CachedRequest implements FetchWaiter {
       return false
     }
     if (fwd !== 'stale' && fwd !== 'request') this.#host.watch?.cached(fwd === 'bypass' ? 'bypass' : 'miss', whyAsked[fwd], undefined, now)
-    // Alone nobody knows whether what another one asked for has been invalidated since.
-    if (collapses && !this.#leads && this.#store.trusted) {
+    if (collapses && !this.#leads) {
       const under = this.#store.fetches.get(this.#key)
       if (under?.join(this) === true) {
         this.#fetch = under
@@ -236,9 +243,14 @@ export class CachedRequest implements FetchWaiter {
     if (fwd === 'bypass') this.#counts.bypass++
     else if (fwd !== 'stale' && fwd !== 'request') this.#counts.miss++
     this.#phase = 'asking'
-    this.#askedAt = this.#now
-    this.#mark = this.#store.mark
+    this.#nowAsked()
     return false
+  }
+
+  #nowAsked(): void {
+    this.#askedAt = this.#now
+    this.#askedAtMonotonic = this.#client.worker.now
+    this.#mark = this.#store.mark
   }
 
   /** It may be answered as if it were another request: what comes of it is for its client alone. */
@@ -369,6 +381,7 @@ export class CachedRequest implements FetchWaiter {
       // The one who confirms has a part in it.
       names: [...new Set([...before.names, ...this.#host.originNames(), ...tagsOf(response).map(tagName), ...this.#groupNames(groupsOf(response))])],
       mark: this.#mark,
+      askedAt: this.#askedAtMonotonic,
     }
     if (storing.store) {
       if (variant === before.variant) this.#store.replace(this.#key, before, after)
@@ -433,6 +446,7 @@ export class CachedRequest implements FetchWaiter {
     const variant = secondaryKey(facts.vary, request)
     const fetch = this.#leads ? this.#fetch : undefined
     const mark = this.#mark
+    const askedAt = this.#askedAtMonotonic
     const store = this.#store
     const counts = this.#counts
     this.#leads = false
@@ -441,7 +455,7 @@ export class CachedRequest implements FetchWaiter {
     this.#say({ ...this.#status, fwdStatus: head.status, stored: true })
     this.#relay.collector = new Collector(head, view.maxBodyBytes, (body) => {
       if (body === undefined) store.pass(key)
-      else if (store.put(key, { facts, reason, lines, names, variant, body, mark, checkedAt: -1 })) counts.stored++
+      else if (store.put(key, { facts, reason, lines, names, variant, body, mark, askedAt, checkedAt: -1 })) counts.stored++
       else counts.fenced++
       fetch?.over(true)
     })
@@ -515,8 +529,7 @@ export class CachedRequest implements FetchWaiter {
     if (this.#phase !== 'waiting' || now < this.#waitsUntil) return
     this.#done()
     this.#phase = 'asking'
-    this.#askedAt = this.#now
-    this.#mark = this.#store.mark
+    this.#nowAsked()
     this.#status = { ...this.#status, collapsed: false }
     this.#host.askOrigin()
   }

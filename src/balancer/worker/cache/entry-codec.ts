@@ -25,5 +25,5 @@ export function responseOf(
   body: Buffer,
   { names, mark }: { readonly names: readonly string[]; readonly mark: number },
 ): StoredResponse {
-  return { ...(JSON.parse(head.toString()) as Described), body, names, mark, checkedAt: -1 }
+  return { ...(JSON.parse(head.toString()) as Described), body, names, mark, askedAt: -Infinity, checkedAt: -1 }
 }

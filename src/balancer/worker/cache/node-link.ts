@@ -4,8 +4,8 @@
  *
  *   off ──a service caches──▶ alone ──welcome──▶ joined ──closed, or nothing heard──▶ alone (it is tried again)
  *
- * While alone a worker cannot know what has been invalidated by others: nothing that is kept is used, but in place of a failure. Joined again, it forgets
- * what it kept before.
+ * While alone a worker cannot know what has been invalidated by others: what is kept is used only for requests that came before it was asked for, and in
+ * place of a failure. So one asks the origin for all who wait. Joined again, it forgets what it kept before.
  *
  * Why a request cannot overtake an invalidation: the store writes it to all workers before anybody hears that it is done. So it lies in the socket of a
  * worker before a request that was sent after that, and is read first.

@@ -18,6 +18,8 @@ export interface StoredResponse {
   readonly names: readonly string[]
   /** The logical time at which it was asked for. */
   readonly mark: number
+  /** The same on this worker's clock; -Infinity: another worker has asked. */
+  readonly askedAt: number
   /** It is valid as long as the store's `changes` are these. */
   checkedAt: number
 }
