@@ -11,9 +11,18 @@ import { defineConfig } from 'vitest/config'
  */
 const retry = process.env.CI === 'true' ? 1 : 0
 
-const alone = ['flood-attack', 'desync', 'mutations-attack', 'rate-limit', 'shared-limit', 'concurrency', 'hedging', 'large-bodies'].map(
-  (name) => `test/integration/balancer-${name}.test.ts`,
-)
+const alone = [
+  'flood-attack',
+  'desync',
+  'mutations-attack',
+  'rate-limit',
+  'shared-limit',
+  'concurrency',
+  'hedging',
+  'large-bodies',
+  'cache-node',
+  'cache-deaths',
+].map((name) => `test/integration/balancer-${name}.test.ts`)
 
 export default defineConfig({
   test: {
