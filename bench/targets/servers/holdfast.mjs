@@ -53,6 +53,7 @@ await proxy.apply({
     ...(feature === 'websocket' ? [service('echo', '/ws', echoPort)] : []),
   ],
   ...(feature === 'features' ? { observe } : {}),
+  ...(caches ? { cache: { maxBytes: 256 * 2 ** 20, workerBytes: 64 * 2 ** 20 } } : {}),
 })
 console.log(JSON.stringify({ pid: identity.pid }))
 

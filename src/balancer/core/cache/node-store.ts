@@ -27,7 +27,7 @@ export const failuresMax = 2
 /** Those who wait for one URL; one more asks for himself. */
 export const waitersMax = 10_000
 /** An entry with its names and numbers. */
-const overheadBytes = 512
+const overheadBytes = 1_536
 
 /** A worker. */
 export interface Asker {

@@ -453,7 +453,7 @@ export class CachedRequest implements FetchWaiter {
     this.#fetch = undefined
     this.#host.watch?.cached(undefined, 'it is kept (RFC 9111, 3)', (facts.lifetimeMs - (this.#now - facts.bornAt)) / 1_000, this.#client.worker.now)
     this.#say({ ...this.#status, fwdStatus: head.status, stored: true })
-    this.#relay.collector = new Collector(head, view.maxBodyBytes, (body) => {
+    this.#relay.collector = new Collector(head, view.maxBodyBytes, store.collecting, (body) => {
       if (body === undefined) store.pass(key)
       else if (store.put(key, { facts, reason, lines, names, variant, body, mark, askedAt, checkedAt: -1 })) counts.stored++
       else counts.fenced++

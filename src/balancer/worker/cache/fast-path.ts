@@ -9,6 +9,7 @@
  * caching, or anybody else on the way, would have to read. So the answer is the one that the exchange would give, which a property test holds it to.
  */
 import type { Fields } from '../../../cache/core/http/fields.ts'
+import type { StoredFacts } from '../../../cache/core/http/storing.ts'
 import type { ListenerRoutes, Route } from '../../core/routes.ts'
 import type { CacheView, RoutingView } from '../../core/routing-view.ts'
 import { equalsIgnoringCase } from '../../http1/bytes.ts'
@@ -25,11 +26,11 @@ import type { ResponseStore } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Beyond, the one that was learnt first is forgotten, and learnt again with its next hit. */
-export const knownMax = 20_000
+export const knownMax = 10_000
 /** Bodies up to so many bytes are kept a second time, behind their heads: then an answer is one piece. */
 const joinedBodyMax = 16 * 1024
 /** All of these together. */
-const joinedMax = 16 * 1024 * 1024
+const joinedMax = 8 * 1024 * 1024
 /** Answers to requests that came together are collected up to so many bytes. */
 const collectedMax = 64 * 1024
 /** Different values of what an answer varies with, for one target. */
@@ -52,12 +53,14 @@ interface Known {
   readonly secure: boolean
   readonly route: Route<ServiceRuntime>
   /** Host and target, as they were sent. */
-  readonly host: Buffer
-  readonly target: Buffer
+  readonly host: string
+  readonly target: string
   readonly vary: readonly Varying[]
   readonly key: string
-  readonly variants: readonly StoredResponse[]
-  readonly stored: StoredResponse
+  /** Of all variants that there were. By these they are known again: the responses themselves are left to the store, which may drop them. */
+  readonly variants: readonly StoredFacts[]
+  /** Which of them answers. */
+  readonly index: number
   readonly freshUntil: number
   readonly head: HitAnswer
   readonly hash: number
@@ -69,7 +72,7 @@ interface Varying {
   /** Lower case. */
   readonly name: string
   /** undefined: it is not said. */
-  readonly value: Buffer | undefined
+  readonly value: string | undefined
 }
 
 export interface FastPathHost extends HitWriter {
@@ -142,13 +145,13 @@ export class FastPath {
     if (known === undefined || this.#isForOthers(head, buffer)) return false
     const host = this.#host
     const now = host.wallTime
-    if (now >= known.freshUntil || !host.responses.trusted || host.responses.variants(known.key) !== known.variants) {
+    const stored = now < known.freshUntil && host.responses.trusted ? sameStill(known, host.responses.variants(known.key)) : undefined
+    if (stored === undefined) {
       this.#forget(known)
       return false
     }
-    const { body } = known.stored
-    this.#write(socket, known.head, now, body, alone)
-    this.#count200(known.route, body.length, known.stored.facts.status)
+    this.#write(socket, known.head, now, stored, alone)
+    this.#book(known.route, stored)
     return true
   }
 
@@ -159,8 +162,9 @@ export class FastPath {
   }
 
   /** `alone`: nothing else goes out with it. */
-  #write(socket: ByteSocket, answer: HitAnswer, now: number, body: Buffer, alone: boolean): void {
-    const bytes = answer.next(now)
+  #write(socket: ByteSocket, answer: HitAnswer, now: number, stored: StoredResponse, alone: boolean): void {
+    const bytes = answer.next(stored, now)
+    const { body } = stored
     if (alone && answer.whole) {
       socket.write(bytes)
       if (socket.writableLength > 0) answer.given()
@@ -173,12 +177,12 @@ export class FastPath {
     this.#collected += bytes.length + body.length
   }
 
-  #count200({ service, tally }: Route<ServiceRuntime>, bytes: number, status: number): void {
+  #book({ service, tally }: Route<ServiceRuntime>, { facts, body }: StoredResponse): void {
     this.answered++
     service.counters.requests++
     service.counters.cache.hit++
-    service.counters.responseBytes += bytes
-    service.finished(status, 0, tally)
+    service.counters.responseBytes += body.length
+    service.finished(facts.status, 0, tally)
     service.madeRoom()
   }
 
@@ -192,8 +196,8 @@ export class FastPath {
       if (
         known.routes === routes &&
         known.secure === secure &&
-        sameBytes(known.target, buffer, targetStart, targetEnd) &&
-        sameBytes(known.host, buffer, hostStart, hostEnd) &&
+        sameText(known.target, buffer, targetStart, targetEnd) &&
+        sameText(known.host, buffer, hostStart, hostEnd) &&
         (known.vary.length === 0 || saysTheSame(known.vary, head, buffer))
       )
         return known
@@ -211,14 +215,14 @@ export class FastPath {
     if (!isCarriedOnly(route) || route.service.view.cache !== hit.view || routes.conditional || facts.noCache || now >= freshUntil) return
     const vary = varyingOf(hit)
     if (vary === undefined) return
-    const hostBytes = Buffer.from(host, 'latin1')
-    const target = Buffer.from(hit.target, 'latin1')
-    const hash = hashOf(hashOf(0, hostBytes, 0, hostBytes.length), target, 0, target.length)
+    const { key, target } = hit
+    const hash = hashOfText(hashOfText(0, host), target)
     const agent = route.service.view.agent === true
     const joined = body.length <= joinedBodyMax && this.#joined + body.length <= joinedMax
     const head = new HitAnswer(hit.stored, this.#host, { agent, whole: joined }, now)
-    const { key, variants, stored } = hit
-    this.#add({ routes, secure, route, host: hostBytes, target, vary, key, variants, stored, freshUntil, head, hash, next: undefined })
+    const variants = hit.variants.map((each) => each.facts)
+    const index = hit.variants.indexOf(hit.stored)
+    this.#add({ routes, secure, route, host, target, vary, key, variants, index, freshUntil, head, hash, next: undefined })
   }
 
   #add(known: Known): void {
@@ -233,11 +237,11 @@ export class FastPath {
   #setChain(hash: number, chain: readonly Known[]): void {
     for (let each = this.#known.get(hash); each !== undefined; each = each.next) {
       this.#count--
-      if (each.head.whole) this.#joined -= each.stored.body.length
+      if (each.head.whole) this.#joined -= each.head.bodyBytes
     }
     chain.forEach((each, i) => {
       this.#count++
-      if (each.head.whole) this.#joined += each.stored.body.length
+      if (each.head.whole) this.#joined += each.head.bodyBytes
       each.next = chain[i + 1]
     })
     if (chain[0] === undefined) this.#known.delete(hash)
@@ -285,7 +289,7 @@ function varyingOf({ variants, request }: FoundHit): readonly Varying[] | undefi
     if (name === fromField) continue
     const [value, ...more] = request.all(name)
     if (more.length > 0) return undefined
-    varying.push({ name, value: value === undefined ? undefined : Buffer.from(value, 'latin1') })
+    varying.push({ name, value })
   }
   return varying
 }
@@ -300,7 +304,7 @@ function saidBy({ name, value }: Varying, head: Head, buffer: Buffer): boolean {
   for (let i = 0; i < head.fieldCount; i++) {
     const base = i * fieldStride
     if (!equalsIgnoringCase(buffer, head.fields[base + nameStart]!, head.fields[base + nameEnd]!, name)) continue
-    if (said || value === undefined || !sameBytes(value, buffer, head.fields[base + valueStart]!, head.fields[base + valueEnd]!)) return false
+    if (said || value === undefined || !sameText(value, buffer, head.fields[base + valueStart]!, head.fields[base + valueEnd]!)) return false
     said = true
   }
   return said || value === undefined
@@ -310,13 +314,10 @@ function saidBy({ name, value }: Varying, head: Head, buffer: Buffer): boolean {
 const isAbout = (one: Known, other: Known): boolean =>
   one.routes === other.routes &&
   one.secure === other.secure &&
-  one.target.equals(other.target) &&
-  one.host.equals(other.host) &&
+  one.target === other.target &&
+  one.host === other.host &&
   one.vary.length === other.vary.length &&
-  one.vary.every(({ name, value }, i) => name === other.vary[i]!.name && sameValue(value, other.vary[i]!.value))
-
-const sameValue = (one: Buffer | undefined, other: Buffer | undefined): boolean =>
-  one === undefined || other === undefined ? one === other : one.equals(other)
+  one.vary.every(({ name, value }, i) => name === other.vary[i]!.name && value === other.vary[i]!.value)
 
 function hashOf(seed: number, buffer: Buffer, start: number, end: number): number {
   let hash = seed
@@ -324,8 +325,22 @@ function hashOf(seed: number, buffer: Buffer, start: number, end: number): numbe
   return hash
 }
 
-function sameBytes(known: Buffer, buffer: Buffer, start: number, end: number): boolean {
+/** The same of text that is a byte in each character. */
+function hashOfText(seed: number, text: string): number {
+  let hash = seed
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0
+  return hash
+}
+
+function sameText(known: string, buffer: Buffer, start: number, end: number): boolean {
   if (known.length !== end - start) return false
-  for (let i = 0; i < known.length; i++) if (known[i] !== buffer[start + i]) return false
+  for (let i = 0; i < known.length; i++) if (known.charCodeAt(i) !== buffer[start + i]) return false
   return true
+}
+
+/** The response that answers, if the store has the same ones as then, in the same order. */
+function sameStill({ variants, index }: Known, now: readonly StoredResponse[]): StoredResponse | undefined {
+  if (now.length !== variants.length) return undefined
+  for (let i = 0; i < variants.length; i++) if (now[i]!.facts !== variants[i]) return undefined
+  return now[index]
 }

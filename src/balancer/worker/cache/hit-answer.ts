@@ -19,12 +19,13 @@ const ttlParameter = Buffer.from('; hit; ttl=')
 const stateEdits = [withoutState]
 
 export class HitAnswer {
-  readonly #stored: StoredResponse
   readonly #writer: HitWriter
   /** Answers of its service may say what an endpoint asks for itself. */
   readonly #agent: boolean
   /** The body is there as well; else only the head. */
   readonly whole: boolean
+  /** Of the body that is there as well. */
+  readonly bodyBytes: number
   #bytes: Buffer
   #idAt = 0
   #ageAt = 0
@@ -35,16 +36,16 @@ export class HitAnswer {
   #until = 0
 
   constructor(stored: StoredResponse, writer: HitWriter, form: { readonly agent: boolean; readonly whole: boolean }, now: number) {
-    this.#stored = stored
     this.#writer = writer
     this.#agent = form.agent
     this.whole = form.whole
-    this.#bytes = this.#render(now)
+    this.bodyBytes = form.whole ? stored.body.length : 0
+    this.#bytes = this.#render(stored, now)
   }
 
-  /** For one more answer. `now`: wall time; the stored response is fresh. */
-  next(now: number): Buffer {
-    if (now < this.#from || now >= this.#until) this.#renew(now)
+  /** For one more answer. `now`: wall time; the stored response is the same as ever, and fresh. */
+  next(stored: StoredResponse, now: number): Buffer {
+    if (now < this.#from || now >= this.#until) this.#renew(stored, now)
     this.#writer.writeRequestId(this.#bytes, this.#idAt)
     return this.#bytes
   }
@@ -54,10 +55,10 @@ export class HitAnswer {
     this.#bytes = Buffer.from(this.#bytes)
   }
 
-  #renew(now: number): void {
-    const { age, ttl } = this.#clock(now)
+  #renew(stored: StoredResponse, now: number): void {
+    const { age, ttl } = this.#clock(stored, now)
     if (digitsOf(age) + digitsOf(ttl) !== this.#digits || digitsOf(age) !== this.#digitsAt(this.#ageAt)) {
-      this.#bytes = this.#render(now)
+      this.#bytes = this.#render(stored, now)
       return
     }
     fillDigits(this.#bytes, this.#ageAt, digitsOf(age), age)
@@ -71,8 +72,8 @@ export class HitAnswer {
   }
 
   /** In seconds; notes how long they stay so. */
-  #clock(now: number): { readonly age: number; readonly ttl: number } {
-    const { bornAt, lifetimeMs } = this.#stored.facts
+  #clock({ facts }: StoredResponse, now: number): { readonly age: number; readonly ttl: number } {
+    const { bornAt, lifetimeMs } = facts
     const ageMs = Math.max(0, now - bornAt)
     const ttlMs = lifetimeMs - ageMs
     this.#from = now
@@ -80,10 +81,10 @@ export class HitAnswer {
     return { age: Math.floor(ageMs / 1_000), ttl: Math.floor(ttlMs / 1_000) }
   }
 
-  #render(now: number): Buffer {
-    const { age, ttl } = this.#clock(now)
-    const { lifetimeMs, bornAt } = this.#stored.facts
-    const source = wholeHead(this.#stored, now, { hit: true, ttl: (lifetimeMs - Math.max(0, now - bornAt)) / 1_000 })
+  #render(stored: StoredResponse, now: number): Buffer {
+    const { age, ttl } = this.#clock(stored, now)
+    const { lifetimeMs, bornAt } = stored.facts
+    const source = wholeHead(stored, now, { hit: true, ttl: (lifetimeMs - Math.max(0, now - bornAt)) / 1_000 })
     parseResponseHead(source, 0, source.length, parsed)
     const { via } = this.#writer
     const id = this.#writer.newRequestId()
@@ -93,11 +94,11 @@ export class HitAnswer {
       requestId: id,
       connection: 'none',
       chunked: false,
-      dropLength: this.#stored.facts.status === 204,
+      dropLength: stored.facts.status === 204,
       upgrade: undefined,
       edits: this.#agent ? stateEdits : undefined,
     })
-    const { body } = this.#stored
+    const { body } = stored
     const bytes = Buffer.allocUnsafeSlow(this.whole ? end + body.length : end)
     out.copy(bytes, 0, 0, end)
     if (this.whole) body.copy(bytes, end)

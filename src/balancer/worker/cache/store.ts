@@ -11,6 +11,7 @@ import { Marks } from '../../core/cache/marks.ts'
 import type { Invalidation } from '../../core/cache/purge.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { bytesOf } from './stored-response.ts'
+import type { CollectingRoom } from './collector.ts'
 import { frameOf, headOf, responseOf } from './entry-codec.ts'
 import type { Fetch } from './fetch.ts'
 import { NodeLink, type NodeLinkHost } from './node-link.ts'
@@ -37,6 +38,8 @@ export class ResponseStore implements NodeLinkHost {
   readonly #marks = new Marks()
   readonly #clock: StoreClock
   #maxBytes: number
+  /** For the bodies that are on their way here. */
+  readonly collecting: CollectingRoom = { used: 0 }
   /** Under way, by key. */
   readonly fetches = new Map<string, Fetch>()
 
