@@ -12,6 +12,7 @@ export function cacheView(cache: ServiceCacheConfig, anyAge: boolean | undefined
     obeyClients: cache.requestDirectives,
     heuristic: cache.heuristic,
     ...(anyAge === true && { anyAge }),
+    ...(cache.storeCookies && { storesCookies: true }),
     defaultLifetimeMs: cache.maxAge,
     defaultStaleWhileRevalidateMs: cache.staleWhileRevalidate,
   }

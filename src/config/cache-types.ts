@@ -13,6 +13,8 @@ export interface ServiceCacheConfig {
   readonly grace: Duration
   /** For so long a stale answer is given while it is made anew, where it does not say itself; undefined: not at all. */
   readonly staleWhileRevalidate?: Duration | undefined
+  /** Answers with `Set-Cookie` are kept like others. */
+  readonly storeCookies: boolean
   /** Whether the `Cache-Control` of requests counts. */
   readonly requestDirectives: boolean
 }

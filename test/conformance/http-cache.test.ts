@@ -5,7 +5,6 @@ import { reasons } from './http-cache/reasons.ts'
 import { scoreOf, type Outcome, type SuiteTest } from './http-cache/score.ts'
 import { runHere } from './http-cache/settings.ts'
 
-const workers = 1
 const floor = JSON.parse(readFileSync(new URL('http-cache/floor.json', import.meta.url), 'utf8')) as {
   readonly required: number
   readonly optimal: number
@@ -13,7 +12,7 @@ const floor = JSON.parse(readFileSync(new URL('http-cache/floor.json', import.me
 
 describe('the suite http-cache-tests', () => {
   it('is passed as far as it was before, and what is not has a reason', { timeout: 120_000 }, async () => {
-    const { tests, outcomes } = await runHere(workers)
+    const { tests, outcomes } = await runHere()
     const { required, optimal, failures } = scoreOf(tests, outcomes)
     expect(failures.filter(({ test }) => !(test.id in reasons)).map(({ test, why }) => `${test.id}: ${why}`)).toEqual([])
     expect(required.passed).toBeGreaterThanOrEqual(floor.required)

@@ -8,8 +8,6 @@ import { reasons } from './http-cache/reasons.ts'
 import { scoreOf, type Score, type Tally } from './http-cache/score.ts'
 import { runHere, said } from './http-cache/settings.ts'
 
-const workers = 1
-
 const floor = JSON.parse(readFileSync(new URL('http-cache/floor.json', import.meta.url), 'utf8')) as {
   readonly required: number
   readonly optimal: number
@@ -30,9 +28,9 @@ async function main(): Promise<void> {
   const [suite = 'http-cache', only] = positionals
   if (suite !== 'http-cache') throw new Error(`unknown suite ${suite}; there is http-cache`)
   const startedAt = performance.now()
-  const { tests, outcomes } = await runHere(workers, only)
+  const { tests, outcomes } = await runHere(only)
   const score = scoreOf(tests, outcomes)
-  console.log(`http-cache-tests at the built product, ${workers} workers, ${said}\n`)
+  console.log(`http-cache-tests at the built product, ${said}\n`)
   show(score)
   console.log(`\nrequired ${text(score.required)}, optimal ${text(score.optimal)}; ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`)
   if (only !== undefined) return

@@ -33,6 +33,10 @@ export const serviceCache = object(
       doc: 'Of the time since `Last-Modified`, so much is an answer fresh that says nothing, at most a day; RFC 9111 suggests 10%. It goes before `maxAge`.',
       default: 0,
     }),
+    storeCookies: key(boolean, {
+      doc: '`true`: answers with `Set-Cookie` are kept like others, cookie and all; else only those that say `public` or `s-maxage`. For services whose cookies are nobody’s own.',
+      default: false,
+    }),
     requestDirectives: key(boolean, {
       doc: '`false`: what clients say in `Cache-Control` and `Pragma` of how fresh an answer must be does not count, so that nobody can make every request a miss.',
       default: true,
@@ -135,8 +139,8 @@ export function checkTcpCache(path: string, report: Report): void {
 
 export function toServiceCache(settings: ServiceCacheSettings | undefined): ServiceCacheConfig | undefined {
   if (settings?.enabled !== true) return undefined
-  const { maxAge, heuristic, maxBodyBytes, grace, staleWhileRevalidate, requestDirectives } = settings
-  return { ...(maxAge !== undefined && { maxAge }), heuristic, maxBodyBytes, grace, ...(staleWhileRevalidate !== undefined && { staleWhileRevalidate }), requestDirectives }
+  const { maxAge, heuristic, maxBodyBytes, grace, staleWhileRevalidate, storeCookies, requestDirectives } = settings
+  return { ...(maxAge !== undefined && { maxAge }), heuristic, maxBodyBytes, grace, ...(staleWhileRevalidate !== undefined && { staleWhileRevalidate }), storeCookies, requestDirectives }
 }
 
 export const fromServiceCache = (cache: ServiceCacheConfig | undefined): Draft<ServiceCacheSettings> => cache && { enabled: true, ...cache }

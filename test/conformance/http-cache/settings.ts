@@ -1,24 +1,28 @@
 /**
- * How the cache is set for the suite: as an operator can. The suite builds what it requires of stale answers on a cache that gives them when the origin is
- * gone (`graceMs`), what is optimal on one that guesses (`heuristic`), and takes cookies for fields like all others (`storesCookies`).
+ * The whole product for the suite, as an operator sets it. The suite builds what it requires of stale answers on a cache that gives them when the origin is
+ * gone (`grace`), what is optimal on one that guesses (`heuristic`), and takes cookies for fields like all others (`storeCookies`).
  */
-import type { CacheView } from '../../../src/balancer/core/routing-view.ts'
-import { endpoint, service, startProxy } from '../../support/balancer-harness.ts'
+import { isBuilt, Product } from '../../support/product.ts'
 import { runSuite, type Suite } from './suite.ts'
 
-const cache: CacheView = { maxBodyBytes: 1_048_576, graceMs: 60_000, obeyClients: true, heuristic: 0.1, storesCookies: true }
+export const workers = 2
 
-export const said = 'cache: { grace: 1m, heuristic: 10%, storeCookies: true }'
+const cache = { grace: '1m', heuristic: '10%', storeCookies: true }
 
-/** The suite through the built proxy. */
-export async function runHere(workers: number, only?: string): Promise<Suite> {
-  const proxy = await startProxy(workers)
+export const said = `${workers} workers, cache: ${JSON.stringify(cache)}`
+
+/** The suite through the built product, with a service whose endpoint is the suite's server. */
+export async function runHere(only?: string): Promise<Suite> {
+  if (!isBuilt()) throw new Error('dist/ is not built; run: npm run build')
+  const product = await Product.create()
   try {
     return await runSuite(async (originPort) => {
-      await proxy.route(service([endpoint(originPort)], { cache }))
-      return `http://127.0.0.1:${proxy.port}`
+      product.configure({ origin: { endpoints: [`127.0.0.1:${originPort}`], cache } }, { cluster: { workers, gracefulShutdownTimeout: '1s' } })
+      await product.up()
+      return product.url
     }, only)
   } finally {
-    await proxy.stop()
+    if (product.control !== undefined) await product.down()
+    await product.end()
   }
 }
