@@ -3,7 +3,7 @@ import { parse, problems } from '../testing/configs.ts'
 
 const service = (cache: string): string => `services: { web: { endpoints: ["10.0.0.9:1"], cache: ${cache} } }`
 const top = (cache: string): string => `services: {}\ncache: ${cache}`
-const usual = { heuristic: 0, maxBodyBytes: 1_048_576, grace: 0, requestDirectives: true }
+const usual = { heuristic: 0, maxBodyBytes: 1_048_576, grace: 0, storeCookies: false, requestDirectives: true }
 
 describe('the cache of a service', () => {
   it.each([
