@@ -7,6 +7,7 @@
  *
  * It tells its host what it meets, and decides nothing about connections, deadlines or further attempts.
  */
+import type { HeadEdit } from '../core/rules/head-edit.ts'
 import type { AnswerRules } from '../core/rules/rules.ts'
 import { latin1 } from '../http1/bytes.ts'
 import { ChunkedBody } from '../http1/chunked.ts'
@@ -20,6 +21,7 @@ import { planAnswer } from './rules/answer-plan.ts'
 import { resumableAnswer, type Resumable } from './resume.ts'
 import { BodyEncoder, type EncoderUser } from './rules/encoder.ts'
 import { withoutState } from './state-ear.ts'
+import { withoutCacheFields } from './cache/stored-response.ts'
 import type { ServiceCounters } from './service.ts'
 import type { OriginalAnswer } from './mirror/original-answer.ts'
 import type { Upstream } from './upstream.ts'
@@ -256,7 +258,7 @@ export class AnswerRelay implements EncoderUser {
       chunked: this.#chunkedOut,
       dropLength: head.status === 204 || framing === 'chunked' || plan?.coding !== undefined,
       upgrade: undefined,
-      edits: this.#agent ? [...(plan?.edits ?? []), withoutState] : plan?.edits,
+      edits: this.#editsBesides(plan?.edits),
       lines: plan?.lines,
     })
     if (coded) {
@@ -264,6 +266,12 @@ export class AnswerRelay implements EncoderUser {
       this.#encoderFull = false
     }
     return this.#pass(buffer, head.end, length, end)
+  }
+
+  /** What an answer says to us is not for the client. */
+  #editsBesides(edits: readonly HeadEdit[] | undefined): readonly HeadEdit[] | undefined {
+    if (!this.#agent && this.cacheLine === undefined) return edits
+    return [...(edits ?? []), ...(this.#agent ? [withoutState] : []), ...(this.cacheLine === undefined ? [] : [withoutCacheFields])]
   }
 
   /** An answer that was set aside, whole, is passed on after all. */

@@ -5,6 +5,7 @@ import { listed, type Fields } from '../../../cache/core/http/fields.ts'
 import { ageAt } from '../../../cache/core/http/serving.ts'
 import type { StoredFacts } from '../../../cache/core/http/storing.ts'
 import type { Line } from '../../../cache/core/http/update.ts'
+import { HeadEdit } from '../../core/rules/head-edit.ts'
 import { latin1 } from '../../http1/bytes.ts'
 
 export interface StoredResponse {
@@ -38,6 +39,10 @@ const ofTheConnection: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 const tagFields = ['surrogate-key', 'cache-tag'] as const
+
+/** Takes what was said to the cache alone out of an answer. */
+export const withoutCacheFields = new HeadEdit([...targetFields, ...tagFields], '')
+
 /** They are for us, or said anew with each answer. */
 const notKept: ReadonlySet<string> = new Set<string>([
   ...ofTheConnection,
