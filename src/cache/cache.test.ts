@@ -159,6 +159,19 @@ describe('a value', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('cannot be changed by who is given it, where that is asked for', async () => {
+    const { cache } = bench({ memory: { freeze: true } })
+    const cycle: { self?: object; readonly deep: { list: number[] }; readonly bytes: Buffer } = { deep: { list: [1] }, bytes: Buffer.from('b') }
+    cycle.self = cycle
+    await cache.set('k', cycle)
+    const given = await cache.get<typeof cycle>('k')
+    expect(() => given?.deep.list.push(2)).toThrow(TypeError)
+    expect(given?.deep.list).toEqual([1])
+    expect(await cache.getOrSet('made', () => Promise.resolve({ a: 1 }))).toSatisfy(Object.isFrozen)
+    const open = await bench().cache.getOrSet('made', () => ({ a: 1 }))
+    expect(Object.isFrozen(open)).toBe(false)
+  })
+
   it('is not undefined', async () => {
     const { cache } = bench()
     expect(await cache.getOrSet('k', (): unknown => undefined)).toBeUndefined()

@@ -14,7 +14,7 @@ import { instant, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Held, refreshesEarly } from './core/held.ts'
 import { Invalidations } from './core/invalidations.ts'
 import { checkKey, checkTags, defaultRules, negativeTtlMostMs, rulesOf, ttlSpread, type EntryOptions, type EntryRules } from './core/options.ts'
-import { deafTtlMs, FarSide } from './far-side.ts'
+import { deafTtlMs, FarSide, type Fetched } from './far-side.ts'
 import { Flight, Flights, Waiter, type Airline } from './flight.ts'
 import { Memory, type MemoryOptions } from './memory.ts'
 import type { Far, Lease } from './ports.ts'
@@ -253,19 +253,23 @@ export class Cache {
   /** Perhaps somebody else has made it already. */
   async #ask(waiter: Waiter<Call>, far: FarSide): Promise<void> {
     const { call } = waiter
-    const fetched = await far.fetch(call.key)
-    const held = fetched === 'unknown' ? undefined : fetched.held
+    const held = this.#usable(await far.fetch(call.key), call)
     if (held !== undefined && this.#clock.now() < held.softAt) {
-      if (carries(held, call.options)) {
-        this.#counters.remoteHits++
-        waiter.resolve(held.value)
-        return
-      }
-      held.softAt = this.#clock.now()
+      this.#counters.remoteHits++
+      waiter.resolve(held.value)
+      return
     }
     waiter.signal?.throwIfAborted()
     if (held !== undefined) waiter.resolve(this.#refreshed(held, call))
     else this.#make(waiter, undefined)
+  }
+
+  /** An invalidation may have passed by what another version of the program has stored without one of the tags that it has now. */
+  #usable(fetched: Fetched, { key, options }: Call): Held | undefined {
+    const held = fetched === 'unknown' ? undefined : fetched.held
+    if (held === undefined || tagsOf(options, held.value).every((tag) => held.tags.includes(tag))) return held
+    this.#memory.delete(key)
+    return undefined
   }
 
   /** It is being made, or is made now. */
@@ -314,8 +318,9 @@ export class Cache {
     return flight
   }
 
-  async #value(held: Held | undefined, flight: Flight<Call>, { key, factory, options, rules }: Call): Promise<unknown> {
-    const lease = this.#far?.up === true ? await this.#lease(key, held, flight, this.#far, rules) : undefined
+  async #value(held: Held | undefined, flight: Flight<Call>, call: Call): Promise<unknown> {
+    const { key, factory, options, rules } = call
+    const lease = this.#far?.up === true ? await this.#lease(held, flight, this.#far, call) : undefined
     if (lease instanceof Held) {
       flight.mark = lease.mark
       flight.tags = lease.tags
@@ -347,13 +352,9 @@ export class Cache {
    * The right to make it, among all processes. A value, when somebody else has made it meanwhile; undefined when nobody knows, or it took too long to be
    * made. From one who has the right and takes too long, one of those who wait takes it over.
    */
-  async #lease(
-    key: string,
-    before: Held | undefined,
-    flight: Flight<Call>,
-    far: FarSide,
-    { hardTimeoutMs }: EntryRules,
-  ): Promise<Lease | Held | undefined> {
+  async #lease(before: Held | undefined, flight: Flight<Call>, far: FarSide, call: Call): Promise<Lease | Held | undefined> {
+    const { key } = call
+    const { hardTimeoutMs } = call.rules
     // What is left then is for the making.
     const patienceMs = Math.min(leaseWaitMostMs, hardTimeoutMs / 2)
     const latest = this.#clock.now() + hardTimeoutMs * 0.75
@@ -363,8 +364,7 @@ export class Cache {
     for (let wait = leaseWaitMs; ; wait = Math.min(wait * 2, leaseWaitLongestMs)) {
       const lease = await far.far.lease(key, this.#clock.now() < patientUntil ? undefined : holder)
       if (lease === 'unknown') return undefined
-      const fetched = await far.fetchAnew(key)
-      const made = fetched === 'unknown' ? undefined : fetched.held
+      const made = this.#usable(await far.fetchAnew(key), call)
       if (made !== undefined && made.softAt > Math.max(newerThan, this.#clock.now())) {
         if (!('takenBy' in lease)) lease.release()
         return made
@@ -431,12 +431,6 @@ export class Cache {
 function tagsOf(options: EntryOptions | undefined, value: unknown): readonly string[] {
   if (options?.tags === undefined) return noTags
   return checkTags(typeof options.tags === 'function' ? options.tags(value as never) : options.tags)
-}
-
-/** Whether it has the tags that it would be given here: what another version of the program has stored may have others. */
-function carries(held: Held, options: EntryOptions | undefined): boolean {
-  const tags = tagsOf(options, held.value)
-  return tags.every((tag) => held.tags.includes(tag))
 }
 
 const tooLate = (key: string, hardTimeoutMs: number): HoldfastError =>

@@ -1,5 +1,6 @@
 /** The near layer: values of this process, the least recently used of them forgotten first. It knows nothing of what may be given when. */
 import { LRUCache } from 'lru-cache'
+import { deepFreeze } from './core/freeze.ts'
 import type { Held } from './core/held.ts'
 
 export interface MemoryOptions {
@@ -9,6 +10,8 @@ export interface MemoryOptions {
   readonly maxBytes?: number
   /** Default: the bytes of a Buffer, the length of a text, otherwise that of its JSON. */
   readonly sizeOf?: (value: unknown) => number
+  /** Values are frozen, deeply, when they are stored: a caller that changes what it was given would change what all others are given. Default: false, for it costs a walk through each. */
+  readonly freeze?: boolean
 }
 
 export const maxEntriesDefault = 10_000
@@ -20,11 +23,13 @@ const overheadBytes = 200
 export class Memory {
   readonly #entries: LRUCache<string, Held>
   readonly #counts: boolean
+  readonly #freezes: boolean
   readonly #sizeOf: (value: unknown) => number
 
   constructor(options: MemoryOptions, onEvict: () => void) {
     const { maxBytes } = options
     this.#counts = maxBytes !== undefined
+    this.#freezes = options.freeze === true
     this.#sizeOf = options.sizeOf ?? sizeOf
     this.#entries = new LRUCache<string, Held>({
       max: options.maxEntries ?? maxEntriesDefault,
@@ -64,6 +69,7 @@ export class Memory {
   }
 
   set(key: string, held: Held): void {
+    if (this.#freezes) deepFreeze(held.value)
     this.#entries.set(key, held)
   }
 

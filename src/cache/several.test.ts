@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ms, sleep, type Clock } from '../kernel/time.ts'
 import { VirtualClock } from '../kernel/testing/virtual-clock.ts'
-import { Cache } from './cache.ts'
+import { Cache, type CacheOptions } from './cache.ts'
 import type { Far, FarEntry, FarListener, FarReading, Lease } from './ports.ts'
 
 /** What a message may need, and what a loss may go unnoticed for. */
@@ -145,6 +145,11 @@ class Member implements Far {
     })
   }
 
+  deafen(): void {
+    this.up = false
+    this.#listener?.deaf?.()
+  }
+
   async close(): Promise<void> {
     // It ends with the test.
   }
@@ -186,21 +191,23 @@ class Truth {
   }
 }
 
+const share = (clock: Clock, chance: () => number, lossy = false): Shared => ({
+  entries: new Map(),
+  changed: new Map(),
+  tags: new Map(),
+  leases: new Map(),
+  members: [],
+  chance,
+  clock,
+  lossy,
+  time: 0,
+  all: 0,
+})
+
 async function history(seed: number, lossy: boolean): Promise<string[]> {
   const clock = new VirtualClock()
   const chance = dice(seed)
-  const shared: Shared = {
-    entries: new Map(),
-    changed: new Map(),
-    tags: new Map(),
-    leases: new Map(),
-    members: [],
-    chance,
-    clock,
-    lossy,
-    time: 0,
-    all: 0,
-  }
+  const shared = share(clock, chance, lossy)
   const caches = [0, 1, 2].map(() => new Cache({ clock, random: { next: chance }, ttlMs: 400, graceMs: 400, far: new Member(shared) }))
   const truth = new Truth()
   const wrong: string[] = []
@@ -262,5 +269,63 @@ describe('several caches', () => {
       }),
       { numRuns: 40 },
     )
+  })
+})
+
+describe('one of several caches', () => {
+  const bench = (options: CacheOptions = {}) => {
+    const clock = new VirtualClock()
+    const shared = share(clock, () => 0.5)
+    const cache = (): Cache => new Cache({ clock, random: { next: () => 0.5 }, far: new Member(shared), ...options })
+    const far = new Member(shared)
+    return { clock, shared, cache, far }
+  }
+
+  it('takes over from one that makes a value and does not come to an end, and no other does', async () => {
+    const { clock, shared, cache } = bench()
+    shared.leases.set('k', 'of one that died')
+    let calls = 0
+    const given = Promise.all([cache(), cache(), cache()].map((each) => each.getOrSet('k', () => ++calls)))
+    await clock.advance(ms(1_900))
+    expect(calls).toBe(0)
+    await clock.advance(ms(1_000))
+    expect(await given).toEqual([1, 1, 1])
+  })
+
+  it('has time left for the making when its callers are less patient than that', async () => {
+    const { clock, shared, cache } = bench({ hardTimeoutMs: 400 })
+    shared.leases.set('k', 'of one that died')
+    const given = cache().getOrSet('k', () => 'made')
+    await clock.advance(ms(390))
+    expect(await given).toBe('made')
+  })
+
+  it('makes anew what a version of the program has stored that knew less tags', async () => {
+    const { clock, cache } = bench({ graceMs: 0 })
+    const stored = cache().set('k', 'old', { tags: ['a'] })
+    await clock.advance(ms(100))
+    await stored
+    for (const [tags, expected] of [
+      [['a'], 'old'],
+      [() => ['a', 'b'], 'new'],
+    ] as const) {
+      const given = cache().getOrSet('k', () => 'new', { tags })
+      await clock.advance(ms(200))
+      expect(await given).toBe(expected)
+    }
+  })
+
+  it('gives nothing as fresh for more than 10 s from when it is deaf', async () => {
+    const { clock, shared, cache } = bench({ ttlMs: 60_000 })
+    const one = cache()
+    const stored = one.set('k', 'v')
+    await clock.advance(ms(100))
+    await stored
+    const member = shared.members.at(-1)
+    member?.deafen()
+    await clock.advance(ms(9_900))
+    expect(one.peek('k')).toBe('v')
+    await clock.advance(ms(200))
+    expect(one.peek('k')).toBeUndefined()
   })
 })
