@@ -60,7 +60,7 @@ export type StoreFrame =
   | { readonly t: 'welcome'; readonly mark: number }
   /** With the response. */
   | FoundFrame
-  | { readonly t: 'lead'; readonly id: number; readonly mark: number }
+  | { readonly t: 'lead'; readonly id: number; readonly key: string; readonly mark: number }
   | { readonly t: 'wait'; readonly id: number }
   /** Ask for yourself. `pass`: what comes is not kept, and nobody need wait for it. */
   | { readonly t: 'go'; readonly id: number; readonly pass: boolean }

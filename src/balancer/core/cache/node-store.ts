@@ -137,7 +137,7 @@ export class NodeStore {
     }
     const flight: Flight = { leader: looks ? undefined : asker, until: now + leaseMs, failures: 0, farMark: undefined, waiting: looks ? [ask] : [] }
     this.#flights.set(key, flight)
-    asker.tell(looks ? { t: 'wait', id } : { t: 'lead', id, mark: this.mark })
+    asker.tell(looks ? { t: 'wait', id } : { t: 'lead', id, key, mark: this.mark })
   }
 
   #found({ asker, id, key, born, request }: Ask, waited: boolean): boolean {
@@ -229,7 +229,7 @@ export class NodeStore {
     }
     flight.leader = next.asker
     flight.until = now + leaseMs
-    next.asker.tell({ t: 'lead', id: next.id, mark: this.mark })
+    next.asker.tell({ t: 'lead', id: next.id, key, mark: this.mark })
   }
 
   #release(key: string, flight: Flight, pass: boolean): void {

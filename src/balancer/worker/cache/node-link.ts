@@ -169,7 +169,7 @@ export class NodeLink {
         return
       case 'lead':
         this.#host.advance(frame.mark)
-        this.#answered(frame.id)?.lead()
+        this.#lead(this.#answered(frame.id), frame.key)
         return
       case 'wait': {
         const question = this.#questions.get(frame.id)
@@ -182,6 +182,12 @@ export class NodeLink {
         this.#answered(frame.id)?.go(frame.pass)
         return
     }
+  }
+
+  /** Who has gone on without an answer does not lead. */
+  #lead(seeker: Seeker | undefined, key: string): void {
+    if (seeker === undefined) this.over(key, false)
+    else seeker.lead()
   }
 
   #answered(id: number): Seeker | undefined {
@@ -257,6 +263,7 @@ export class NodeLink {
       if (askedAt === Infinity ? this.trusted : now - askedAt < answerWithinMs) continue
       this.unanswered++
       this.#restsUntil = now + restMs
+      this.#send({ t: 'leave', id })
       this.#answered(id)?.go(false)
     }
     for (const [id, { until }] of [...this.#invalidations]) if (now >= until) this.#invalidationOver(id)
