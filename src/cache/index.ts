@@ -4,6 +4,7 @@ import { Cache, type CacheOptions } from './cache.ts'
 import { RedisFar } from './redis/far.ts'
 import type { RedisFarOptions } from './redis/options.ts'
 
+export { RedisFar } from './redis/far.ts'
 export { Cache, type CacheOptions, type Factory, type FactoryContext, type GetOrSetOptions } from './cache.ts'
 export type { EntryOptions } from './core/options.ts'
 export type { MemoryOptions } from './memory.ts'

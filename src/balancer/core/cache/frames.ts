@@ -18,9 +18,9 @@ export interface StoredFrame {
   readonly names: readonly string[]
   readonly mark: number
   readonly bornAt: number
-  /** For so long it is fresh from now on, and may be of use: to be validated, or in place of a failure. */
-  readonly freshMs: number
-  readonly usefulMs: number
+  readonly lifetimeMs: number
+  /** For so long after that it may be of use: to be validated, or in place of a failure. */
+  readonly staleMs: number
 }
 
 export type WorkerFrame =
@@ -51,6 +51,8 @@ export interface FoundFrame {
   readonly id: number
   readonly waited: boolean
   readonly stale: boolean
+  /** Where it comes from another node, by the clock of this one. */
+  readonly bornAt: number
   readonly names: readonly string[]
   readonly mark: number
 }

@@ -72,7 +72,7 @@ export interface Put {
 export interface NodeStoreOptions {
   readonly maxBytes: number
   /** Begins to look for it in the second tier; then `looked`. false: there is none. */
-  readonly look: (key: string) => boolean
+  readonly look: (key: string, request: Fields, mark: number) => boolean
 }
 
 const sameVariant = (a: NodeEntry, b: NodeEntry): boolean => a.variant === b.variant && a.vary.join() === b.vary.join()
@@ -128,9 +128,9 @@ export class NodeStore {
   }
 
   #begin(ask: Ask, now: number): void {
-    const { asker, key, leads, id } = ask
+    const { asker, key, leads, id, request } = ask
     const pass = this.#passesAt(key, now)
-    const looks = !pass && this.#options.look(key)
+    const looks = !pass && this.#options.look(key, request, this.mark)
     if (!looks && (pass || !leads)) {
       asker.tell({ t: 'go', id, pass })
       return
@@ -149,8 +149,8 @@ export class NodeStore {
       if (this.#marks.standing(key, entry) !== 'gone') found = entry
     }
     if (found === undefined) return false
-    const { names, mark } = found
-    asker.tell({ t: 'found', id, waited, stale: this.#marks.standing(key, found) === 'stale', names, mark }, found)
+    const { names, mark, bornAt } = found
+    asker.tell({ t: 'found', id, waited, stale: this.#marks.standing(key, found) === 'stale', bornAt, names, mark }, found)
     return true
   }
 
@@ -159,10 +159,10 @@ export class NodeStore {
   }
 
   /** The second tier has answered; undefined: it does not have it. `farMark`: undefined when it does not answer. */
-  looked(key: string, entries: readonly NodeEntry[], farMark: number | undefined, now: number): void {
+  looked(key: string, entry: NodeEntry | undefined, farMark: number | undefined, now: number): void {
     const flight = this.#flights.get(key)
     if (flight === undefined || flight.leader !== undefined) return
-    for (const entry of entries) this.#keep(entry)
+    if (entry !== undefined) this.#keep(entry)
     flight.farMark = farMark
     this.#settle(key, flight, now, false)
   }
@@ -192,11 +192,6 @@ export class NodeStore {
     const variants = [entry, ...others].slice(0, variantsMax)
     this.#entries.set(key, variants, key.length + variants.reduce((sum, { head, body }) => sum + overheadBytes + head.length + body.length, 0))
     return true
-  }
-
-  /** All variants of a URL, as they would be stored elsewhere. */
-  variants(key: string): readonly NodeEntry[] {
-    return this.#entries.peek(key) ?? []
   }
 
   over(asker: Asker, key: string, pass: boolean, now: number): void {

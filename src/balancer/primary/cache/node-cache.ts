@@ -10,17 +10,21 @@ import { messageOf } from '../../../kernel/errors.ts'
 import { systemClock } from '../../../kernel/system.ts'
 import { Acknowledgements } from '../../core/cache/acknowledgements.ts'
 import type { CacheStoreStatus } from '../../core/cache/counts.ts'
+import type { Fields } from '../../../cache/core/http/fields.ts'
 import type { WorkerFrame } from '../../core/cache/frames.ts'
 import { NodeStore, type NodeEntry } from '../../core/cache/node-store.ts'
 import { invalidationOf, type Invalidation, type PurgeOrder } from '../../core/cache/purge.ts'
 import { requestFields } from '../../core/cache/request-fields.ts'
-import type { CacheStoreView } from '../../core/cache-view.ts'
+import type { CacheRedisView, CacheStoreView } from '../../core/cache-view.ts'
+import { FarTier, type FarTierHost } from './far-tier.ts'
 import { WorkerConnection } from './worker-connection.ts'
 
 /** Workers trust what they keep as long as they hear from us (`worker/cache/node-link.ts`). */
 export const beatMs = 100
 /** A worker that has not acknowledged an invalidation within this is cut off. */
 const ackMs = 100
+/** Nor is the second tier waited for longer: what could not be said there is said later. */
+const farMs = 100
 /** How often it is looked who is late. */
 const lookMs = 20
 /** Without a view nothing is kept; this is what there is room for until then. */
@@ -38,17 +42,30 @@ export class NodeCache {
   #beating: NodeJS.Timeout | undefined
   #looking: NodeJS.Timeout | undefined
   #cutOff = 0
+  #far: { readonly settings: string; readonly tier: FarTier } | undefined
+  readonly #farHost: FarTierHost = {
+    invalidated: (invalidation) => {
+      const at = this.#tick()
+      this.#store.invalidate(invalidation, at)
+      this.#spread(invalidation, at, () => undefined)
+    },
+    changed: (key) => {
+      this.#store.drop(key)
+      this.#renewed(key)
+    },
+    wallTime: () => systemClock.wallTime(),
+  }
 
   constructor(path: string) {
     this.#path = path
-    this.#store = new NodeStore({ maxBytes: maxBytesDefault, look: () => false })
+    this.#store = new NodeStore({ maxBytes: maxBytesDefault, look: (key, request, mark) => this.#lookFar(key, request, mark) })
   }
 
   /** undefined: nobody caches, and there is nothing to be kept. */
   get status(): NodeCacheStatus | undefined {
     if (this.#server === undefined) return undefined
     const { size, bytes, maxBytes, evicted } = this.#store.entries
-    return { entries: size, bytes, maxBytes, evicted, cutOff: this.#cutOff }
+    return { entries: size, bytes, maxBytes, evicted, cutOff: this.#cutOff, redis: this.#far?.tier.status }
   }
 
   // --- beginning and ending -----------------------------------------------------------------------------------------
@@ -60,6 +77,7 @@ export class NodeCache {
       return
     }
     this.#store.resize(view.maxBytes)
+    this.#applyFar(view.redis)
     if (this.#server === undefined) await this.#open()
   }
 
@@ -96,6 +114,7 @@ export class NodeCache {
   }
 
   close(): void {
+    this.#applyFar(undefined)
     if (this.#server === undefined) return
     clearInterval(this.#beating)
     clearInterval(this.#looking)
@@ -117,6 +136,24 @@ export class NodeCache {
     const at = Math.max(this.#store.mark + 1, Math.floor(systemClock.wallTime() * 1_000))
     this.#store.advance(at)
     return at
+  }
+
+  // --- the second tier ----------------------------------------------------------------------------------------------
+
+  #applyFar(view: CacheRedisView | undefined): void {
+    const settings = view && JSON.stringify(view)
+    if (settings === this.#far?.settings) return
+    this.#far?.tier.close()
+    this.#far = view && settings !== undefined ? { settings, tier: new FarTier(view, this.#farHost) } : undefined
+  }
+
+  #lookFar(key: string, request: Fields, mark: number): boolean {
+    const { tier } = this.#far ?? {}
+    if (tier?.status.up !== true) return false
+    void tier.find(key, request, mark).then(({ entry, farMark }) => {
+      this.#store.looked(key, entry, farMark, systemClock.now())
+    })
+    return true
   }
 
   // --- workers ------------------------------------------------------------------------------------------------------
@@ -159,8 +196,14 @@ export class NodeCache {
 
   #put(from: WorkerConnection, entry: NodeEntry, now: number): void {
     const put = this.#store.put(from, entry, now)
-    if (put === false || !put.renewed) return
-    for (const worker of this.#workers) if (worker !== from) worker.tell({ t: 'renewed', key: entry.key })
+    if (put === false) return
+    if (put.farMark !== undefined) this.#far?.tier.give(entry, put.farMark)
+    if (!put.renewed) return
+    this.#renewed(entry.key, from)
+  }
+
+  #renewed(key: string, from?: WorkerConnection): void {
+    for (const worker of this.#workers) if (worker !== from) worker.tell({ t: 'renewed', key })
   }
 
   #left(worker: WorkerConnection): void {
@@ -175,7 +218,26 @@ export class NodeCache {
   #invalidate(invalidation: Invalidation, done: () => void): void {
     const at = this.#tick()
     this.#store.invalidate(invalidation, at)
-    this.#spread(invalidation, at, done)
+    this.#spread(invalidation, at, this.#alsoFar(invalidation, done))
+  }
+
+  /** What is called when the workers know: `done` is called when it is said in the second tier, too, or that is late. */
+  #alsoFar(invalidation: Invalidation, done: () => void): () => void {
+    if (this.#far === undefined) return done
+    let left = 2
+    const one = (): void => {
+      if (--left === 0) done()
+    }
+    let timer: NodeJS.Timeout | undefined = setTimeout(() => {
+      timer = undefined
+      one()
+    }, farMs)
+    void this.#far.tier.invalidate(invalidation).then(() => {
+      if (timer === undefined) return
+      clearTimeout(timer)
+      one()
+    })
+    return one
   }
 
   #spread(invalidation: Invalidation, at: number, done: () => void): void {
@@ -206,8 +268,9 @@ export class NodeCache {
     const invalidation = invalidationOf(order)
     const at = this.#tick()
     const entries = this.#store.purge(invalidation, at)
-    this.#spread(invalidation, at, () => {
+    const done = (): void => {
       answer(entries)
-    })
+    }
+    this.#spread(invalidation, at, this.#alsoFar(invalidation, done))
   }
 }

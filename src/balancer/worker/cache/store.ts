@@ -107,9 +107,9 @@ export class ResponseStore implements NodeLinkHost {
   }
 
   /** What the store of the node had: it is there for those who look while `look` runs, and later if there is room. */
-  handed(key: string, { stale, names, mark }: FoundFrame, head: Buffer, body: Buffer, look: () => void): void {
-    const response = responseOf(head, body, { names, mark })
-    const stored = stale ? this.#expired(response) : response
+  handed(key: string, frame: FoundFrame, head: Buffer, body: Buffer, look: () => void): void {
+    const response = responseOf(head, body, frame)
+    const stored = frame.stale ? this.#expired(response) : response
     this.#keep(key, stored)
     this.#inHand = { key, stored }
     look()
@@ -177,7 +177,7 @@ export class ResponseStore implements NodeLinkHost {
 
   /** Of the origin. Returns false when it was invalidated while it was asked for. */
   put(key: string, stored: StoredResponse): boolean {
-    this.link?.put(frameOf(key, stored, this.#clock.wallTime()), headOf(stored), stored.body)
+    this.link?.put(frameOf(key, stored), headOf(stored), stored.body)
     return this.#keep(key, stored)
   }
 
@@ -193,7 +193,7 @@ export class ResponseStore implements NodeLinkHost {
   replace(key: string, before: StoredResponse, after: StoredResponse): void {
     const variants = this.variants(key)
     if (!variants.includes(before)) return
-    this.link?.put(frameOf(key, after, this.#clock.wallTime()), headOf(after), after.body)
+    this.link?.put(frameOf(key, after), headOf(after), after.body)
     this.#write(
       key,
       variants.map((stored) => (stored === before ? after : stored)),
