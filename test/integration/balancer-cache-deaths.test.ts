@@ -14,7 +14,6 @@ import {
   plain,
   post,
   RawClient,
-  readUntil,
   service,
   startProxy,
   type RunningProxy,
