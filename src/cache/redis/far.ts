@@ -38,8 +38,8 @@ const leaseMs = 5_000
 
 /** Deaf for so long, it is not waited for that a connection mends itself. */
 const renewMs = 3_000
-/** Confirmed at a time. */
-const confirmBatch = 500
+/** Said again at a time: as many as are answered within the time of one. */
+const batchMax = 500
 
 /** Opened by half of five calls that fail, or most of them slower than 0.4 of the read timeout (20 ms of 50); tried again after 1 s, then every 2 s, with three calls. */
 const slowShare = 0.4
@@ -49,6 +49,10 @@ const breakerOptions = {
   openMaxMs: 2_000,
   halfOpen: { type: 'sample', calls: 3 },
 } as const
+
+function* batches<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let i = 0; i < all.length; i += batchMax) yield all.slice(i, i + batchMax)
+}
 
 /** Braces name the slot in a cluster. */
 const slotName = (key: string): string => key.replaceAll(/[{}%]/g, (each) => `%${each.charCodeAt(0).toString(16)}`)
@@ -176,7 +180,7 @@ export class RedisFar implements Far {
     this.#confirming = true
     await this.#run(markScript, ['seq'], [String(this.#known)])
     const noted = this.#journal.recent(this.#tools.clock.now())
-    for (let i = 0; i < noted.length; i += confirmBatch) await Promise.all(noted.slice(i, i + confirmBatch).map((note) => this.#confirmOne(note)))
+    for (const some of batches(noted)) await Promise.all(some.map((note) => this.#confirmOne(note)))
     this.#confirming = false
     this.#changed()
   }
@@ -350,13 +354,13 @@ export class RedisFar implements Far {
       const at = await this.clear()
       if (at !== undefined) this.#listener?.allInvalidated(at)
     }
-    if (keys.length > 0) {
-      const removed = await this.remove(keys)
-      if (removed !== undefined) this.#listener?.keysChanged(keys, removed.at)
+    for (const some of batches(keys)) {
+      const removed = await this.remove(some)
+      if (removed !== undefined) this.#listener?.keysChanged(some, removed.at)
     }
-    if (tags.length > 0) {
-      const at = await this.invalidate(tags)
-      if (at !== undefined) this.#listener?.tagsInvalidated(tags, at)
+    for (const some of batches(tags)) {
+      const at = await this.invalidate(some)
+      if (at !== undefined) this.#listener?.tagsInvalidated(some, at)
     }
     this.#pending.told()
     this.#telling = false

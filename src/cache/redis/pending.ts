@@ -1,5 +1,5 @@
 /** Changes that could not be told: each once, and when there are too many, everything. Until they are, what lies there of them is not believed. */
-export const pendingMax = 1_000
+export const pendingMax = 10_000
 
 interface Changes {
   readonly all: boolean
