@@ -84,12 +84,12 @@ class Shop {
 
   /** Again and again, until something else is done. */
   async #while(other: Promise<void>, again: () => Promise<Given[]>): Promise<Given[]> {
-    let done = false
-    const ended = other.finally(() => (done = true))
+    const state = { over: false }
+    const ended = other.finally(() => (state.over = true))
     // It is told below.
     ended.catch(() => undefined)
     const all: Given[] = []
-    while (!done) all.push(...(await again()))
+    while (!state.over) all.push(...(await again()))
     await ended
     return all
   }
