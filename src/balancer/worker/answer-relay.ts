@@ -27,6 +27,8 @@ import type { OriginalAnswer } from './mirror/original-answer.ts'
 import type { Upstream } from './upstream.ts'
 
 const lastChunk = latin1('0\r\n\r\n')
+/** A longer stored body leaves in pieces of so many bytes. */
+export const storedPieceBytes = 256 * 1024
 
 /** Who hears how the answer goes. The last four end it. */
 export interface AnswerHost {
@@ -38,6 +40,8 @@ export interface AnswerHost {
   answerBegun(status: number): void
   /** The head of an error is read; nothing of it is out. Returns true when another endpoint is asked instead. */
   askedAnother(head: Head, buffer: Buffer, length: number): boolean
+  /** The client takes no more of a stored body for now. */
+  readerStalled(): void
   /** The client takes bytes again. */
   readerCaughtUp(): void
   /** All of it has come; the origin's connection is no longer needed. */
@@ -79,6 +83,8 @@ export class AnswerRelay implements EncoderUser {
   /** The encoder takes no more for now. */
   #encoderFull = false
   #upstream: Upstream | undefined
+  /** What is left of a stored body. */
+  #stored: Buffer | undefined
   /** The origin's connection is fit for another request. */
   keepUpstream = false
   /** What the origin says about how long it keeps it, in seconds. */
@@ -107,6 +113,7 @@ export class AnswerRelay implements EncoderUser {
     this.#client.onDrain = undefined
     this.#host.readerCaughtUp()
     if (this.#encoder) this.#encoder.resume()
+    else if (this.#stored !== undefined) this.#passStored()
     else this.#upstream?.resume()
   }
   readonly #encode = (buffer: Buffer, start: number, end: number): void => {
@@ -132,6 +139,7 @@ export class AnswerRelay implements EncoderUser {
     this.#partial = undefined
     this.#chunkedIn = undefined
     this.#upstream = undefined
+    this.#stored = undefined
     this.#encoder?.close()
     this.#encoder = undefined
     this.onlooker?.ended(false)
@@ -304,7 +312,25 @@ export class AnswerRelay implements EncoderUser {
     const parsed = this.#client.worker.responseHead
     parseResponseHead(head, 0, head.length, parsed)
     this.#final(undefined, head, head.length, parsed)
-    if (body !== undefined && this.#remaining > 0) this.body(body, body.length)
+    if (body === undefined || this.#remaining === 0) return
+    this.#stored = body
+    this.#passStored()
+  }
+
+  /** Goes on with a stored body: a piece whenever the client takes one, so that a slow reader of a long one is not taken for one who does not read. */
+  #passStored(): void {
+    for (let rest = this.#stored; rest !== undefined; rest = this.#stored) {
+      const last = rest.length <= storedPieceBytes
+      const piece = last ? rest : rest.subarray(0, storedPieceBytes)
+      this.#stored = last ? undefined : rest.subarray(storedPieceBytes)
+      const more = this.body(piece, piece.length)
+      // With the last one it is over, and the next request may have begun.
+      if (last) return
+      if (!more) {
+        this.#host.readerStalled()
+        return
+      }
+    }
   }
 
   /** Bytes of the body that are still to come, when their number is known. */
@@ -409,7 +435,8 @@ export class AnswerRelay implements EncoderUser {
     this.#encoderFull = false
     this.#client.worker.tick()
     this.#host.readerCaughtUp()
-    this.#upstream?.resume()
+    if (this.#stored !== undefined) this.#passStored()
+    else this.#upstream?.resume()
   }
 
   encodingEnded(): void {

@@ -534,6 +534,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     return true
   }
 
+  readerStalled(): void {
+    this.#patience.forReader()
+  }
+
   readerCaughtUp(): void {
     this.#patience.forAnswer()
   }

@@ -15,6 +15,7 @@ import type { CacheView, RoutingView } from '../../core/routing-view.ts'
 import { equalsIgnoringCase } from '../../http1/bytes.ts'
 import { fieldStride, findField, nameEnd, nameStart, several, parseRequestHead, valueEnd, valueStart, type Head } from '../../http1/head.ts'
 import { hasVia } from '../../http1/request.ts'
+import { storedPieceBytes } from '../answer-relay.ts'
 import type { ClientInput } from '../client-input.ts'
 import type { ByteSocket } from '../client-side.ts'
 import type { Outgoing } from '../outgoing.ts'
@@ -213,6 +214,7 @@ export class FastPath {
     const freshUntil = facts.bornAt + facts.lifetimeMs
     const now = this.#host.wallTime
     if (!isCarriedOnly(route) || route.service.view.cache !== hit.view || routes.conditional || facts.noCache || now >= freshUntil) return
+    if (body.length > storedPieceBytes) return
     const vary = varyingOf(hit)
     if (vary === undefined) return
     const { key, target } = hit
