@@ -133,4 +133,25 @@ describe('a failure, and something stored', () => {
     attempts = 9
     expect(await ask()).toMatchObject({ body: 'answer 10' })
   })
+
+  it('is of its own service: what a fallback service answers is not kept as if it were', async () => {
+    let well = true
+    const own = await origin(({ socket }) => (well ? socket.write(plain('own', `${strict}ETag: "1"\r\n`)) : socket.destroy()))
+    const other = await origin((request) =>
+      request.socket.write(
+        fieldOf(request, 'if-none-match') === undefined ? plain('other', 'Cache-Control: max-age=60\r\n') : plain('asked with a condition'),
+      ),
+    )
+    const others = service([other], { name: 'other', routes: [] })
+    for (const cached of [others, { ...others, cache }]) {
+      well = true
+      path = `/failures/${++count}`
+      await proxy.route(view([own], { fallback: { service: 'other' } }), cached)
+      expect(await ask()).toMatchObject({ body: 'own' })
+      well = false
+      expect(await ask()).toMatchObject({ body: 'other', fallback: 'failed' })
+      well = true
+      expect(await ask()).toMatchObject({ body: 'own', fallback: undefined })
+    }
+  })
 })

@@ -405,6 +405,7 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     this.#search.end()
     this.#hedge?.end()
     this.#aftermath.end()
+    this.#cached?.end()
     this.#attempts.end()
     this.#relay.end()
     current.drop()

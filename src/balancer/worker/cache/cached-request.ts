@@ -516,9 +516,11 @@ export class CachedRequest implements FetchWaiter {
     this.#leads = false
   }
 
-  /** The request is over. */
+  /** The request is over, or another service is asked. */
   end(): void {
     this.#phase = 'off'
+    this.lines = undefined
+    this.dropsConditions = false
     this.#stored = undefined
     this.#validating = []
     this.#waitsUntil = Infinity
