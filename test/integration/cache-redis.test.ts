@@ -219,4 +219,17 @@ describe.runIf(hasRedis())('the cache of several processes', () => {
     redis.cli('rename', 'test:{secret}', 'test:{other}')
     expect(await first.get('other')).toBeUndefined()
   })
+
+  it('lets a program end that is done before it has connected', async () => {
+    const program = `import { createCache } from ${JSON.stringify(new URL('../../dist/cache/index.js', import.meta.url).href)}
+      await import('redis')
+      const caches = Array.from({ length: 15 }, () => createCache({ redis: { url: 'redis://127.0.0.1:${redis.port}', prefix: 'test:' } }))
+      for (const cache of caches) {
+        await cache.close()
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { cwd: import.meta.dirname, stdio: 'inherit' })
+    const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
+    expect(code).toBe(0)
+  }, 20_000)
 })

@@ -1,6 +1,8 @@
 /** One way to speak to a Redis alone, one behind Sentinels, and a cluster. Nothing is queued while there is no connection: a call fails at once. */
 import type { createClient, createCluster, createSentinel } from 'redis'
 import { HoldfastError } from '../../kernel/errors.ts'
+import { backgroundClock } from '../../kernel/system.ts'
+import { ms, sleep } from '../../kernel/time.ts'
 import { invalid } from '../core/options.ts'
 import type { RedisOptions } from './options.ts'
 
@@ -21,9 +23,14 @@ const reconnectMostMs = 1_000
 /** `$` in RESP. */
 const blobString = 36
 
-const socket = (tls: RedisOptions['tls']): object => ({
+/** Clients of the package that are destroyed while they connect leave their sockets behind: they are ended when they have connected, or have failed. */
+interface Ending {
+  asked: boolean
+}
+
+const socket = (tls: RedisOptions['tls'], ending: Ending): object => ({
   connectTimeout: connectTimeoutMs,
-  reconnectStrategy: (tries: number) => Math.min(reconnectMostMs, 50 * 2 ** Math.min(tries, 10)),
+  reconnectStrategy: (tries: number) => !ending.asked && Math.min(reconnectMostMs, 50 * 2 ** Math.min(tries, 10)),
   ...(tls === undefined ? {} : { tls: true, ...tls }),
 })
 
@@ -44,8 +51,8 @@ export async function loadRedis(): Promise<Package> {
   }
 }
 
-const common = (options: RedisOptions) => ({
-  socket: socket(options.tls),
+const common = (options: RedisOptions, ending: Ending) => ({
+  socket: socket(options.tls, ending),
   disableOfflineQueue: true,
   commandsQueueMaxLength: commandsMax,
   name: 'holdfast-cache',
@@ -64,7 +71,8 @@ export function openRedis(redis: Package, options: RedisOptions, onError: (error
 }
 
 function openSingle(redis: Package, options: RedisOptions, url: string, onError: (error: Error) => void): RedisConnection {
-  const client = redis.createClient({ ...common(options), url })
+  const ending: Ending = { asked: false }
+  const client = redis.createClient({ ...common(options, ending), url })
   const subscriber = client.duplicate()
   for (const each of [client, subscriber]) each.on('error', onError)
   return {
@@ -76,29 +84,41 @@ function openSingle(redis: Package, options: RedisOptions, url: string, onError:
       await subscriber.subscribe([...channels], listener, true)
     },
     close: () => {
-      for (const each of [client, subscriber]) if (each.isOpen) each.destroy()
+      ending.asked = true
+      for (const each of [client, subscriber]) {
+        if (each.isReady) each.destroy()
+        else each.once('ready', () => each.destroy())
+      }
     },
   }
 }
 
 function openCluster(redis: Package, options: RedisOptions, nodes: readonly string[], onError: (error: Error) => void): RedisConnection {
+  const ending: Ending = { asked: false }
+  let connected: Promise<unknown> = Promise.resolve()
   const cluster = redis.createCluster({
     rootNodes: nodes.map((url) => ({ url })),
-    defaults: { ...common(options), ...credentialsOf(nodes[0] ?? '') },
+    defaults: { ...common(options, ending), ...credentialsOf(nodes[0] ?? '') },
   })
   cluster.on('error', onError)
   return {
     connect: async () => {
-      await cluster.connect()
+      await (connected = cluster.connect())
     },
     send: async (key, readonly, args) => await cluster.sendCommand<Reply>(key, readonly, [...args], commandOptions),
     subscribe: async (channels, listener) => {
       await cluster.subscribe([...channels], listener, true)
     },
     close: () => {
-      cluster.destroy()
+      ending.asked = true
+      whenSettled(connected, () => cluster.destroy())
     },
   }
+}
+
+/** Those that look for one another may go on looking for ever. */
+function whenSettled(connected: Promise<unknown>, end: () => void): void {
+  void Promise.race([connected.catch(() => undefined), sleep(backgroundClock, ms(2 * connectTimeoutMs))]).then(end)
 }
 
 const credentialsOf = (url: string): { username?: string; password?: string } => {
@@ -120,26 +140,29 @@ function openSentinel(
   { name, nodes, ...users }: NonNullable<RedisOptions['sentinel']>,
   onError: (error: Error) => void,
 ): RedisConnection {
+  const ending: Ending = { asked: false }
+  let connected: Promise<unknown> = Promise.resolve()
   const sentinel = redis.createSentinel({
     name,
     sentinelRootNodes: nodes.map(({ host, port }) => ({ host, port })),
-    nodeClientOptions: { ...common(options), ...user(users.username, users.password) },
+    nodeClientOptions: { ...common(options, ending), ...user(users.username, users.password) },
     // Where the servers speak TLS, so do they.
-    sentinelClientOptions: { socket: socket(options.tls), ...user(users.sentinelUsername, users.sentinelPassword) },
+    sentinelClientOptions: { socket: socket(options.tls, ending), ...user(users.sentinelUsername, users.sentinelPassword) },
     scanInterval: 1_000,
     passthroughClientErrorEvents: true,
   })
   sentinel.on('error', onError)
   return {
     connect: async () => {
-      await sentinel.connect()
+      await (connected = sentinel.connect())
     },
     send: async (_key, readonly, args) => await sentinel.sendCommand<Reply>(readonly, [...args], commandOptions),
     subscribe: async (channels, listener) => {
       await sentinel.subscribe([...channels], listener, true)
     },
     close: () => {
-      void sentinel.destroy()
+      ending.asked = true
+      whenSettled(connected, () => void sentinel.destroy())
     },
   }
 }
