@@ -22,6 +22,7 @@ const alone = [
   'large-bodies',
   'cache-node',
   'cache-deaths',
+  'cache-redis',
 ].map((name) => `test/integration/balancer-${name}.test.ts`)
 
 export default defineConfig({
