@@ -197,6 +197,19 @@ describe.runIf(hasRedis())('the cache of several processes', () => {
     expect(redis.cli('exists', 'test:{k}')).toBe('1')
   })
 
+  it.each([
+    { url: 'redis://127.0.0.1:1' },
+    { cluster: ['redis://127.0.0.1:1'] },
+    { sentinel: { name: 'shop', nodes: [{ host: '127.0.0.1', port: 1 }] } },
+  ])('says why it cannot be reached, works all the same, and can be closed: %o', async (place) => {
+    const reasons: (string | undefined)[] = []
+    const cache = createCache({ redis: { ...place, onChange: (_up, reason) => reasons.push(reason) } })
+    expect(await cache.getOrSet('k', () => 1)).toBe(1)
+    await eventually('it says why', () => reasons.length > 0)
+    expect(reasons[0]).toMatch(/ECONNREFUSED|nodes are unavailable/)
+    await cache.close()
+  })
+
   it('loses all of it to FLUSHALL and nothing else', async () => {
     const cache = await cacheOn()
     await cache.set('a', 1, { tags: ['t'] })

@@ -117,7 +117,7 @@ function openCluster(redis: Package, options: RedisOptions, nodes: readonly stri
 }
 
 /** Those that look for one another may go on looking for ever. */
-function whenSettled(connected: Promise<unknown>, end: () => void): void {
+function whenSettled(connected: Promise<unknown>, end: () => unknown): void {
   void Promise.race([connected.catch(() => undefined), sleep(backgroundClock, ms(2 * connectTimeoutMs))]).then(end)
 }
 
@@ -151,7 +151,8 @@ function openSentinel(
     scanInterval: 1_000,
     passthroughClientErrorEvents: true,
   })
-  sentinel.on('error', onError)
+  // Some of its errors are texts.
+  sentinel.on('error', (error: unknown) => onError(error instanceof Error ? error : new Error(String(error))))
   return {
     connect: async () => {
       await (connected = sentinel.connect())
@@ -162,7 +163,7 @@ function openSentinel(
     },
     close: () => {
       ending.asked = true
-      whenSettled(connected, () => void sentinel.destroy())
+      whenSettled(connected, () => sentinel.destroy().catch(onError))
     },
   }
 }
