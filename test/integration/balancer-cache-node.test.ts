@@ -137,6 +137,30 @@ describe('the store of the node', () => {
     expect(asked.length).toBeLessThan(30 * (1 + workers + 1))
   })
 
+  it.each([
+    ['of a known length', (body: string) => plain(body)],
+    ['in chunks', (body: string) => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+    ['up to the end of the connection', (body: string) => `HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${body}`],
+  ])('holds the answer to a change, and then gives all of it: %s', async (_what, answer) => {
+    const body = 'x'.repeat(700_000)
+    const closes = answer('').includes('close')
+    const origin = await fixture.origin(({ socket }) => {
+      const text = answer(body)
+      if (closes) socket.end(text)
+      else socket.write(text)
+    })
+    await proxy.route(service([origin], { cache }))
+    for (let i = 0; i < 3; i++) {
+      const client = await fixture.connect()
+      for (let j = 0; j < 2; j++) {
+        client.send(post('x', '', path))
+        const { status, body: got } = await client.answer('POST')
+        expect([status, got.length]).toEqual([200, body.length])
+        if (closes) break
+      }
+    }
+  })
+
   it('is purged in all workers at once', async () => {
     await answering((_, n) => plain(`answer ${n}`, `Cache-Control: max-age=60, stale-while-revalidate=60\r\nCache-Tag: t${count}\r\n`))
     for (let i = 1; i <= 5; i++) {
