@@ -233,6 +233,21 @@ describe('what a row cannot say', () => {
     expect(fieldOf(got, 'date')).toBe(made)
   })
 
+  it('an answer without Date has that of its arrival, and a 304 without one makes it young', async () => {
+    const tag = 'ETag: "a"'
+    await serving((seen) => {
+      if (fieldOf(seen, 'if-none-match') !== undefined) return `HTTP/1.1 304 Same\r\n${tag}\r\n\r\n`
+      return answer(200, [fresh, tag, ...(seen.target.endsWith('?old') ? [`Date: ${date(-90)}`] : [])], 'x')
+    })
+    await ask([])
+    const came = Date.parse(fieldOf(await askRaw(proxy.port, request([]), 'GET'), 'date') ?? '')
+    expect(Math.abs(Date.now() - came)).toBeLessThan(10_000)
+    path += '?old'
+    await ask([])
+    expect((await ask([])).cacheStatus).toContain('fwd-status=304')
+    expect((await ask([])).cacheStatus).toContain('hit; ttl=')
+  })
+
   it('only-if-cached is told so; other queries are other requests; HEAD is answered from a GET', async () => {
     await serving((_, n) => answer(200, [fresh], `${n}`))
     expect((await ask(['Cache-Control: only-if-cached'])).status).toBe(504)

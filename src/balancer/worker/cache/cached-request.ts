@@ -40,7 +40,7 @@ import { hit, whyAsked } from './decisions.ts'
 import { HeadFields, withNews } from './head-fields.ts'
 import { isPlain, overrides, withoutConditions } from './request-kinds.ts'
 import type { ResponseStore } from './store.ts'
-import { linesToKeep, notModifiedHead, partHead, tagsOf, unsatisfiableHead, wholeHead, type StoredResponse } from './stored-response.ts'
+import { dated, linesToKeep, notModifiedHead, partHead, tagsOf, unsatisfiableHead, wholeHead, type StoredResponse } from './stored-response.ts'
 
 type Phase = 'off' | 'waiting' | 'asking' | 'changing'
 
@@ -370,7 +370,7 @@ export class CachedRequest implements FetchWaiter {
       (this.#validating.length === 1 && single(response, 'etag') === undefined ? this.#validating[0]?.facts : undefined)
     const before = this.#validating.find(({ facts }) => facts === about)
     if (before === undefined) return false
-    const lines = updated(before.lines, linesToKeep(response.lines()))
+    const lines = updated(before.lines, dated(linesToKeep(response.lines()), exchanged.responseTime))
     const storing = this.#mayStore(request, before.facts.status, withNews(lines, response), exchanged)
     const variant = storing.store ? secondaryKey(storing.facts.vary, request) : before.variant
     const after: StoredResponse = {
@@ -441,7 +441,7 @@ export class CachedRequest implements FetchWaiter {
     }
     const { facts } = storing
     const reason = text(buffer, head.reasonStart, head.reasonEnd)
-    const lines = linesToKeep(response.lines())
+    const lines = dated(linesToKeep(response.lines()), exchanged.responseTime)
     const names = [...this.#host.originNames(), ...tagsOf(response).map(tagName), ...this.#groupNames(groupsOf(response))]
     const variant = secondaryKey(facts.vary, request)
     const fetch = this.#leads ? this.#fetch : undefined
@@ -476,7 +476,7 @@ export class CachedRequest implements FetchWaiter {
       if (isPlain(request, head.status) && head.status < 500) this.#store.drop(this.#key)
       return
     }
-    const lines = updated(stored.lines, linesToKeep(response.lines()))
+    const lines = updated(stored.lines, dated(linesToKeep(response.lines()), exchanged.responseTime))
     const storing = this.#mayStore(request, 200, withNews(lines, response), exchanged)
     if (storing.store) this.#store.replace(this.#key, stored, { ...stored, lines, facts: storing.facts })
   }

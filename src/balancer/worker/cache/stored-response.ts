@@ -65,6 +65,10 @@ export function linesToKeep(lines: readonly Line[]): readonly Line[] {
   return lines.filter(([name]) => !notKept.has(name.toLowerCase()) && !named.has(name.toLowerCase()))
 }
 
+/** An answer without a `Date` gets that of its arrival (RFC 9110, 6.6.1). */
+export const dated = (lines: readonly Line[], at: number): readonly Line[] =>
+  lines.some(([name]) => name.toLowerCase() === 'date') ? lines : [...lines, ['Date', new Date(at).toUTCString()]]
+
 /** By which it can be purged: words of `Surrogate-Key` and `Cache-Tag`. */
 export function tagsOf(response: Fields): readonly string[] {
   const words = tagFields.flatMap((name) => (listed(response, name) ?? '').split(/[\s,]+/))
