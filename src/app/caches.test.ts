@@ -60,6 +60,19 @@ describe('values', () => {
   })
 })
 
+describe('values while Redis does not answer', () => {
+  it('what is not in memory is not known, and what is set is not kept for long', async () => {
+    const values = new Values(config, new Sink())
+    values.start({ url: 'redis://127.0.0.1:1', prefix: 'test:', encryption: [] })
+    expect(await values.set('a', 1, { ttl: 60 })).toMatchObject({ ttl: 10, layers: ['memory'] })
+    expect(await values.get('a')).toBe(1)
+    expect(await refused(values.get('b'))).toBe('unavailable')
+    await values.delete('b')
+    expect(values.stats.misses).toBe(0)
+    await values.stop()
+  })
+})
+
 describe('purging', () => {
   it('by tag takes values and answers; softly, answers alone', async () => {
     const { caches, orders, events } = made()

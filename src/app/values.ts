@@ -2,12 +2,16 @@
  * The values of `holdfast cache` and `/cache/keys`: the library's cache, in the control process. They end with it, unless there is a Redis; with one they
  * are those of every program that uses `holdfast/cache` with the same prefix.
  */
+import { deafTtlMs } from '../cache/core/options.ts'
 import { createCache, type Cache, type CacheStats } from '../cache/index.ts'
 import type { CacheRedisView } from '../balancer/core/cache-view.ts'
 import type { CacheConfig } from '../config/types.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { RedisLayer, StoredValue, ValueOptions } from './cache-operations.ts'
+
+/** While changes of others cannot be heard, nothing is kept for longer. */
+const deafSeconds = deafTtlMs / 1_000
 
 export class Values {
   readonly #config: CacheConfig
@@ -56,8 +60,15 @@ export class Values {
 
   async get(key: string): Promise<unknown> {
     const value = await this.#running.get(key)
-    if (value === undefined) throw unknownKey(key)
-    return value
+    if (value !== undefined) return value
+    // No answer is no miss.
+    if (this.#redis?.up === false) {
+      throw new HoldfastError('unavailable', `looked for ${JSON.stringify(key)} in the cache: it is not in memory, and Redis does not answer`, {
+        hint: 'see: holdfast cache stats',
+        details: { key },
+      })
+    }
+    throw unknownKey(key)
   }
 
   async set(key: string, value: unknown, { ttl, tags = [] }: ValueOptions): Promise<StoredValue> {
@@ -65,11 +76,16 @@ export class Values {
     await cache.set(key, value, { ...(ttl !== undefined && { ttlMs: ttl * 1_000 }), tags })
     const layers = [...(cache.peek(key) === undefined ? [] : (['memory'] as const)), ...(this.#redis?.up === true ? (['redis'] as const) : [])]
     if (layers.length === 0) {
-      throw new HoldfastError('value_too_large', `the value of ${JSON.stringify(key)} is larger than a quarter of cache.memory.maxBytes, and is not kept`, {
-        hint: 'give cache.memory.maxBytes more, or keep less under one key',
-      })
+      throw new HoldfastError(
+        'value_too_large',
+        `the value of ${JSON.stringify(key)} is larger than a quarter of cache.memory.maxBytes, and is not kept`,
+        {
+          hint: 'give cache.memory.maxBytes more, or keep less under one key',
+        },
+      )
     }
-    return { key, ttl: ttl ?? (this.#config.redis?.ttl ?? this.#config.memory.ttl) / 1_000, tags, layers }
+    const wanted = ttl ?? (this.#config.redis?.ttl ?? this.#config.memory.ttl) / 1_000
+    return { key, ttl: this.#redis?.up === false ? Math.min(wanted, deafSeconds) : wanted, tags, layers }
   }
 
   async delete(key: string): Promise<void> {
@@ -108,4 +124,5 @@ export function announceRedis(events: EventSink, layer: 'values' | 'responses', 
   })
 }
 
-const unknownKey = (key: string): HoldfastError => new HoldfastError('unknown_key', `looked for ${JSON.stringify(key)} in the cache, found nothing`, { details: { key } })
+const unknownKey = (key: string): HoldfastError =>
+  new HoldfastError('unknown_key', `looked for ${JSON.stringify(key)} in the cache, found nothing`, { details: { key } })

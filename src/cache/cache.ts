@@ -13,8 +13,18 @@ import { backgroundClock, coarseNow, systemRandom } from '../kernel/system.ts'
 import { instant, ms, sleep, type Clock } from '../kernel/time.ts'
 import { Held, refreshesEarly } from './core/held.ts'
 import { Invalidations } from './core/invalidations.ts'
-import { checkKey, checkTags, defaultRules, negativeTtlMostMs, rulesOf, ttlSpread, type EntryOptions, type EntryRules } from './core/options.ts'
-import { deafTtlMs, FarSide, type Fetched } from './far-side.ts'
+import {
+  deafTtlMs,
+  checkKey,
+  checkTags,
+  defaultRules,
+  negativeTtlMostMs,
+  rulesOf,
+  ttlSpread,
+  type EntryOptions,
+  type EntryRules,
+} from './core/options.ts'
+import { FarSide, type Fetched } from './far-side.ts'
 import { Flight, Flights, Waiter, type Airline } from './flight.ts'
 import { Memory, type MemoryOptions } from './memory.ts'
 import type { Far, Lease } from './ports.ts'

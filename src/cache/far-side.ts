@@ -6,12 +6,10 @@
 import { Changes } from './core/changes.ts'
 import { Held } from './core/held.ts'
 import type { Invalidations } from './core/invalidations.ts'
+import { deafTtlMs } from './core/options.ts'
 import type { Memory } from './memory.ts'
 import type { Far, FarListener } from './ports.ts'
 import type { Counters } from './stats.ts'
-
-/** While changes are not heard of, nothing is fresh for longer. */
-export const deafTtlMs = 10_000
 
 interface Parts {
   readonly memory: Memory

@@ -37,6 +37,8 @@ export const defaultRules: EntryRules = {
 }
 
 export const negativeTtlMostMs = 30_000
+/** While changes are not heard of, nothing is fresh for longer. */
+export const deafTtlMs = 10_000
 export const ttlSpread = 0.1
 export const tagsOfEntryMax = 64
 export const tagBytesMax = 128
