@@ -62,7 +62,11 @@ interface Known {
   readonly variants: readonly StoredFacts[]
   /** Which of them answers. */
   readonly index: number
+  readonly status: number
+  readonly bodyBytes: number
   readonly freshUntil: number
+  /** Of the store, when it was looked for there last. */
+  version: number
   readonly head: HitAnswer
   readonly hash: number
   /** The next one with this hash. */
@@ -146,13 +150,17 @@ export class FastPath {
     if (known === undefined || this.#isForOthers(head, buffer)) return false
     const host = this.#host
     const now = host.wallTime
-    const stored = now < known.freshUntil && host.responses.trusted ? sameStill(known, host.responses.variants(known.key)) : undefined
-    if (stored === undefined) {
+    const { responses } = host
+    // Within a second, while nothing has left the store, the answer at hand is the right one.
+    const same = known.version === responses.version && known.head.lasts(now)
+    const stored = same || now >= known.freshUntil || !responses.trusted ? undefined : sameStill(known, responses.variants(known.key))
+    if (stored !== undefined) known.version = responses.version
+    else if (!same || now >= known.freshUntil || !responses.trusted) {
       this.#forget(known)
       return false
     }
     this.#write(socket, known.head, now, stored, alone)
-    this.#book(known.route, stored)
+    this.#book(known)
     return true
   }
 
@@ -163,9 +171,8 @@ export class FastPath {
   }
 
   /** `alone`: nothing else goes out with it. */
-  #write(socket: ByteSocket, answer: HitAnswer, now: number, stored: StoredResponse, alone: boolean): void {
-    const bytes = answer.next(stored, now)
-    const { body } = stored
+  #write(socket: ByteSocket, answer: HitAnswer, now: number, stored: StoredResponse | undefined, alone: boolean): void {
+    const bytes = stored === undefined ? answer.again() : answer.next(stored, now)
     if (alone && answer.whole) {
       socket.write(bytes)
       if (socket.writableLength > 0) answer.given()
@@ -174,16 +181,19 @@ export class FastPath {
     const { outgoing, slab } = this.#host
     if (this.#collected === 0) outgoing.begin(socket, slab.at)
     outgoing.add(bytes, 0, bytes.length)
-    if (!answer.whole && body.length > 0) outgoing.add(body, 0, body.length)
-    this.#collected += bytes.length + body.length
+    this.#collected += bytes.length
+    if (answer.whole || stored === undefined || stored.body.length === 0) return
+    outgoing.add(stored.body, 0, stored.body.length)
+    this.#collected += stored.body.length
   }
 
-  #book({ service, tally }: Route<ServiceRuntime>, { facts, body }: StoredResponse): void {
+  #book({ route, status, bodyBytes }: Known): void {
+    const { service, tally } = route
     this.answered++
     service.counters.requests++
     service.counters.cache.hit++
-    service.counters.responseBytes += body.length
-    service.finished(facts.status, 0, tally)
+    service.counters.responseBytes += bodyBytes
+    service.finished(status, 0, tally)
     service.madeRoom()
   }
 
@@ -224,7 +234,24 @@ export class FastPath {
     const head = new HitAnswer(hit.stored, this.#host, { agent, whole: joined }, now)
     const variants = hit.variants.map((each) => each.facts)
     const index = hit.variants.indexOf(hit.stored)
-    this.#add({ routes, secure, route, host, target, vary, key, variants, index, freshUntil, head, hash, next: undefined })
+    this.#add({
+      routes,
+      secure,
+      route,
+      host,
+      target,
+      vary,
+      key,
+      variants,
+      index,
+      status: facts.status,
+      bodyBytes: body.length,
+      freshUntil,
+      version: -1,
+      head,
+      hash,
+      next: undefined,
+    })
   }
 
   #add(known: Known): void {

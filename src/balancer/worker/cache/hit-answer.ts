@@ -43,11 +43,21 @@ export class HitAnswer {
     this.#bytes = this.#render(stored, now)
   }
 
+  /** It is the same as `next` has made it last, but for its id; only where it is `whole`. */
+  lasts(now: number): boolean {
+    return this.whole && now >= this.#from && now < this.#until
+  }
+
+  /** While it lasts. */
+  again(): Buffer {
+    this.#writer.writeRequestId(this.#bytes, this.#idAt)
+    return this.#bytes
+  }
+
   /** For one more answer. `now`: wall time; the stored response is the same as ever, and fresh. */
   next(stored: StoredResponse, now: number): Buffer {
     if (now < this.#from || now >= this.#until) this.#renew(stored, now)
-    this.#writer.writeRequestId(this.#bytes, this.#idAt)
-    return this.#bytes
+    return this.again()
   }
 
   /** What `next` returned is somebody else's now. */

@@ -34,6 +34,8 @@ const sameVariant = (a: StoredResponse, b: StoredResponse): boolean => a.variant
 
 export class ResponseStore implements NodeLinkHost {
   #responses: LRUCache<string, readonly StoredResponse[]>
+  /** Lists that are gone, or have made room for others. */
+  #removed = 0
   readonly #passes = new LRUCache<string, number>({ max: passesMax })
   readonly #marks = new Marks()
   readonly #clock: StoreClock
@@ -55,13 +57,20 @@ export class ResponseStore implements NodeLinkHost {
   }
 
   #room(maxSize: number): LRUCache<string, readonly StoredResponse[]> {
-    return new LRUCache({ maxSize, sizeCalculation: (variants, key) => key.length + variants.reduce((sum, stored) => sum + bytesOf(stored), 0) })
+    return new LRUCache({
+      maxSize,
+      dispose: () => {
+        this.#removed++
+      },
+      sizeCalculation: (variants, key) => key.length + variants.reduce((sum, stored) => sum + bytesOf(stored), 0),
+    })
   }
 
   resize(maxBytes: number): void {
     if (maxBytes === this.#maxBytes) return
     this.#maxBytes = maxBytes
     this.#responses = this.#room(maxBytes)
+    this.#removed++
   }
 
   // --- the store of the node ----------------------------------------------------------------------------------------
@@ -126,6 +135,11 @@ export class ResponseStore implements NodeLinkHost {
   /** What is asked for now carries this. */
   get mark(): number {
     return this.#marks.mark
+  }
+
+  /** As long as it stays the same, what was found is there and valid. */
+  get version(): number {
+    return this.#removed + this.#marks.changes
   }
 
   /** All that is valid under a key. */
