@@ -4,6 +4,7 @@ import type { CacheView, ServiceView } from '../../src/balancer/core/routing-vie
 import {
   ask as askRaw,
   endpoint,
+  eventually,
   fieldOf,
   freePort,
   get,
@@ -95,6 +96,21 @@ describe('a failure, and something stored', () => {
     expect(performance.now() - began).toBeLessThan(5_000)
     await proxy.route(view([first], { parking, managed: true }))
     expect(await ask()).toMatchObject({ body: 'new' })
+  })
+
+  it('does not wait for the whole patience of somebody who asks a service that hangs', async () => {
+    const hanging = await keptOnce(() => '')
+    await proxy.route(view([hanging], { timeoutMs: 30_000 }))
+    await ask()
+    const first = ask()
+    await eventually('somebody asks', () => hanging.requests.length > 1)
+    const began = performance.now()
+    const others = await Promise.all([ask(), ask()])
+    expect(others.map(({ body }) => body)).toEqual(['old', 'old'])
+    expect(others[0].cacheStatus).toContain('stale-if-error no answer')
+    expect(performance.now() - began).toBeLessThan(15_000)
+    await hanging.stop()
+    expect(await first).toMatchObject({ body: 'old' })
   })
 
   it('is told where the law forbids what is stale, and where there is nothing', async () => {

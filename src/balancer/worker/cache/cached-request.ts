@@ -529,6 +529,8 @@ export class CachedRequest implements FetchWaiter {
 
   sweep(now: number): void {
     if (this.#phase !== 'waiting' || now < this.#waitsUntil) return
+    // Whoever asks has no answer either: what may stand in for a failure does so now.
+    if (this.standsIn(504, 'no answer')) return
     this.#done()
     this.#phase = 'asking'
     this.#nowAsked()
