@@ -62,7 +62,7 @@ async function ask({ subjects, times }: Question, rounds: number): Promise<Readi
   const readings = subjects.map(({ name }) => ({ subject: name, wall: [] as number[], cpu: [] as number[] }))
   for (let round = -1; round < rounds; round++) {
     for (const [i, subject] of subjects.entries()) {
-      const { wall, cpu } = await timed(subject, times)
+      const { wall, cpu } = await timed(subject, times * (subject.share ?? 1))
       // The first round warms up.
       if (round < 0) continue
       readings[i]?.wall.push(wall)

@@ -7,6 +7,8 @@ import { createCache, type Cache } from '../../src/cache/index.ts'
 
 export interface Subject {
   readonly name: string
+  /** One that is much slower does it so much less often. */
+  readonly share?: number
   /** Does it so many times. */
   run(times: number): Promise<void> | void
 }
@@ -56,8 +58,9 @@ async function filled(): Promise<Peers> {
 }
 
 /** One after the other, as a program waits for what it needs. */
-const each = (name: string, call: (i: number) => unknown): Subject => ({
+const each = (name: string, call: (i: number) => unknown, share = 1): Subject => ({
   name,
+  share,
   run: async (times) => {
     for (let i = 0; i < times; i++) await call(i)
   },
@@ -88,8 +91,8 @@ export async function questions(): Promise<Question[]> {
         },
         rawGet,
         each('lru-cache 11.5.3, waited for', (i) => lru.get(keyOf(i))),
-        each(bentoName, (i) => bento.get({ key: keyOf(i) })),
-        each(managerName, (i) => manager.get(keyOf(i))),
+        each(bentoName, (i) => bento.get({ key: keyOf(i) }), 0.05),
+        each(managerName, (i) => manager.get(keyOf(i)), 0.3),
       ],
     },
     {
@@ -98,7 +101,7 @@ export async function questions(): Promise<Question[]> {
       target: { of: '', least: 1 },
       subjects: [
         each(ours, (i) => cache.getOrSet(keyOf(i), make)),
-        each(bentoName, (i) => bento.getOrSet({ key: keyOf(i), factory: make, ttl: ttlMs })),
+        each(bentoName, (i) => bento.getOrSet({ key: keyOf(i), factory: make, ttl: ttlMs }), 0.2),
         each(managerName, (i) => manager.wrap(keyOf(i), make, ttlMs)),
       ],
     },
