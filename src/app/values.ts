@@ -109,6 +109,11 @@ export class Values {
   }
 }
 
+const meanwhile = {
+  values: 'values are kept in memory only, and not for long',
+  responses: 'responses are kept by each machine for itself, which does not hear of the purges of others',
+} as const
+
 /** One line for each change; that it is there at the beginning is none. */
 export function announceRedis(events: EventSink, layer: 'values' | 'responses', before: RedisLayer | undefined, now: RedisLayer): void {
   const { up, reason = '' } = now
@@ -118,7 +123,7 @@ export function announceRedis(events: EventSink, layer: 'values' | 'responses', 
     return
   }
   events.emit('cache.redisLost', {
-    message: `the Redis of cache.redis does not answer: ${reason}; ${layer} are kept in memory only, and not for long`,
+    message: `the Redis of cache.redis does not answer: ${reason}; ${meanwhile[layer]}`,
     level: 'error',
     data: { layer, reason },
   })

@@ -70,7 +70,7 @@ describe('the store of the node', () => {
     const { cache: store, services } = await readUntil(proxy, 'all is counted', (read) => (read.services.api?.cache?.hit ?? 0) >= 50)
     expect(store).toMatchObject({ maxBytes: stores.maxBytes, unanswered: 0, cutOff: 0 })
     expect(store!.workerEntries).toBeGreaterThan(1)
-    expect(services.api!.cache).toMatchObject({ hit: 50, miss: 1, stored: 1, fenced: 0, bypass: 0 })
+    expect(services.api!.cache).toMatchObject({ hit: 50, miss: 1, stored: 1, fenced: 0, bypass: 0, collapsed: 0 })
   })
 
   it('lets one worker ask for all', async () => {

@@ -291,9 +291,9 @@ export class CachedRequest implements FetchWaiter {
     this.#lookAgain()
   }
 
-  wake(): void {
+  wake(waited: boolean): void {
     this.#fetch = undefined
-    if (this.#lookAgain()) this.#counts.collapsed++
+    if (this.#lookAgain() && waited) this.#counts.collapsed++
   }
 
   #lookAgain(): boolean {

@@ -10,8 +10,8 @@ import type { NodeQuestion, Seeker } from './node-link.ts'
 import type { ResponseStore } from './store.ts'
 
 export interface FetchWaiter {
-  /** Look again. */
-  wake(): void
+  /** Look again. `waited`: for what somebody else has asked the origin. */
+  wake(waited: boolean): void
   /** Ask the origin, for all who wait. */
   lead(fetch: Fetch): void
 }
@@ -62,20 +62,20 @@ export class Fetch implements Seeker {
     this.#over()
   }
 
-  #over(): void {
+  #over(waited = true): void {
     this.#question = undefined
     this.#leadsNode = false
     if (this.#store.fetches.get(this.#key) === this) this.#store.fetches.delete(this.#key)
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    for (const waiter of waiting) waiter.wake()
+    for (const waiter of waiting) waiter.wake(waited)
   }
 
   // --- what the store of the node says ------------------------------------------------------------------------------
 
   found(frame: FoundFrame, head: Buffer, body: Buffer): void {
     this.#store.handed(this.#key, frame, head, body, () => {
-      this.#over()
+      this.#over(frame.waited)
     })
   }
 
