@@ -118,5 +118,8 @@ events.forEach((event) => {
   console.log(`${event.timestamp}: ${event.type} (${event.trigger})`)
 })
 
-// Cache operations: not available yet
-await cache.set('user:123', { id: 123, name: 'John' }, 3600).catch((error) => console.log(`${error.code}: ${error.message}`))
+// Cache operations: by memory alone while no Redis answers
+await cache.set('user:123', { id: 123, name: 'John' }, 3600)
+const user = await cache.get('user:123')
+console.log(`Cached: ${user.name}, hit rate ${cache.getStats().hitRate}%`)
+await cache.close()

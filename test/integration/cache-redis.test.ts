@@ -236,6 +236,8 @@ describe.runIf(hasRedis())('the cache of several processes', () => {
 
   it('lets a program end that is done before it has connected', async () => {
     const program = `import { createCache } from ${JSON.stringify(new URL('../../dist/cache/index.js', import.meta.url).href)}
+      // Before the client is loaded, and where nobody listens; then while it connects.
+      await createCache({ redis: { url: 'redis://127.0.0.1:1' } }).close()
       await import('redis')
       const caches = Array.from({ length: 15 }, () => createCache({ redis: { url: 'redis://127.0.0.1:${redis.port}', prefix: 'test:' } }))
       for (const cache of caches) {

@@ -131,8 +131,13 @@ describe('what we ship', () => {
       .replace('# sticky:', 'sticky:')
       .replace('# when:', 'when:')
       .replace('  # jwtSecret: ${file:jwt.secret}', `  jwtSecret: ${'x'.repeat(32)}`)
-    const { origins } = parseConfig(text, { file: example })
-    const written = new Set([...origins.keys()].map((key) => key.replace(/^(services|listeners)\.\w+/, '$1.<name>').replaceAll(/\[\d+\]/g, '[]')))
+      .replace('${file:cache.key}', 'ab'.repeat(32))
+    // Redis is named in one of three forms.
+    const keys = ['url', 'cluster', 'sentinel'].flatMap((form) => {
+      const { origins } = parseConfig(text.replace(`  # redis: { ${form}:`, `  redis: { ${form}:`), { file: example })
+      return [...origins.keys()]
+    })
+    const written = new Set(keys.map((key) => key.replace(/^(services|listeners)\.\w+/, '$1.<name>').replaceAll(/\[\d+\]/g, '[]')))
     // What a service may say, each of its routes may say too: once is enough to show it.
     const shown = (key: string): boolean =>
       [key, key.replace('.routes[]', ''), key.replace('<name>.', '<name>.routes[].')].some((one) => written.has(one))

@@ -38,7 +38,7 @@ describe('the examples', () => {
       'Alert: Service degraded - Service auth changed from healthy to degraded',
       'Route to: localhost:3001',
       'Then to: localhost:3000',
-      'not_available: tried to set "user:123": the cache is not available yet, it comes with a later release',
+      'Cached: John, hit rate 100%',
     ])
   })
 

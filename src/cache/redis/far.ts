@@ -119,13 +119,17 @@ export class RedisFar implements Far {
     const { clock } = this.#tools
     this.#deafSince = clock.now()
     let connection: RedisConnection | undefined
+    // It may be closed at any time.
+    const closed = (): boolean => this.#closed
     try {
-      connection = openRedis(await loadRedis(), this.#options, (error) => this.#calls.failed(error))
+      const redis = await loadRedis()
+      if (closed()) return
+      connection = openRedis(redis, this.#options, (error) => this.#calls.failed(error))
       this.#opening = connection
       // While it is not there, it is tried again by the client itself.
       await connection.connect()
       await connection.subscribe([`${this.#prefix}bus`, `${this.#prefix}bus:${this.#bus.sender}`], (message) => this.#bus.hear(message, clock.now()))
-      if (this.#opening === connection && !this.#closed) this.#calls.connection = connection
+      if (this.#opening === connection && !closed()) this.#calls.connection = connection
       else connection.close()
       this.#beat()
     } catch (error) {
