@@ -5,7 +5,7 @@
 import { gunzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { CacheView, ServiceView } from '../../src/balancer/core/routing-view.ts'
-import { ask as askRaw, fieldOf, get, plain, post, service, type Origin, type SeenRequest } from '../support/balancer-harness.ts'
+import { ask as askRaw, endpoint, fieldOf, get, plain, post, service, type Origin, type SeenRequest } from '../support/balancer-harness.ts'
 import { Http2Client } from '../support/http2-client.ts'
 import { useProxy } from '../support/proxy-fixture.ts'
 
@@ -262,5 +262,21 @@ describe('what is made of a stored answer for one client', () => {
     const third = await askRaw(proxy.port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 'GET')
     expect(fieldOf(third, 'cache-status')).toContain('; hit')
     expect(fieldOf(third, 'age')).toBe('0')
+  })
+
+  it('is of the side of a split that the client is on', async () => {
+    const sides = await Promise.all(['one', 'two'].map((name) => origin((request) => request.socket.write(plain(name, fresh)))))
+    const endpoints = sides.map(({ port }, i) => endpoint(port, { revision: `v${i + 1}` }))
+    const split = { shares: { v1: 0.5, v2: 0.5 }, by: { by: 'header', name: 'x-user' } } as const
+    await proxy.route(service(endpoints, { cache, split }))
+    const asks = async (): Promise<string[]> => {
+      const said: string[] = []
+      for (let user = 0; user < 20; user++) said.push(await bodyOf(`X-User: ${user}\r\n`))
+      return said
+    }
+    const first = await asks()
+    expect(new Set(first)).toEqual(new Set(['one', 'two']))
+    expect(await asks()).toEqual(first)
+    expect(sides.reduce((sum, { requests }) => sum + requests.length, 0)).toBe(2)
   })
 })

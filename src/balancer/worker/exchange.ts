@@ -149,7 +149,10 @@ export class Exchange implements UpstreamUser, SearchHost, AnswerHost, Admission
     const { worker } = this.#client
     const service = this.service!
     this.#cached ??= new CachedRequest(this.#client, this.#sender, this.#relay, worker.responses, this)
-    return this.#cached.begin(view, service.name + (this.#books.route?.variant ?? ''), service.counters.cache)
+    const side = this.#attempts.session?.side
+    // What one side of a split answers is not for clients of the other.
+    const from = service.name + (this.#books.route?.variant ?? '') + (side === undefined ? '' : ` side=${side}`)
+    return this.#cached.begin(view, from, service.counters.cache)
   }
 
   askOrigin(): void {

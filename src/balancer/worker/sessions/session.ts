@@ -141,6 +141,11 @@ export class RequestSession {
     return new HeadEdit([...names, 'cookie'], lines + (rules?.block.toString('latin1') ?? ''))
   }
 
+  /** Of the split that its client is on; undefined: there is none. */
+  get side(): string | undefined {
+    return this.#side
+  }
+
   /** The client belongs to one endpoint. */
   get pinned(): boolean {
     return this.#pinned !== undefined
