@@ -19,8 +19,17 @@ const fieldsOf = ({ body }: Answer): unknown => (body.error?.details as { fields
 describe('GET /cache/stats', () => {
   it('has the shape of the brief, and layers beside', async () => {
     const { body } = await as('viewer', { url: '/stats' })
-    expect(body.data).toMatchObject({ hits: 10_000, misses: 1_000, hitRate: 90.91, keys: 0, memory: { used: 262_144, available: 1_048_576, percentage: 25 } })
-    expect(body.data).toMatchObject({ redis: { up: false, reason: 'connect ECONNREFUSED' }, responses: { hitRate: 80, store: null, services: { shop: { hit: 6 } } } })
+    expect(body.data).toMatchObject({
+      hits: 10_000,
+      misses: 1_000,
+      hitRate: 90.91,
+      keys: 0,
+      memory: { used: 262_144, available: 1_048_576, percentage: 25 },
+    })
+    expect(body.data).toMatchObject({
+      redis: { up: false, reason: 'connect ECONNREFUSED' },
+      responses: { hitRate: 80, store: null, services: { shop: { hit: 6 } } },
+    })
   })
 
   it('is in the dashboard', async () => {
@@ -66,10 +75,16 @@ describe('purging', () => {
 
   it.each([
     [{ tags: ['a', 'b'] }, { by: 'tag', tags: ['a', 'b'] }],
-    [{ url: 'https://a/b?c', soft: true }, { by: 'url', url: 'https://a/b?c', soft: true }],
+    [
+      { url: 'https://a/b?c', soft: true },
+      { by: 'url', url: 'https://a/b?c', soft: true },
+    ],
     [{ prefix: 'https://a/b' }, { by: 'prefix', prefix: 'https://a/b' }],
     [{ release: 'v2' }, { by: 'release', release: 'v2' }],
-    [{ release: 'v2', service: 'shop' }, { by: 'release', release: 'v2', service: 'shop' }],
+    [
+      { release: 'v2', service: 'shop' },
+      { by: 'release', release: 'v2', service: 'shop' },
+    ],
     [{ service: 'shop' }, { by: 'service', service: 'shop' }],
     [{ all: true }, { by: 'all' }],
   ])('%j', async (body, order) => {
@@ -88,6 +103,9 @@ describe('purging', () => {
   it('clears everything, and it is recorded who did', async () => {
     expect((await as('operator', { url: '/clear', method: 'DELETE' })).body.data).toEqual({ responses: 2 })
     expect(h.operations.journal).toEqual(['clear by operator'])
-    expect(h.operations.stored.map(({ event }) => event.message)).toEqual(['operator may DELETE /api/infrastructure/cache/clear', 'operator: DELETE /api/infrastructure/cache/clear, done'])
+    expect(h.operations.stored.map(({ event }) => event.message)).toEqual([
+      'operator may DELETE /api/infrastructure/cache/clear',
+      'operator: DELETE /api/infrastructure/cache/clear, done',
+    ])
   })
 })

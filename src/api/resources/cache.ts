@@ -4,7 +4,16 @@ import type { CacheReport, PurgeOrder, RedisLayer, ResponsesReport } from '../..
 import { unreachable } from '../../kernel/errors.ts'
 import type { ApiDeps } from '../deps.ts'
 import { route, type Immutable, type Route } from '../route.ts'
-import { cachedValueSchema, cacheKey, cacheStatsSchema, purgeSchema, setValueSchema, storedValueSchema, waysOf, type Purge } from '../schemas/cache.ts'
+import {
+  cachedValueSchema,
+  cacheKey,
+  cacheStatsSchema,
+  purgeSchema,
+  setValueSchema,
+  storedValueSchema,
+  waysOf,
+  type Purge,
+} from '../schemas/cache.ts'
 
 const params = z.strictObject({ key: cacheKey })
 const purged = z.object({ responses: z.number().int().describe('How many answers the balancer held of them.') })

@@ -14,7 +14,9 @@ const tags = z.array(lineOfText(tagCharactersMax)).max(tagsMax)
 /** The shape of the brief, for both reading and the CLI. */
 const count = z.number().int()
 
-const layerSchema = z.object({ up: z.boolean(), reason: z.string().nullable().describe('Why not; null: it is up, or has not answered yet.') }).nullable()
+const layerSchema = z
+  .object({ up: z.boolean(), reason: z.string().nullable().describe('Why not; null: it is up, or has not answered yet.') })
+  .nullable()
 
 const responseCounts = z.object({
   hit: count.describe('Answered from the store, fresh.'),
