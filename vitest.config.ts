@@ -12,18 +12,19 @@ import { defineConfig } from 'vitest/config'
 const retry = process.env.CI === 'true' ? 1 : 0
 
 const alone = [
-  'flood-attack',
-  'desync',
-  'mutations-attack',
-  'rate-limit',
-  'shared-limit',
-  'concurrency',
-  'hedging',
-  'large-bodies',
-  'cache-node',
-  'cache-deaths',
-  'cache-redis',
-].map((name) => `test/integration/balancer-${name}.test.ts`)
+  'test/conformance/http-cache.test.ts',
+  'test/integration/balancer-flood-attack.test.ts',
+  'test/integration/balancer-desync.test.ts',
+  'test/integration/balancer-mutations-attack.test.ts',
+  'test/integration/balancer-rate-limit.test.ts',
+  'test/integration/balancer-shared-limit.test.ts',
+  'test/integration/balancer-concurrency.test.ts',
+  'test/integration/balancer-hedging.test.ts',
+  'test/integration/balancer-large-bodies.test.ts',
+  'test/integration/balancer-cache-node.test.ts',
+  'test/integration/balancer-cache-deaths.test.ts',
+  'test/integration/balancer-cache-redis.test.ts',
+]
 
 export default defineConfig({
   test: {
