@@ -114,7 +114,8 @@ export class ProxyClient implements Proxy {
   }
 
   async drained(endpoint: string, deadlineMs: number): Promise<{ readonly remaining: number }> {
-    return this.#order((id) => ({ type: 'drain', id, endpoint, deadlineMs }), deadlineMs + orderTimeoutMs)
+    const { remaining } = await this.#order((id) => ({ type: 'drain', id, endpoint, deadlineMs }), deadlineMs + orderTimeoutMs)
+    return { remaining }
   }
 
   async forgetQuarantined(request: string): Promise<void> {

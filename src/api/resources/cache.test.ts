@@ -54,7 +54,7 @@ describe('/cache/keys/:key', () => {
     const bad = await as('operator', { url: '/keys/a', method: 'POST', payload: { ttl: 0, tags: ['x', ''], tll: 5 } })
     expect(bad.status).toBe(400)
     expect(fieldsOf(bad)).toEqual([
-      { field: 'body.value', message: 'is missing' },
+      { field: 'body.value', message: 'must be there, got nothing' },
       { field: 'body.ttl', message: 'must be at least 0.001, got 0' },
       { field: 'body.tags.1', message: 'must have at least 1 character, got ""' },
       { field: 'body.tll', message: 'is not known here' },

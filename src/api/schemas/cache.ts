@@ -69,7 +69,8 @@ export const cacheStatsSchema = z
 export const cachedValueSchema = z.object({ key: z.string(), value: z.unknown() }).meta({ id: 'CachedValue' })
 
 export const setValueSchema = z.strictObject({
-  value: z.json().describe('Any JSON.'),
+  // The body was JSON. A schema that says so would refer to itself, which the document could not name.
+  value: z.unknown().refine((value) => value !== undefined, 'must be there').describe('Any JSON.'),
   ttl: z.number().min(0.001).max(ttlMostSeconds).optional().describe('Seconds; default: `cache.redis.ttl` or `cache.memory.ttl`.'),
   tags: tags.optional().describe('By which it can be purged with others.'),
 })
