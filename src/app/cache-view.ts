@@ -13,7 +13,8 @@ export function cacheView(cache: ServiceCacheConfig, anyAge: boolean | undefined
     heuristic: cache.heuristic,
     ...(anyAge === true && { anyAge }),
     ...(cache.storeCookies && { storesCookies: true }),
-    defaultLifetimeMs: cache.maxAge,
+    maxLifetimeMs: cache.maxAge,
+    defaultLifetimeMs: cache.defaultMaxAge,
     defaultStaleWhileRevalidateMs: cache.staleWhileRevalidate,
   }
 }

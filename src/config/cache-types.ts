@@ -3,8 +3,10 @@ import type { Duration } from '../kernel/time.ts'
 
 /** Of a service whose answers are kept (RFC 9111). */
 export interface ServiceCacheConfig {
-  /** For what does not say itself how long it is fresh; undefined: it is not fresh. */
+  /** Nothing is fresh for longer after it came, whatever it says; undefined: as long as it says. */
   readonly maxAge?: Duration | undefined
+  /** For what does not say itself how long it is fresh; undefined: it is not fresh. */
+  readonly defaultMaxAge?: Duration | undefined
   /** Share of the time since `Last-Modified` for which what says nothing is fresh, 0 to 1. */
   readonly heuristic: number
   /** Bytes; longer ones are not kept. */

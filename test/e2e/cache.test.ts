@@ -25,7 +25,7 @@ async function call(method: string, path: string, body?: object): Promise<unknow
 }
 
 it('answers are kept when the configuration says so, and purged by the command line', async () => {
-  product.configure({ web: { instances: 2, version: 'v1', cache: { maxAge: '60s' } } })
+  product.configure({ web: { instances: 2, version: 'v1', cache: { defaultMaxAge: '60s' } } })
   await product.up()
   expect(await status()).toContain('fwd=uri-miss')
   const first = (await product.get('/')).text

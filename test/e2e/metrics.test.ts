@@ -30,7 +30,7 @@ describe.runIf(hasPromtool)('promtool check metrics', () => {
       split: { v1: '100%' },
       balance: { sticky: 'hf' },
       mirror: { service: 'a-name', share: '100%' },
-      cache: { maxAge: '60s' },
+      cache: { defaultMaxAge: '60s' },
     }
     product.configure(
       {

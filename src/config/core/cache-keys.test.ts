@@ -10,6 +10,7 @@ describe('the cache of a service', () => {
     ['true', usual],
     ['{}', usual],
     ['{ enabled: true, maxAge: 60s, maxBodyBytes: 1MiB }', { ...usual, maxAge: 60_000 }],
+    ['{ defaultMaxAge: 5m }', { ...usual, defaultMaxAge: 300_000 }],
     ['{ staleWhileRevalidate: 0s, grace: 1h, heuristic: 10%, requestDirectives: false }', { ...usual, staleWhileRevalidate: 0, grace: 3_600_000, heuristic: 0.1, requestDirectives: false }],
     ['false', undefined],
     ['{ enabled: false, maxAge: 60s }', undefined],

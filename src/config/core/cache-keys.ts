@@ -17,6 +17,10 @@ export const serviceCache = object(
   {
     enabled: key(boolean, { doc: 'Whether answers are kept.', default: true }),
     maxAge: optional(lifetime, {
+      doc: 'The longest that an answer is fresh after it came, whatever it says of itself; then it is asked for again.',
+      without: 'as long as it says',
+    }),
+    defaultMaxAge: optional(lifetime, {
       doc: 'How long an answer is fresh that does not say so itself. `no-store`, `private`, `Set-Cookie` and `Authorization` keep it from being kept all the same.',
       without: 'it is asked for again each time, by its `ETag` or `Last-Modified` where it has one',
     }),
@@ -30,7 +34,7 @@ export const serviceCache = object(
       without: 'only where it says so',
     }),
     heuristic: key(percent, {
-      doc: 'Of the time since `Last-Modified`, so much is an answer fresh that says nothing, at most a day; RFC 9111 suggests 10%. It goes before `maxAge`.',
+      doc: 'Of the time since `Last-Modified`, so much is an answer fresh that says nothing, at most a day; RFC 9111 suggests 10%. It goes before `defaultMaxAge`.',
       default: 0,
     }),
     storeCookies: key(boolean, {
@@ -139,8 +143,8 @@ export function checkTcpCache(path: string, report: Report): void {
 
 export function toServiceCache(settings: ServiceCacheSettings | undefined): ServiceCacheConfig | undefined {
   if (settings?.enabled !== true) return undefined
-  const { maxAge, heuristic, maxBodyBytes, grace, staleWhileRevalidate, storeCookies, requestDirectives } = settings
-  return { ...(maxAge !== undefined && { maxAge }), heuristic, maxBodyBytes, grace, ...(staleWhileRevalidate !== undefined && { staleWhileRevalidate }), storeCookies, requestDirectives }
+  const { maxAge, defaultMaxAge, heuristic, maxBodyBytes, grace, staleWhileRevalidate, storeCookies, requestDirectives } = settings
+  return { ...(maxAge !== undefined && { maxAge }), ...(defaultMaxAge !== undefined && { defaultMaxAge }), heuristic, maxBodyBytes, grace, ...(staleWhileRevalidate !== undefined && { staleWhileRevalidate }), storeCookies, requestDirectives }
 }
 
 export const fromServiceCache = (cache: ServiceCacheConfig | undefined): Draft<ServiceCacheSettings> => cache && { enabled: true, ...cache }

@@ -55,7 +55,7 @@ services:
     maintenancePage: pages/soon.html
     balance: { algorithm: consistent-hash, hashHeader: X-User, slowStart: 10s }
     resilience: { timeout: 1m, connectTimeout: 250ms, retries: { attempts: 3, budget: 12.5% }, parking: { timeout: 1s, requests: 1, bytes: 0 } }
-  auth: { command: ./auth, port: 7000, resilience: { parking: off }, cache: { maxAge: 60s, maxBodyBytes: 2MiB, grace: 1m, staleWhileRevalidate: 2s, heuristic: 10%, storeCookies: true, requestDirectives: false } }
+  auth: { command: ./auth, port: 7000, resilience: { parking: off }, cache: { maxAge: 60s, defaultMaxAge: 5s, maxBodyBytes: 2MiB, grace: 1m, staleWhileRevalidate: 2s, heuristic: 10%, storeCookies: true, requestDirectives: false } }
   legacy: { endpoints: ["10.0.0.5:3000", { address: "[::1]:3000", weight: 2 }], health: /up, resilience: { parking: {} } }
 cache:
   memory: { maxEntries: 5, maxBytes: 1MiB, ttl: 1m }

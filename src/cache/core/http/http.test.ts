@@ -29,6 +29,7 @@ interface Asked {
   readonly method?: string
   readonly heuristic?: number
   readonly defaultLifetimeMs?: number
+  readonly maxLifetimeMs?: number
   readonly storesCookies?: boolean
 }
 const store = (response: Lines, asked: Asked = {}): Storing =>
@@ -40,6 +41,7 @@ const store = (response: Lines, asked: Asked = {}): Storing =>
     {
       heuristic: asked.heuristic ?? 0,
       defaultLifetimeMs: asked.defaultLifetimeMs,
+      maxLifetimeMs: asked.maxLifetimeMs,
       storesCookies: asked.storesCookies,
     },
   )
@@ -52,6 +54,24 @@ const why = (response: Lines, asked: Asked = {}): string => {
   const storing = store(response, asked)
   return storing.store ? 'stored' : storing.why
 }
+
+describe('the longest time that is allowed', () => {
+  it.each([
+    ['a longer one', [['cache-control', 'max-age=3600']], 60_000],
+    ['a shorter one', [['cache-control', 'max-age=30']], 30_000],
+    [
+      'what has aged on its way',
+      [
+        ['cache-control', 'max-age=3600'],
+        ['age', '1000'],
+      ],
+      1_060_000,
+    ],
+    ['a default', [], 60_000],
+  ] as const)('%s', (_name, lines, lifetimeMs) => {
+    expect(facts([...lines], { maxLifetimeMs: 60_000, defaultLifetimeMs: 90_000 }).lifetimeMs).toBe(lifetimeMs)
+  })
+})
 
 describe('Cache-Control', () => {
   it.each([

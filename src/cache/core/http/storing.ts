@@ -34,6 +34,8 @@ export interface StoredFacts {
 export interface StoringOptions extends HeuristicOptions {
   /** A lifetime for what does not say; undefined: none. */
   readonly defaultLifetimeMs?: number | undefined
+  /** Nothing is fresh for longer than this after it came, whatever it says; undefined: as long as it says. */
+  readonly maxLifetimeMs?: number | undefined
   /** For so long after that what does not say may be given while it is validated; undefined: not at all. */
   readonly defaultStaleWhileRevalidateMs?: number | undefined
   /** Answers with `Set-Cookie` are kept as all others, cookie and all; undefined: only those that say that they are for all. */
@@ -64,7 +66,8 @@ export function mayStore(request: StoringRequest, status: number, response: Fiel
   if (vary === '*') return no('Vary: * matches no other request (RFC 9111, 4.1)')
   const told = lifetimeOf(status, response, control, exchanged, options)
   if (told === undefined && !keptUnasked(status, directives)) return no(`${status} is kept only with a lifetime of its own (RFC 9111, 3)`)
-  const lifetimeMs = told ?? options.defaultLifetimeMs
+  const initialAgeMs = initialAge(response, exchanged)
+  const lifetimeMs = atMost(told ?? options.defaultLifetimeMs, initialAgeMs, options.maxLifetimeMs)
   const etag = single(response, 'etag')
   const lastModified = single(response, 'last-modified')
   if (lifetimeMs === undefined && etag === undefined && lastModified === undefined)
@@ -74,7 +77,7 @@ export function mayStore(request: StoringRequest, status: number, response: Fiel
     store: true,
     facts: {
       status,
-      bornAt: exchanged.responseTime - initialAge(response, exchanged),
+      bornAt: exchanged.responseTime - initialAgeMs,
       lifetimeMs: lifetimeMs ?? 0,
       noCache: directives.noCache,
       forAll: directives.public || directives.sMaxage !== undefined || directives.mustRevalidate,
@@ -88,6 +91,9 @@ export function mayStore(request: StoringRequest, status: number, response: Fiel
     },
   }
 }
+
+const atMost = (lifetimeMs: number | undefined, initialAgeMs: number, maxMs: number | undefined): number | undefined =>
+  lifetimeMs === undefined || maxMs === undefined ? lifetimeMs : Math.min(lifetimeMs, initialAgeMs + maxMs)
 
 function forbidden(
   request: StoringRequest,
