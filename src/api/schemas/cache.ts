@@ -70,7 +70,10 @@ export const cachedValueSchema = z.object({ key: z.string(), value: z.unknown() 
 
 export const setValueSchema = z.strictObject({
   // The body was JSON. A schema that says so would refer to itself, which the document could not name.
-  value: z.unknown().refine((value) => value !== undefined, 'must be there').describe('Any JSON.'),
+  value: z
+    .unknown()
+    .refine((value) => value !== undefined, 'must be there')
+    .describe('Any JSON.'),
   ttl: z.number().min(0.001).max(ttlMostSeconds).optional().describe('Seconds; default: `cache.redis.ttl` or `cache.memory.ttl`.'),
   tags: tags.optional().describe('By which it can be purged with others.'),
 })
