@@ -1,7 +1,7 @@
 /** A response in the store, and the heads of the answers that are made of it. */
 import { cacheStatusOf, type CacheStatus } from '../../../cache/core/http/cache-status.ts'
 import { targetFields } from '../../../cache/core/http/control.ts'
-import { listed, type Fields } from '../../../cache/core/http/fields.ts'
+import { connectionFields, listed, type Fields } from '../../../cache/core/http/fields.ts'
 import { ageAt } from '../../../cache/core/http/serving.ts'
 import type { StoredFacts } from '../../../cache/core/http/storing.ts'
 import type { Line } from '../../../cache/core/http/update.ts'
@@ -25,19 +25,6 @@ export interface StoredResponse {
   checkedAt: number
 }
 
-/** Besides those that `Connection` names. */
-const ofTheConnection: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
 const tagFields = ['surrogate-key', 'cache-tag'] as const
 
 /** Takes what was said to the cache alone out of an answer. */
@@ -45,7 +32,7 @@ export const withoutCacheFields = new HeadEdit([...targetFields, ...tagFields], 
 
 /** They are for us, or said anew with each answer. */
 const notKept: ReadonlySet<string> = new Set<string>([
-  ...ofTheConnection,
+  ...connectionFields,
   ...targetFields,
   ...tagFields,
   'age',

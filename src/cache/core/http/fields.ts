@@ -12,3 +12,17 @@ export function listed(fields: Fields, name: string): string | undefined {
 
 /** Of a field that may come once: the first one. */
 export const single = (fields: Fields, name: string): string | undefined => fields.all(name)[0]
+
+/** About one connection, so never stored, besides those that `Connection` names (RFC 9111, 3.1). */
+export const connectionFields = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+] as const

@@ -2,26 +2,12 @@
  * The header of a stored response after a 304, or a 200 to HEAD, has brought news of it (RFC 9111, 3.2): new lines take the place of those of the same
  * name, but for fields that say how the stored bytes are made.
  */
+import { connectionFields } from './fields.ts'
+
 export type Line = readonly [name: string, value: string]
 
 /** Of the connection, of the stored bytes, or of the response that they came with. */
-const kept: ReadonlySet<string> = new Set([
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-md5',
-  'content-range',
-  'etag',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+const kept: ReadonlySet<string> = new Set([...connectionFields, 'content-encoding', 'content-length', 'content-md5', 'content-range', 'etag'])
 
 export function updated(stored: readonly Line[], news: readonly Line[]): readonly Line[] {
   const changed = new Set(news.map(([name]) => name.toLowerCase()).filter((name) => !kept.has(name)))
