@@ -1,0 +1,82 @@
+/** Label matchers, as Alertmanager's classic syntax has them: `name=value`, `!=`, `=~`, `!~`; values may be quoted. */
+import { HoldfastError } from '../../kernel/errors.ts'
+
+export type Labels = Readonly<Record<string, string>>
+
+export interface Matcher {
+  readonly name: string
+  readonly value: string
+  readonly isRegex: boolean
+  readonly isEqual: boolean
+}
+
+/** A missing label is an empty one. */
+export const matches = (matchers: readonly Matcher[], labels: Labels): boolean => matchers.every((matcher) => matchesOne(matcher, labels[matcher.name] ?? ''))
+
+const compiled = new WeakMap<Matcher, RegExp>()
+
+function matchesOne(matcher: Matcher, value: string): boolean {
+  if (!matcher.isRegex) return (matcher.value === value) === matcher.isEqual
+  let regex = compiled.get(matcher)
+  if (regex === undefined) {
+    regex = anchored(matcher.value)
+    compiled.set(matcher, regex)
+  }
+  return regex.test(value) === matcher.isEqual
+}
+
+/** The whole value must match. Go's syntax is that of RE2; what differs most is the way flags are set. */
+function anchored(source: string): RegExp {
+  const flags = /^\(\?([ims]+)\)/.exec(source)
+  try {
+    return new RegExp(`^(?:${flags === null ? source : source.slice(flags[0].length)})$`, `u${flags?.[1] ?? ''}`)
+  } catch (error) {
+    throw new HoldfastError('invalid_input', `tried to read the regular expression ${JSON.stringify(source)}: ${(error as Error).message}`)
+  }
+}
+
+const form = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*((?:"(?:[^"\\]|\\.)*"|[^"]|\\")*?)\s*$/s
+
+export function parseMatcher(text: string): Matcher {
+  const found = form.exec(text)
+  if (found === null) throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: expected NAME=VALUE, !=, =~ or !~`)
+  const [, name = '', operator = '=', raw = ''] = found
+  const matcher = { name, value: unquoted(raw, text), isRegex: operator.endsWith('~'), isEqual: operator.startsWith('=') }
+  if (matcher.isRegex) anchored(matcher.value)
+  return matcher
+}
+
+function unquoted(raw: string, text: string): string {
+  if (!raw.startsWith('"')) {
+    if (raw.includes('"') && !raw.includes('\\"')) throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: a quote in the middle of the value`)
+    return unescaped(raw)
+  }
+  if (raw.length < 2 || !raw.endsWith('"')) throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: the value's quotes do not close`)
+  return unescaped(raw.slice(1, -1))
+}
+
+const unescaped = (text: string): string => text.replaceAll(/\\(["\\n])/g, (_, what: string) => (what === 'n' ? '\n' : what))
+
+/** `{a="b", c=~"d"}`, with or without braces; an empty one matches everything. */
+export function parseMatchers(text: string): Matcher[] {
+  const inner = text.trim().replace(/^\{([\s\S]*)\}$/, '$1')
+  if (inner.trim() === '') return []
+  return split(inner).map(parseMatcher)
+}
+
+/** At commas outside of quotes; a last comma is allowed. */
+function split(text: string): string[] {
+  const parts = ['']
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]!
+    if (char === '\\') parts[parts.length - 1] += char + (text[++i] ?? '')
+    else if (char === ',' && !quoted) parts.push('')
+    else {
+      if (char === '"') quoted = !quoted
+      parts[parts.length - 1] += char
+    }
+  }
+  if (parts.length > 1 && parts.at(-1)!.trim() === '') parts.pop()
+  return parts
+}
