@@ -6,7 +6,8 @@ set -euo pipefail
 
 # command:package
 servers=(haproxy:haproxy nginx:nginx-light caddy:caddy wrk:wrk taskset:util-linux promtool:prometheus
-  redis-server:redis-server pebble:pebble postgres:postgresql h2load:nghttp2-client)
+  redis-server:redis-server pebble:pebble postgres:postgresql h2load:nghttp2-client
+  amtool:prometheus-alertmanager chromium:chromium)
 
 export PATH="$PATH:/usr/sbin:/sbin"
 # Debian keeps the server of PostgreSQL out of the usual folders.

@@ -66,14 +66,7 @@ export class AnomalyDetector {
   #raised: number
   #sink = 0
 
-  constructor({
-    windowRows = 1_000,
-    leastRows = 30,
-    threshold = 5,
-    keepRows = 36,
-    sinkRows = 288,
-    seasonMs = 86_400_000,
-  }: AnomalyOptions = {}) {
+  constructor({ windowRows = 1_000, leastRows = 30, threshold = 5, keepRows = 36, sinkRows = 288, seasonMs = 86_400_000 }: AnomalyOptions = {}) {
     this.#leastRows = leastRows
     this.#threshold = threshold
     this.#keepRows = keepRows

@@ -2,7 +2,8 @@
  * What an alert that has to do with another one is kept quiet by (Alertmanager, inhibit/inhibit.go). Sources are found by the values of the labels that must
  * be equal, so a target costs the same however many sources there are.
  */
-import { matches, type Labels, type Matcher } from './matchers.ts'
+import type { Labels } from '../../kernel/labels.ts'
+import { matches, type Matcher } from './matchers.ts'
 
 export interface InhibitRule {
   readonly source: readonly Matcher[]

@@ -1,7 +1,6 @@
 /** Label matchers, as Alertmanager's classic syntax has them: `name=value`, `!=`, `=~`, `!~`; values may be quoted. */
 import { HoldfastError } from '../../kernel/errors.ts'
-
-export type Labels = Readonly<Record<string, string>>
+import type { Labels } from '../../kernel/labels.ts'
 
 export interface Matcher {
   readonly name: string
@@ -11,7 +10,8 @@ export interface Matcher {
 }
 
 /** A missing label is an empty one. */
-export const matches = (matchers: readonly Matcher[], labels: Labels): boolean => matchers.every((matcher) => matchesOne(matcher, labels[matcher.name] ?? ''))
+export const matches = (matchers: readonly Matcher[], labels: Labels): boolean =>
+  matchers.every((matcher) => matchesOne(matcher, labels[matcher.name] ?? ''))
 
 const compiled = new WeakMap<Matcher, RegExp>()
 
@@ -48,10 +48,12 @@ export function parseMatcher(text: string): Matcher {
 
 function unquoted(raw: string, text: string): string {
   if (!raw.startsWith('"')) {
-    if (raw.includes('"') && !raw.includes('\\"')) throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: a quote in the middle of the value`)
+    if (raw.includes('"') && !raw.includes('\\"'))
+      throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: a quote in the middle of the value`)
     return unescaped(raw)
   }
-  if (raw.length < 2 || !raw.endsWith('"')) throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: the value's quotes do not close`)
+  if (raw.length < 2 || !raw.endsWith('"'))
+    throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: the value's quotes do not close`)
   return unescaped(raw.slice(1, -1))
 }
 

@@ -1,5 +1,6 @@
 /** The tree that leads an alert to its receivers (Alertmanager, dispatch/route.go): the first child that matches takes it, and the next ones too where it says `continue`. */
-import { matches, type Labels, type Matcher } from './matchers.ts'
+import type { Labels } from '../../kernel/labels.ts'
+import { matches, type Matcher } from './matchers.ts'
 
 export interface RouteOptions {
   readonly receiver: string

@@ -33,7 +33,12 @@ describe('routes', () => {
     groupBy: ['service'],
     routes: [
       { matchers: parseMatchers('owner="a"'), receiver: 'a', continue: true },
-      { matchers: parseMatchers('owner=~"a|b"'), receiver: 'ab', groupBy: '...', routes: [{ matchers: parseMatchers('env="test"'), receiver: 'quiet', groupWaitMs: 1 }] },
+      {
+        matchers: parseMatchers('owner=~"a|b"'),
+        receiver: 'ab',
+        groupBy: '...',
+        routes: [{ matchers: parseMatchers('env="test"'), receiver: 'quiet', groupWaitMs: 1 }],
+      },
       { matchers: parseMatchers('owner="b"'), receiver: 'never' },
     ],
   })
@@ -57,7 +62,10 @@ describe('routes', () => {
 
 describe('inhibition', () => {
   const inhibitor = (): Inhibitor => new Inhibitor([{ source: parseMatchers('s="1"'), target: parseMatchers('t="1"'), equal: ['e'] }])
-  const alert = (fingerprint: string, labels: Record<string, string>): { fingerprint: string; labels: Record<string, string> } => ({ fingerprint, labels })
+  const alert = (fingerprint: string, labels: Record<string, string>): { fingerprint: string; labels: Record<string, string> } => ({
+    fingerprint,
+    labels,
+  })
 
   it('is by a source that fires, with the same labels', () => {
     const rules = inhibitor()
@@ -82,7 +90,11 @@ describe('inhibition', () => {
 describe('what is worth a notification', () => {
   const set = (text: string): Set<string> => new Set(text.split('').filter((char) => char !== ' '))
   const ask = (last: [string, string] | undefined, now: [string, string], more = {}): string | undefined =>
-    whyNotify(last && { at: 0, firing: set(last[0]), resolved: set(last[1]) }, { firing: set(now[0]), resolved: set(now[1]) }, { now: 10, repeatMs: 100, sendResolved: true, ...more })
+    whyNotify(
+      last && { at: 0, firing: set(last[0]), resolved: set(last[1]) },
+      { firing: set(now[0]), resolved: set(now[1]) },
+      { now: 10, repeatMs: 100, sendResolved: true, ...more },
+    )
 
   it('is what nobody has heard', () => {
     expect(ask(undefined, ['a', ''])).toBe('first')

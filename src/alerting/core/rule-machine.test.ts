@@ -23,7 +23,11 @@ describe('one alert', () => {
 
   it('fires at once without a time, and is told as resolved for a quarter of an hour', () => {
     expect(timeline('1 0', {})).toBe('f r')
-    expect(timeline(`1 ${'0 '.repeat(17).trim()}`, {}).split(' ').lastIndexOf('r')).toBe(16)
+    expect(
+      timeline(`1 ${'0 '.repeat(17).trim()}`, {})
+        .split(' ')
+        .lastIndexOf('r'),
+    ).toBe(16)
   })
 
   it('a true sample while it is kept begins the wait anew', () => {

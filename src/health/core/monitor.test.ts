@@ -25,7 +25,11 @@ describe('a monitor', () => {
   })
 
   it('is asked again soon while it is in doubt', () => {
-    const at = (script: string): number => nextCheckMs([...script].reduce<Monitor>((m, letter) => observe(m, outcomes[letter]!, 0, rules), newMonitor(0)), rules)
+    const at = (script: string): number =>
+      nextCheckMs(
+        [...script].reduce<Monitor>((m, letter) => observe(m, outcomes[letter]!, 0, rules), newMonitor(0)),
+        rules,
+      )
     expect([at('p'), at('pf'), at('pfff'), at('pfffp'), at('pfffpp')]).toEqual([10_000, 1_000, 10_000, 1_000, 10_000])
   })
 
@@ -38,23 +42,28 @@ describe('a monitor', () => {
 
   it('is down only after that many failures in a row, and up only after that many passes', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom<CheckOutcome>('pass', 'fail', 'inconclusive')), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), (all, fall, rise) => {
-        let monitor = newMonitor(0)
-        let run = 0
-        let last: CheckOutcome | undefined
-        for (const [i, outcome] of all.entries()) {
-          const before = monitor.state
-          monitor = observe(monitor, outcome, i, { ...rules, fall, rise })
-          if (outcome === 'inconclusive') {
-            expect(monitor.state).toBe(before)
-            continue
+      fc.property(
+        fc.array(fc.constantFrom<CheckOutcome>('pass', 'fail', 'inconclusive')),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 5 }),
+        (all, fall, rise) => {
+          let monitor = newMonitor(0)
+          let run = 0
+          let last: CheckOutcome | undefined
+          for (const [i, outcome] of all.entries()) {
+            const before = monitor.state
+            monitor = observe(monitor, outcome, i, { ...rules, fall, rise })
+            if (outcome === 'inconclusive') {
+              expect(monitor.state).toBe(before)
+              continue
+            }
+            run = outcome === last ? run + 1 : 1
+            last = outcome
+            if (monitor.state === 'down' && before !== 'down' && before !== 'recovering') expect(run).toBeGreaterThanOrEqual(fall)
+            if (monitor.state === 'up' && (before === 'down' || before === 'recovering')) expect(run).toBeGreaterThanOrEqual(rise)
           }
-          run = outcome === last ? run + 1 : 1
-          last = outcome
-          if (monitor.state === 'down' && before !== 'down' && before !== 'recovering') expect(run).toBeGreaterThanOrEqual(fall)
-          if (monitor.state === 'up' && (before === 'down' || before === 'recovering')) expect(run).toBeGreaterThanOrEqual(rise)
-        }
-      }),
+        },
+      ),
     )
   })
 })
