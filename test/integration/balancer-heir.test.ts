@@ -1,11 +1,11 @@
-/** An heir that comes too late: the last worker of a dead primary starts it, and in the same moment everything is shut down. */
+/** Heirs that nobody needs: one that comes when everything has just been shut down, and one of a primary that never had a view. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { RawClient, eventually } from '../support/balancer-harness.ts'
+import { RawClient, eventually, pause, service, startProxy } from '../support/balancer-harness.ts'
 
 const primary = join(import.meta.dirname, '..', '..', 'dist', 'balancer', 'primary', 'main.js')
 let heir: ChildProcess | undefined
@@ -34,4 +34,43 @@ it('ends by itself and lets go of the listening sockets when there is no view an
   await eventually('it has ended', () => ended.exitCode === 0, 15_000)
   client.destroy()
   await expect(RawClient.to(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+/** Processes that were started with this directory in their environment. */
+function processesOf(directory: string): readonly number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!(pid > 0)) return false
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(directory)
+      } catch {
+        return false // it has ended meanwhile
+      }
+    })
+}
+
+const childrenOf = (pid: number): readonly number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+
+it.each([0, 150, 250, 400])('is not left over, nor its worker, when the primary dies %i ms after it has started its first worker', async (delay) => {
+  const proxy = await startProxy(1)
+  directory = proxy.directory
+  const applied = proxy.route(service([])).catch(() => undefined)
+  const [worker] = await eventually('a worker was started', () => {
+    const children = childrenOf(proxy.pid)
+    return children.length > 0 && children
+  })
+  await pause(delay)
+  proxy.client.disconnect()
+  process.kill(proxy.pid, 'SIGKILL')
+  await applied
+  const saved = existsSync(join(directory, 'run', 'proxy-view.json'))
+  try {
+    // With a saved view the service goes on, as it should; without one nothing may stay.
+    if (saved) await eventually('an heir serves', () => processesOf(proxy.directory).some((pid) => pid !== worker), 15_000)
+    else await eventually('all have ended', () => !existsSync(`/proc/${worker}`) && processesOf(proxy.directory).length === 0, 25_000)
+  } finally {
+    for (const pid of processesOf(proxy.directory)) process.kill(pid, 'SIGKILL')
+  }
 })

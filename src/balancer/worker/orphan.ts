@@ -6,6 +6,9 @@
  *
  *   serving alone ──wait index × 300 ms──▶ nobody answers: start an heir │ somebody answers
  *                                                └──▶ heir ready ──▶ draining ──▶ ended
+ *
+ * A worker that listens on nothing (it died with its first view on the way, or while everything was shut down) has nothing to hand on: an heir of its own would
+ * wait for a view and it for the heir, for ever. It gives the others time to start one, and ends.
  */
 import { connect } from 'node:net'
 import { launchPrimary } from '../launch.ts'
@@ -50,12 +53,19 @@ export class Orphan {
   async run(): Promise<void> {
     if (this.#worker.draining) return
     await pause(this.#index * turnMs)
+    if (this.#worker.connections.descriptors().length === 0) return this.#end(await this.#waitForHeir(heirTimeoutMs))
     for (let attempt = 0; !(await this.#waitForHeir(attempt === 0 ? 200 : heirTimeoutMs)); attempt++) {
       this.#startHeir()
       if (await this.#waitForHeir(heirTimeoutMs)) break
       // It cannot be started now (no descriptors, no memory): serving goes on, and it is tried again.
       await pause(Math.min(retryMsMax, turnMs * 2 ** attempt))
     }
+    await this.#end(true)
+  }
+
+  /** `served`: there is an heir. */
+  async #end(served: boolean): Promise<void> {
+    if (!served) process.stderr.write('the primary has died before there was anything to serve: this worker ends\n')
     await this.#worker.shutdown(drainMs, true)
     process.exit(0)
   }
