@@ -33,11 +33,15 @@ export interface Suppression {
   readonly cause: string
   /** `database is down, and shop needs it`. */
   readonly reason: string
+  /** Not certain yet (what it needs is being looked at again): wall time at which it will be, at the latest. undefined: certain, as long as the cause is down. */
+  readonly until?: number | undefined
 }
 
 /** Asked before an alert is told: the graph of what needs what. */
 export interface Suppressor {
   suppression(labels: Labels, startsAt: number): Suppression | undefined
+  /** What it has said may hold no longer: whoever keeps an alert back for it asks again at once, not only at the next interval of its group. */
+  onChange(listener: () => void): Disposable
 }
 
 /** A time in which notifications are kept back (`service` undefined: of everything). */
