@@ -2,14 +2,14 @@
 import { backgroundClock, systemRandom } from '../kernel/system.ts'
 import { Cache, type CacheOptions } from './cache.ts'
 import { RedisFar } from './redis/far.ts'
-import type { RedisFarOptions } from './redis/options.ts'
+import type { RedisFarOptions } from './types.ts'
 
 export { RedisFar } from './redis/far.ts'
 export { Cache, type CacheOptions, type Factory, type FactoryContext, type GetOrSetOptions } from './cache.ts'
 export type { EntryOptions } from './core/options.ts'
 export type { MemoryOptions } from './memory.ts'
 export type { CacheStats } from './stats.ts'
-export type { RedisFarOptions, RedisOptions } from './redis/options.ts'
+export type { RedisFarOptions, RedisOptions } from './types.ts'
 
 export interface CreateCacheOptions extends Omit<CacheOptions, 'far'> {
   /** The layer that processes share. Needs the package `redis`. */

@@ -1,6 +1,7 @@
 /** What the balancer is told of caching: by each service that asks for it, and for all of them together. */
 import type { ServingOptions } from '../../cache/core/http/serving.ts'
 import type { StoringOptions } from '../../cache/core/http/storing.ts'
+import type { RedisOptions } from '../../cache/types.ts'
 
 /** Of one service. */
 export interface CacheView extends ServingOptions, StoringOptions {
@@ -19,19 +20,7 @@ export interface CacheStoreView {
 }
 
 /** Exactly one of `url`, `cluster` and `sentinel` is there. */
-export interface CacheRedisView {
-  readonly url?: string
-  readonly cluster?: readonly string[]
-  readonly sentinel?: {
-    readonly name: string
-    readonly nodes: readonly { readonly host: string; readonly port: number }[]
-    readonly username?: string
-    readonly password?: string
-    readonly sentinelUsername?: string
-    readonly sentinelPassword?: string
-  }
-  /** PEM texts. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
+export interface CacheRedisView extends RedisOptions {
   readonly prefix: string
   /** The first encrypts, all decrypt; empty: nothing is encrypted. */
   readonly encryption: readonly string[]

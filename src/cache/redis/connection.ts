@@ -4,7 +4,7 @@ import { HoldfastError } from '../../kernel/errors.ts'
 import { backgroundClock } from '../../kernel/system.ts'
 import { ms, sleep } from '../../kernel/time.ts'
 import { invalid } from '../core/options.ts'
-import type { RedisOptions } from './options.ts'
+import type { RedisOptions } from '../types.ts'
 
 /** What comes back of bulk strings is a Buffer. */
 export type Reply = Buffer | number | string | null | readonly Reply[]

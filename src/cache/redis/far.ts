@@ -18,7 +18,7 @@ import { Calls, textOf, type Argument } from './calls.ts'
 import { Codec } from './codec.ts'
 import { loadRedis, openRedis, type RedisConnection, type Reply } from './connection.ts'
 import { Journal, type Noted } from './journal.ts'
-import type { RedisFarOptions } from './options.ts'
+import type { RedisFarOptions } from '../types.ts'
 import { Pending } from './pending.ts'
 import { changeScript, confirmScript, invalidateScript, leaseScript, markScript, readScript, takeScript, tickScript, writeScript } from './scripts.ts'
 
