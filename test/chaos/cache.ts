@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { quantileOf } from '../../bench/lib/statistics.ts'
 import { createCache, type Cache } from '../../src/cache/index.ts'
-import type { RedisFarOptions } from '../../src/cache/redis/options.ts'
+import type { RedisFarOptions } from '../../src/cache/types.ts'
 import { eventually, pause } from '../support/balancer-harness.ts'
 import { CacheHistory, hardTimeoutMs, type History } from '../support/cache-history.ts'
 import { Redis } from '../support/databases.ts'

@@ -6,7 +6,7 @@
  * all hear of changes; and while some do not, after `deafMs`.
  */
 import { createCache, type Cache, type CacheStats } from '../../src/cache/index.ts'
-import type { RedisFarOptions } from '../../src/cache/redis/options.ts'
+import type { RedisFarOptions } from '../../src/cache/types.ts'
 import { pause } from './balancer-harness.ts'
 
 /** What is said: a message is there at once (and the machine of a test is busy); deafness is noticed within 1.25 s, and from then on nothing is fresh for more than 10 s. */
