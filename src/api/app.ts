@@ -36,6 +36,7 @@ import { notAvailableRoutes } from './resources/not-available.ts'
 import { quarantineRoutes } from './resources/quarantine.ts'
 import { scalingRoutes } from './resources/scaling.ts'
 import { serviceRoutes } from './resources/services.ts'
+import { statusRoutes } from './resources/status.ts'
 import { systemRoutes } from './resources/system.ts'
 import { mount, openPolicy } from './route.ts'
 import { compileValidator, invalidInput, isInvalidFields } from './validation.ts'
@@ -94,6 +95,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...configRoutes(deps),
       ...authRoutes(deps),
       ...systemRoutes(deps),
+      ...statusRoutes(deps),
       ...notAvailableRoutes(),
     ])
     addHomePage(scope, deps.version)

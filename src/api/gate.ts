@@ -41,7 +41,7 @@ export class Gate {
 
   async #enter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const policy = request.routeOptions.config.policy ?? openPolicy
-    this.#checkHost(request)
+    if (policy.anyHost !== true) this.#checkHost(request)
     this.#checkQuery(request)
     if (policy.permission === 'open') {
       if (!policy.unlimited) this.#count(addressKey(request.ip), request, reply)

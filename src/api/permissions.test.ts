@@ -24,6 +24,7 @@ const openRoutes = [
   '/ready',
   '/status',
   '/status.json',
+  ...['summary', 'status', 'components', 'incidents', 'incidents/unresolved', 'scheduled-maintenances'].map((name) => `/status/api/v2/${name}.json`),
   ...['/health', '/metrics', '/ready'].map((path) => apiBase + path),
 ]
 

@@ -2,7 +2,7 @@
  * A route as a declaration: what it asks for, what it answers, and which permission it needs. Everything around the
  * handler (credentials, limits, audit, envelope, documentation) follows from the declaration, so that no route can forget it.
  */
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { z } from 'zod'
 import { permissions, type Permission, type Principal } from '../access/index.ts'
@@ -26,9 +26,9 @@ export interface RouteContext<P = unknown, Q = unknown, B = unknown> {
 /** An answer that is not JSON in the envelope. */
 export class RawAnswer {
   readonly contentType: string
-  readonly body: string | Readable
+  readonly body: string | Buffer | Readable
 
-  constructor(contentType: string, body: string | Readable) {
+  constructor(contentType: string, body: string | Buffer | Readable) {
     this.contentType = contentType
     this.body = body
   }
@@ -62,6 +62,8 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly audited?: boolean
   /** true: not counted against the rate limit, as probes must not fail because of somebody else. */
   readonly unlimited?: boolean
+  /** true: it answers under whatever name it is asked, as it says what everybody may know. */
+  readonly anyHost?: boolean
   /** Left out of the OpenAPI document. */
   readonly hidden?: boolean
   readonly handler: (context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>) => Answer<z.input<D>> | Promise<Answer<z.input<D>>>
@@ -94,6 +96,7 @@ export interface RoutePolicy {
   readonly openFor?: ((body: unknown) => boolean) | undefined
   readonly audited: boolean
   readonly unlimited: boolean
+  readonly anyHost?: boolean | undefined
 }
 
 export const openPolicy: RoutePolicy = { permission: 'open', audited: false, unlimited: false }
@@ -130,14 +133,14 @@ function addRoute(app: FastifyInstance, one: Route): void {
     url: one.atRoot ? one.path : apiBase + one.path,
     // A HEAD of a stream would never end.
     exposeHeadRoute: one.method === 'GET' && !one.alsoProduces?.includes('text/event-stream'),
-    config: { policy: { permission: one.permission, openFor: one.openFor, audited, unlimited: one.unlimited ?? false } },
+    config: { policy: { permission: one.permission, openFor: one.openFor, audited, unlimited: one.unlimited ?? false, anyHost: one.anyHost } },
     schema: schemaOf(one),
     handler: async (request, reply) => {
       const { params, query, body, caller } = request
       const answer = await one.handle({ params, query, body, actor: caller.actor, principal: caller.principal, request, reply })
       if (answer instanceof RawAnswer) {
         // nginx would otherwise hold a stream back until its buffer is full.
-        if (typeof answer.body !== 'string') reply.header('x-accel-buffering', 'no')
+        if (answer.body instanceof Readable) reply.header('x-accel-buffering', 'no')
         return reply.type(answer.contentType).send(answer.body)
       }
       return reply.code(one.status ?? reply.statusCode).send({ success: true, data: answer })

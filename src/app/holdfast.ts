@@ -34,6 +34,7 @@ import { logEvent, openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
 import { nameOwner } from './port-conflict.ts'
 import { Routing } from './routing.ts'
+import { PublicStatus } from './status-page.ts'
 import { loadSwitches, pruneSwitches } from './switches.ts'
 import { Traffic } from './traffic.ts'
 import type { Actor } from './operations.ts'
@@ -71,6 +72,7 @@ export class Holdfast {
   readonly access: Access
   readonly supervisor: Supervisor
   readonly caches: Caches
+  readonly statusPage: PublicStatus
   readonly #values: Values
   readonly operations: LiveOperations
   readonly #eventLog: SqliteEventLog
@@ -156,6 +158,12 @@ export class Holdfast {
       isStopping: () => this.#stopping,
     })
     this.#healthChanges = new HealthChanges(events)
+    this.statusPage = new PublicStatus({
+      clock,
+      config: () => this.config,
+      services: () => this.operations.services(),
+      maintenanceEvents: (service) => events.query({ type: 'service.maintenanceChanged', service, limit: 1 }),
+    })
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),
       telemetry: () => this.traffic.latest,

@@ -26,6 +26,7 @@ import type {
   MirrorReport,
   Split,
 } from './operations.ts'
+import type { PublicStatus } from './status-page.ts'
 import type { Switches } from './routing.ts'
 import { endpointStatus, serviceStatus } from './service-status.ts'
 import { checkShares, splitOf, withSplit } from './splits.ts'
@@ -43,6 +44,10 @@ export class LiveOperations implements Operations {
 
   get cache(): Caches {
     return this.#holdfast.caches
+  }
+
+  get statusPage(): PublicStatus {
+    return this.#holdfast.statusPage
   }
 
   constructor(holdfast: Holdfast, metrics: PrometheusMetrics, version: string) {

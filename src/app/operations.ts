@@ -13,6 +13,7 @@ import type { EventQuery } from '../store/port.ts'
 import type { LogLine, LogQuery } from '../supervisor/index.ts'
 import type { CacheOperations } from './cache-operations.ts'
 import type { Explanation } from './explaining.ts'
+import type { StatusPageOperations } from './status-operations.ts'
 
 /** Who asks: goes into every event that the action leaves. */
 export interface Actor {
@@ -119,6 +120,7 @@ export interface MirrorReport extends MirrorTelemetry {
 
 export interface Operations {
   readonly cache: CacheOperations
+  readonly statusPage: StatusPageOperations
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */
   shownConfig(): unknown

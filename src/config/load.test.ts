@@ -46,6 +46,7 @@ describe('a configuration', () => {
         memory: { maxEntries: 10_000, maxBytes: 268_435_456, ttl: 3_600_000 },
         http: { maxBytes: 268_435_456, workerBytes: 67_108_864 },
       },
+      statusPage: { days: 90 },
     })
   })
 

@@ -60,6 +60,7 @@ describe('showing', () => {
       },
       access: { rateLimit: '600/m' },
       cache: { memory: { maxEntries: 10_000, maxBytes: '256MiB', ttl: '1h' }, http: { maxBytes: '256MiB', workerBytes: '64MiB' } },
+      statusPage: { days: 90 },
       store: { sqlite: {} },
     })
   })

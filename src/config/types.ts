@@ -8,6 +8,7 @@ import type { CacheConfig } from './cache-types.ts'
 import type { ListenerConfig } from './listener-types.ts'
 import type { ExplainConfig, LogConfig, TracingConfig } from './log-types.ts'
 import type { ServiceConfig } from './service-types.ts'
+import type { StatusPageConfig } from './status-types.ts'
 
 export * from './cache-types.ts'
 export * from './instance-types.ts'
@@ -16,6 +17,7 @@ export * from './log-types.ts'
 export * from './resilience-types.ts'
 export * from './route-types.ts'
 export * from './service-types.ts'
+export * from './status-types.ts'
 
 export interface Config {
   /** Absolute path of the file it was read from; undefined when made in a program. */
@@ -42,6 +44,8 @@ export interface Config {
   /** undefined: each machine has its own limits. */
   readonly limits?: LimitsConfig | undefined
   readonly cache: CacheConfig
+  /** undefined: there is none. */
+  readonly statusPage?: StatusPageConfig | undefined
 }
 
 export interface ApiConfig {

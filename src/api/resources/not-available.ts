@@ -14,8 +14,6 @@ interface Missing {
 }
 
 const list: readonly Missing[] = [
-  { methods: ['GET'], path: '/status', part: 'the public status page', atRoot: true, permission: 'open' },
-  { methods: ['GET'], path: '/status.json', part: 'the public status page', atRoot: true, permission: 'open' },
   { methods: ['GET'], path: '/alerts', part: 'alerting' },
   { methods: ['POST'], path: '/alerts/:id/ack', part: 'alerting' },
   { methods: ['GET', 'POST'], path: '/silences', part: 'alerting' },

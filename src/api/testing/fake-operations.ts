@@ -3,11 +3,13 @@ import type { QuarantinedRequest } from '../../balancer/index.ts'
 import type { CacheOperations } from '../../app/cache-operations.ts'
 import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
+import { PublicStatus } from '../../app/status-page.ts'
 import type { Config } from '../../config/types.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { AnyEvent, EventData, EventInput, EventSink, EventType } from '../../kernel/events.ts'
 import { ms, wallTime } from '../../kernel/time.ts'
 import { emptyServiceTraffic, type EndpointStatus, type InstanceStatus, type ServiceStatus } from '../../registry/types.ts'
+import type { PublicIncident, UptimeReader } from '../../status/types.ts'
 import { selectEvents } from '../../store/core/select-events.ts'
 import type { EventQuery, StoredEvent } from '../../store/port.ts'
 
@@ -158,6 +160,19 @@ export class FakeOperations implements Operations, EventSink {
   dataOf<T extends EventType>(type: T): EventData[T][] {
     return this.stored.filter((line) => line.type === type).map(({ event }) => event.data as EventData[T])
   }
+
+  now = startOfTime
+  uptime: UptimeReader | undefined
+  incidents: readonly PublicIncident[] = []
+  statusPageOn = true
+  readonly statusPage = new PublicStatus({
+    clock: { wallTime: () => wallTime(this.now) },
+    config: () => ({ ...testConfig, ...(this.statusPageOn && { statusPage: { days: 90 } }) }),
+    services: () => this.serviceList,
+    maintenanceEvents: (of) => this.events({ type: 'service.maintenanceChanged', service: of, limit: 1 }),
+    uptime: { days: (of, count) => this.uptime?.days(of, count) ?? [] },
+    incidents: { published: () => this.incidents },
+  })
 
   readonly values = new Map<string, unknown>()
   readonly cache: CacheOperations = {

@@ -8,6 +8,7 @@ import type { Draft } from './schema.ts'
 import { firstHttp } from './listeners.ts'
 import { fromOrigin, toOrigin } from './origin-keys.ts'
 import { toWhen } from './route-keys.ts'
+import { toStatusPage } from './status-keys.ts'
 import { toTls } from './tls-keys.ts'
 
 /** What the surroundings add. */
@@ -34,6 +35,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     ...(tls && { tls: toTls(tls, (path) => resolve(around.directory, path)) }),
   }))
   const { api, metrics, log, cluster, access } = settings
+  const statusPage = toStatusPage(settings.statusPage)
   return deepFreeze({
     file: around.file,
     name: settings.name,
@@ -51,6 +53,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     access: { jwtSecret: access.jwtSecret, rateLimit: access.rateLimit },
     ...(settings.limits && { limits: settings.limits }),
     cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
+    ...(statusPage && { statusPage }),
   })
 }
 
@@ -161,6 +164,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     access,
     limits: config.limits,
     cache: fromCache(config.cache),
+    statusPage: config.statusPage ?? 'off',
     store: { sqlite: {} },
   }
 }

@@ -15,6 +15,7 @@ import { firstHttp } from './listeners.ts'
 import { checkWhen, whenKey } from './route-keys.ts'
 import { checkMirror } from './mirror-keys.ts'
 import { checkSplit } from './session-keys.ts'
+import { checkStatusPage } from './status-keys.ts'
 import { checkTls } from './tls-keys.ts'
 import { writeDuration } from './units.ts'
 import { either, nearest, quote } from './words.ts'
@@ -53,6 +54,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
     }
   }
   checkCache(settings.cache, report)
+  checkStatusPage(settings.statusPage, services, report)
   checkEntrances(settings, services, report)
   checkDependencies(services, report)
   checkRoutes(settings, services, report)

@@ -9,6 +9,7 @@ import { listenerProtocols } from '../types.ts'
 import { boolean, integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
 import { key, list, map, object, optional, planned, type Value } from './schema.ts'
 import { service, type ServiceSettings } from './service-keys.ts'
+import { statusPage } from './status-keys.ts'
 import { listenerTls } from './tls-keys.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -113,6 +114,7 @@ export const configType = object({
     }),
     { doc: 'Where state is kept.', change: 'restartHoldfast' },
   ),
+  statusPage: key(statusPage, { doc: 'The public status page, at `/status` of the API’s port, for everybody who reaches it.', change: 'immediate' }),
   health: planned('Checks that are not a service’s own probe.', 'checks of other things come with a later release; a service’s own probe goes under the service'),
   alerting: planned('Rules, receivers and routes of alerts.', 'alerting comes with a later release'),
   regions: planned('Other regions.', 'regions come with a later release'),

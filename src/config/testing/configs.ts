@@ -70,6 +70,7 @@ cache:
 access: { jwtSecret: 0123456789abcdef0123456789abcdef, rateLimit: 5/10s }
 limits: { redis: "rediss://redis.internal:6380/1", machines: 3 }
 store: { sqlite: {} }
+statusPage: { title: Shop status, url: https://status.example.com, days: 30, services: [legacy, { service: shop, name: The shop, group: Sales }] }
 `
 
 export function parse(text: string, env: ParseOptions['env'] = {}): LoadedConfig {
