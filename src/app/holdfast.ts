@@ -32,6 +32,7 @@ import { EventBus } from './event-bus.ts'
 import { HealthChanges } from './health-changes.ts'
 import { logEvent, openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
+import { SeeingMetrics } from './seeing-metrics.ts'
 import { nameOwner } from './port-conflict.ts'
 import { Routing } from './routing.ts'
 import { PublicStatus } from './status-page.ts'
@@ -73,6 +74,7 @@ export class Holdfast {
   readonly supervisor: Supervisor
   readonly caches: Caches
   readonly statusPage: PublicStatus
+  readonly seeing: SeeingMetrics
   readonly #values: Values
   readonly operations: LiveOperations
   readonly #eventLog: SqliteEventLog
@@ -172,6 +174,15 @@ export class Holdfast {
       version: options.version,
     })
     this.operations = new LiveOperations(this, metrics, options.version)
+    this.seeing = new SeeingMetrics({
+      clock,
+      events,
+      directory: config.data,
+      services: () => this.operations.services(),
+      telemetry: () => this.traffic.latest,
+      proxyConnected: () => this.proxy.connected,
+      onError: problem('reading the metrics'),
+    })
     const log = this.#log.logger
     this.#api = new ApiServer({
       operations: this.operations,
@@ -246,6 +257,10 @@ export class Holdfast {
     this.#undo.push(() => this.access.stop())
     this.#values.start(redisView(this.config.cache))
     this.#undo.push(() => this.#values.stop())
+    this.seeing.start()
+    this.#undo.push(() => {
+      this.seeing.stop()
+    })
     onStep('starting the API')
     await this.#api.start()
     this.#undo.push(() => this.#api.stop(stopSoon()))
@@ -396,6 +411,7 @@ export class Holdfast {
     const deadline = AbortSignal.timeout(failedStartMs)
     this.#certificatesTimer?.[Symbol.dispose]()
     this.#acme.stop()
+    this.seeing.stop()
     await this.#api.stop(deadline)
     await this.#metricsServer.stop(deadline)
     await this.supervisor.stop(deadline)

@@ -111,6 +111,8 @@ export interface EventData {
   'acme.obtained': { readonly listener: string; readonly hosts: readonly string[]; readonly expiresAt: string }
   'acme.failed': { readonly listener: string; readonly hosts: readonly string[]; readonly reason: string; readonly retryAt: string }
   'certificate.expiring': { readonly listener: string; readonly file: string; readonly hosts: readonly string[]; readonly expiresAt: string }
+  /** A series found no place in the history: told once for each metric. */
+  'metrics.refused': { readonly metric: string; readonly labels: Readonly<Record<string, string>>; readonly reason: string }
   'store.setAside': { readonly file: string; readonly reason: string }
   'access.granted': AuditData
   'access.denied': AuditData
@@ -193,6 +195,7 @@ const known: Readonly<Record<EventType, true>> = {
   'acme.obtained': true,
   'acme.failed': true,
   'certificate.expiring': true,
+  'metrics.refused': true,
   'store.setAside': true,
   'access.granted': true,
   'access.denied': true,

@@ -21,6 +21,12 @@ export interface Reading {
   readonly samples: readonly Sample[]
 }
 
+/** Something that is read at every tick of the sampler: checks, a program's own numbers. */
+export interface SampleSource {
+  /** What holds now; quick, and without I/O. */
+  samples(): readonly Sample[]
+}
+
 /** Which series: the metric, and labels that must be equal. */
 export interface Selector {
   readonly metric: string

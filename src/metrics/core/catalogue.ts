@@ -19,10 +19,18 @@ const endpoint = of('endpoint')
 const check = of('check')
 const machine = of('machine')
 const control = of('control')
+const proxy = of('proxy')
+const cache = of('cache')
 
 export const catalogue: readonly MetricInfo[] = [
   service('request_rate', 'per second', 'Requests that came.'),
   service('error_rate', 'ratio', 'Answers of 5xx, of all answers. No series without requests.'),
+  service(
+    'requests_good',
+    'count',
+    'Answers since the reading before that are not 5xx. Their sums over a window are exact; what clients left is in neither.',
+  ),
+  service('requests_bad', 'count', 'Answers of 5xx since the reading before, those of the balancer for it (refused, parked too long) included.'),
   service('p50', 'ms', 'Time to the last byte, median of the last second with answers.'),
   service('p95', 'ms', '95th percentile of it.'),
   service('p99', 'ms', '99th percentile of it.'),
@@ -36,6 +44,7 @@ export const catalogue: readonly MetricInfo[] = [
   service('desired', 'count', 'Instances or endpoints wanted.'),
   service('unavailable', 'ratio', '1 while nothing of it is ready although something should be, else 0.'),
   service('crash_looping', 'count', 'Instances whose restarts are put off because they end again and again.'),
+  service('maintenance', 'ratio', '1 while it is switched off by hand, else 0.'),
   service('restart_rate', 'per second', 'Unordered restarts.'),
   service('cache_hit_rate', 'ratio', 'Answers from the cache, of all that could come from there.'),
   instance('instance_cpu', 'percent', 'Percent of one core.'),
@@ -61,6 +70,13 @@ export const catalogue: readonly MetricInfo[] = [
   control('control_lag', 'ms', "How long the control process's event loop kept others waiting (99th percentile)."),
   control('control_memory', 'bytes', 'Resident memory of the control process.'),
   control('control_cpu', 'percent', 'Percent of one core.'),
+  control('control_gc', 'ms', 'How long collecting garbage took since the reading before.'),
+  proxy('proxy_connected', 'ratio', '1 while the control process and the balancer speak with each other, else 0.'),
+  proxy('proxy_connections', 'count', 'Open client connections.'),
+  proxy('proxy_memory', 'bytes', 'Resident memory of all its workers.'),
+  cache('cache_values_hit_rate', 'ratio', 'Values found, of those asked for since the reading before. No series without questions.'),
+  cache('cache_values_keys', 'count', 'Values that are kept.'),
+  cache('cache_values_bytes', 'bytes', 'Memory that values take.'),
 ]
 
 const byName = new Map(catalogue.map((metric) => [metric.name, metric]))

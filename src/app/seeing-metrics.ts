@@ -1,0 +1,84 @@
+/** Sampler and history, joined to the parts that they read: once a second everything is measured, kept, and handed to whoever listens. */
+import type { ProxyTelemetry } from '../balancer/port.ts'
+import type { EventSink } from '../kernel/events.ts'
+import type { Clock } from '../kernel/time.ts'
+import { ControlReader, History, MachineReader, Sampler, ServiceReader, TrafficReader } from '../metrics/index.ts'
+import type { Reading, Sample, SampleSource, SeriesReader } from '../metrics/types.ts'
+import type { ServiceStatus } from '../registry/types.ts'
+
+export interface SeeingMetricsDeps {
+  readonly clock: Clock
+  readonly events: EventSink
+  /** The data directory. */
+  readonly directory: string
+  readonly services: () => readonly ServiceStatus[]
+  readonly telemetry: () => ProxyTelemetry | undefined
+  readonly proxyConnected: () => boolean
+  readonly onError: (error: unknown) => void
+}
+
+export class SeeingMetrics {
+  readonly #history: History
+  readonly #sampler: Sampler
+  readonly #control: ControlReader
+
+  constructor({ clock, events, directory, services, telemetry, proxyConnected, onError }: SeeingMetricsDeps) {
+    this.#sampler = new Sampler({ clock, onError })
+    this.#history = new History({
+      onRefused: (metric, labels, why) => {
+        events.emit('metrics.refused', {
+          message: `no room in the history for another series of ${metric}: ${reasons[why]}`,
+          level: 'warning',
+          data: { metric, labels, reason: why },
+        })
+      },
+    })
+    this.#control = new ControlReader(() => clock.now())
+    let asked = clock.now()
+    const secondsSince = (): number => {
+      const before = asked
+      asked = clock.now()
+      return (asked - before) / 1_000
+    }
+    const connected = (): Sample[] => [{ metric: 'proxy_connected', labels: {}, value: proxyConnected() ? 1 : 0 }]
+    this.register(new ServiceReader(services, secondsSince))
+    this.register(new TrafficReader(telemetry, () => clock.wallTime()))
+    this.register({ samples: connected })
+    this.register(new MachineReader({ directory, now: () => clock.now() }))
+    this.register(this.#control)
+    this.#sampler.onReading((reading) => {
+      this.#history.add(reading)
+    })
+  }
+
+  /** What rules, the API and the dashboard read. */
+  get series(): SeriesReader {
+    return this.#history
+  }
+
+  /** Its samples are part of every reading. */
+  register(source: SampleSource): Disposable {
+    return this.#sampler.register(source)
+  }
+
+  /** Called when a reading has been kept, once a second. */
+  onReading(listener: (reading: Reading) => void): Disposable {
+    return this.#sampler.onReading(listener)
+  }
+
+  start(): void {
+    this.#control.start()
+    this.#sampler.start()
+  }
+
+  stop(): void {
+    this.#sampler.stop()
+    this.#control.stop()
+  }
+}
+
+const reasons = {
+  series: 'there are as many series as there may be',
+  seriesPerMetric: 'it has as many as one metric may have',
+  labels: 'it has too many labels, or too long ones',
+} as const
