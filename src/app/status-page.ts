@@ -42,28 +42,29 @@ export class PublicStatus implements StatusPageOperations {
     const { config, services, uptime, incidents } = this.#parts
     const { name, statusPage = { days: 1, services: [] }, ...rest } = config()
     const statuses = services()
+    const shown = shownServices(statusPage, rest)
     return {
       title: statusPage.title ?? name,
       url: statusPage.url,
       days: statusPage.days,
-      shown: shownServices(statusPage, rest),
+      shown,
       services: statuses,
       uptime: (service) => uptime?.days(service, statusPage.days) ?? [],
       incidents: incidents?.published() ?? [],
-      maintenances: statuses.filter(({ maintenance }) => maintenance).map((service) => this.#maintenance(service)),
+      maintenances: shown.filter(({ service }) => statuses.some((one) => one.name === service && one.maintenance)).map((one) => this.#maintenance(one)),
     }
   }
 
   /** Switched off by hand, until it is switched on. */
-  #maintenance({ name }: ServiceStatus): Maintenance {
-    const [since] = this.#parts.maintenanceEvents(name)
+  #maintenance({ service, name }: ShownService): Maintenance {
+    const [since] = this.#parts.maintenanceEvents(service)
     return {
-      id: idOf('maintenance', `${name} ${since?.id ?? ''}`),
-      title: 'Maintenance',
+      id: idOf('maintenance', `${service} ${since?.id ?? ''}`),
+      title: `Maintenance of ${name}`,
       startedAt: since?.time,
       endsAt: undefined,
       status: 'in_progress',
-      services: [name],
+      services: [service],
     }
   }
 }

@@ -162,6 +162,8 @@ describe('asking for the status page', () => {
     expect(zipped.headers['content-encoding']).toBe('gzip')
     expect(zipped.headers.etag).not.toBe(etag)
     expect(gunzipSync(zipped.rawPayload).toString()).toBe(plain.body)
+    const shared = await get('/status', { 'accept-encoding': 'gzip', via: '1.1 cache' })
+    expect([shared.headers.vary, shared.headers.etag, shared.body]).toEqual([undefined, etag, plain.body])
     expect((await get('/status', { 'accept-encoding': 'gzip;q=0, br' })).headers['content-encoding']).toBeUndefined()
   })
 

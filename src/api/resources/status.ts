@@ -53,9 +53,12 @@ export function statusRoutes({ operations }: ApiDeps): readonly Route[] {
         hint: 'statusPage: off in the configuration says so; leave it out to have one',
       })
     const { contentType, body, gzip, etag } = document
-    const zipped = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/i.test(request.headers['accept-encoding'] ?? '')
+    // One copy is enough for a cache on the way, which would else keep one for each wording of this field; it may compress what it passes on.
+    const direct = request.headers.via === undefined
+    const zipped = direct && /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/i.test(request.headers['accept-encoding'] ?? '')
     const tag = zipped ? `${etag.slice(0, -1)}-gz"` : etag
-    reply.header('cache-control', cacheControl).header('etag', tag).header('vary', 'accept-encoding')
+    reply.header('cache-control', cacheControl).header('etag', tag)
+    if (direct) reply.header('vary', 'accept-encoding')
     if (name === 'page') reply.header('content-security-policy', statusPagePolicy)
     // Whoever may read it may read it from a page elsewhere: widgets do.
     else reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin')

@@ -31,7 +31,7 @@ ${view.components.length > 0 ? key : '<p class="card quiet">No service is shown 
 <h2>Past incidents</h2>
 ${past.length > 0 ? past.map(incident).join('\n') : `<p class="card quiet">None in the last ${incidentDays} days.</p>`}
 </main>
-<footer><span>Times are UTC. Uptime is the share of requests that were served; time of which nothing is known is left out.</span><a href="/status.json">As JSON</a><span>Made by Holdfast</span></footer>
+<footer><p>Times are UTC. Uptime is the share of requests that were served; time of which nothing is known is left out.</p><a href="/status.json">As JSON</a><span>Made by Holdfast</span></footer>
 </body>
 </html>
 `

@@ -18,7 +18,7 @@ a { color: var(--link) }
 ul, ol, dl { list-style: none; margin: 0; padding: 0 }
 p { margin: 0 }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.125rem }
-.banner { display: flex; gap: .75rem; align-items: center; font-size: 1.125rem; font-weight: 600; border-left-width: 5px }
+.banner { display: flex; gap: .75rem; align-items: center; font-size: 1.125rem; font-weight: 600 }
 .banner small { font-weight: 400; font-size: .875rem; margin-left: auto; color: var(--soft); text-align: right }
 .dot { flex: none; inline-size: .75rem; block-size: .75rem; border-radius: 50%; background: var(--tone) }
 .operational, .none { --tone: var(--ok) }
@@ -27,7 +27,7 @@ p { margin: 0 }
 .major_outage, .outage, .critical { --tone: var(--bad) }
 .under_maintenance, .maintenance { --tone: var(--care) }
 .unknown { --tone: var(--none) }
-.banner, .incident { border-left-color: var(--tone) }
+.banner, .incident { border-color: color-mix(in srgb, var(--tone) 50%, var(--line)); background: color-mix(in srgb, var(--tone) 7%, var(--card)) }
 .components { padding: 0 }
 .components > li { padding: .875rem 1.125rem; border-top: 1px solid var(--line) }
 .components > li:first-child { border-top: 0 }
@@ -39,13 +39,14 @@ p { margin: 0 }
 details { margin-top: .375rem; font-size: .875rem }
 summary { cursor: pointer; color: var(--link); inline-size: fit-content }
 details li { padding: .125rem 0; color: var(--soft) }
-.incident { border-left-width: 5px; margin-bottom: .75rem }
+.incident { margin-bottom: .75rem }
 .incident .meta { color: var(--soft); font-size: .875rem; margin-top: .125rem }
 .updates { margin-top: .75rem; font-size: .9375rem }
 .updates li { padding: .5rem 0; border-top: 1px solid var(--line) }
 .updates p { white-space: pre-line; overflow-wrap: anywhere }
 .updates time, .quiet { color: var(--soft); font-size: .875rem }
 footer { color: var(--soft); font-size: .875rem; padding-top: 2rem; padding-bottom: 2.5rem; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem }
+footer p { flex-basis: 100% }
 .key { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin-top: .625rem; color: var(--soft); font-size: .8125rem }
 .key li { display: flex; gap: .375rem; align-items: center }
 .key .dot { inline-size: .5rem; block-size: .875rem; border-radius: 2px }
