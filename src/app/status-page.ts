@@ -51,7 +51,9 @@ export class PublicStatus implements StatusPageOperations {
       services: statuses,
       uptime: (service) => uptime?.days(service, statusPage.days) ?? [],
       incidents: incidents?.published() ?? [],
-      maintenances: shown.filter(({ service }) => statuses.some((one) => one.name === service && one.maintenance)).map((one) => this.#maintenance(one)),
+      maintenances: shown
+        .filter(({ service }) => statuses.some((one) => one.name === service && one.maintenance))
+        .map((one) => this.#maintenance(one)),
     }
   }
 
