@@ -79,7 +79,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
     const machine = new MachineReader(clock)
     mount(scope, [
       ...healthRoutes(deps, machine, clock),
-      ...metricsRoutes(deps),
+      ...metricsRoutes(deps, clock),
       ...dashboardRoutes(deps, machine, clock),
       ...loadBalancerRoutes(deps),
       ...scalingRoutes(deps),

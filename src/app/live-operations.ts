@@ -10,6 +10,7 @@ import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/index.ts'
 import type { Caches } from './caches.ts'
+import type { MetricsOperations } from './metrics-operations.ts'
 import { explanationOf, type Explanation } from './explaining.ts'
 import type { Holdfast } from './holdfast.ts'
 import type {
@@ -48,6 +49,10 @@ export class LiveOperations implements Operations {
 
   get statusPage(): PublicStatus {
     return this.#holdfast.statusPage
+  }
+
+  get history(): MetricsOperations {
+    return this.#holdfast.seeing.operations
   }
 
   constructor(holdfast: Holdfast, metrics: PrometheusMetrics, version: string) {

@@ -13,6 +13,7 @@ import type { EventQuery } from '../store/port.ts'
 import type { LogLine, LogQuery } from '../supervisor/index.ts'
 import type { CacheOperations } from './cache-operations.ts'
 import type { Explanation } from './explaining.ts'
+import type { MetricsOperations } from './metrics-operations.ts'
 import type { StatusPageOperations } from './status-operations.ts'
 
 /** Who asks: goes into every event that the action leaves. */
@@ -120,6 +121,8 @@ export interface MirrorReport extends MirrorTelemetry {
 
 export interface Operations {
   readonly cache: CacheOperations
+  /** What was measured. */
+  readonly history: MetricsOperations
   readonly statusPage: StatusPageOperations
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */

@@ -5,6 +5,8 @@ import type { Clock } from '../kernel/time.ts'
 import { ControlReader, History, MachineReader, Sampler, ServiceReader, TrafficReader } from '../metrics/index.ts'
 import type { Reading, Sample, SampleSource, SeriesReader } from '../metrics/types.ts'
 import type { ServiceStatus } from '../registry/types.ts'
+import type { MetricsOperations } from './metrics-operations.ts'
+import { MetricsQueries } from './metrics-queries.ts'
 
 export interface SeeingMetricsDeps {
   readonly clock: Clock
@@ -21,6 +23,7 @@ export class SeeingMetrics {
   readonly #history: History
   readonly #sampler: Sampler
   readonly #control: ControlReader
+  readonly operations: MetricsOperations
 
   constructor({ clock, events, directory, services, telemetry, proxyConnected, onError }: SeeingMetricsDeps) {
     this.#sampler = new Sampler({ clock, onError })
@@ -33,6 +36,7 @@ export class SeeingMetrics {
         })
       },
     })
+    this.operations = new MetricsQueries(this.#history)
     this.#control = new ControlReader(() => clock.now())
     let asked = clock.now()
     const secondsSince = (): number => {

@@ -3,11 +3,13 @@ import type { QuarantinedRequest } from '../../balancer/index.ts'
 import type { CacheOperations } from '../../app/cache-operations.ts'
 import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
+import { MetricsQueries } from '../../app/metrics-queries.ts'
 import { PublicStatus } from '../../app/status-page.ts'
 import type { Config } from '../../config/types.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { AnyEvent, EventData, EventInput, EventSink, EventType } from '../../kernel/events.ts'
 import { ms, wallTime } from '../../kernel/time.ts'
+import { History } from '../../metrics/index.ts'
 import { emptyServiceTraffic, type EndpointStatus, type InstanceStatus, type ServiceStatus } from '../../registry/types.ts'
 import type { PublicIncident, UptimeReader } from '../../status/types.ts'
 import { selectEvents } from '../../store/core/select-events.ts'
@@ -173,6 +175,9 @@ export class FakeOperations implements Operations, EventSink {
     uptime: { days: (of, count) => this.uptime?.days(of, count) ?? [] },
     incidents: { published: () => this.incidents },
   })
+
+  readonly measured = new History()
+  readonly history = new MetricsQueries(this.measured)
 
   readonly values = new Map<string, unknown>()
   readonly cache: CacheOperations = {

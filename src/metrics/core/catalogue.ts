@@ -1,6 +1,6 @@
 /** Every series of our own: its name, unit and what it is of. Rules, the API, the dashboard and the docs use these names. */
 export type Unit = 'ratio' | 'per second' | 'ms' | 'bytes' | 'percent' | 'count' | 'bytes per second' | 'days'
-export type Subject = 'service' | 'instance' | 'endpoint' | 'check' | 'machine' | 'control' | 'proxy' | 'cache'
+export type Subject = 'service' | 'instance' | 'endpoint' | 'check' | 'machine' | 'control' | 'proxy' | 'cache' | 'other'
 
 export interface MetricInfo {
   readonly name: string

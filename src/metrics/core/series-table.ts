@@ -93,6 +93,11 @@ export class SeriesTable {
     return found
   }
 
+  /** How many of each metric. */
+  counts(): ReadonlyMap<string, number> {
+    return new Map([...this.#metrics].map(([metric, series]) => [metric, series.size]))
+  }
+
   *all(): IterableIterator<SeriesEntry> {
     for (const series of this.#metrics.values()) yield* series.values()
   }

@@ -1,0 +1,57 @@
+/** `MetricsOperations` over the history: what was asked made a range, series put together, the answer kept small. */
+import { nearest } from '../config/core/words.ts'
+import { HoldfastError } from '../kernel/errors.ts'
+import { catalogue, metricInfo } from '../metrics/core/catalogue.ts'
+import { combine, rateOf } from '../metrics/core/combine.ts'
+import { stepFor } from '../metrics/core/steps.ts'
+import type { RangeQuery, Series } from '../metrics/types.ts'
+import type { CatalogueEntry, MetricsAnswer, MetricsOperations, MetricsQuery } from './metrics-operations.ts'
+
+/** Series of one answer: more than anybody can tell apart, and a megabyte. */
+export const seriesMax = 200
+
+export interface QueriedHistory {
+  read(query: RangeQuery): Promise<readonly Series[]>
+  /** How many series of each metric. */
+  metrics(): ReadonlyMap<string, number>
+}
+
+export class MetricsQueries implements MetricsOperations {
+  readonly #history: QueriedHistory
+
+  constructor(history: QueriedHistory) {
+    this.#history = history
+  }
+
+  catalogue(): readonly CatalogueEntry[] {
+    const counts = this.#history.metrics()
+    const others = [...counts.keys()].filter((name) => metricInfo(name) === undefined).toSorted()
+    const foreign = others.map((name) => ({ name, unit: 'count', subject: 'other', help: 'Not of Holdfast itself.' }) as const)
+    return [...catalogue, ...foreign].map((metric) => ({ ...metric, series: counts.get(metric.name) ?? 0 }))
+  }
+
+  async query(query: MetricsQuery): Promise<MetricsAnswer> {
+    const { metric, labels, from, to, by, agg, rate, limit = seriesMax } = query
+    this.#check(query)
+    const step = Math.max(query.step ?? 0, stepFor(to - from))
+    const read = await this.#history.read({ metric, from, to, step, ...(labels && { labels }) })
+    const rated = rate === true ? read.map(rateOf) : read
+    const together = by === undefined && agg === undefined ? rated : combine(rated, by ?? [], agg ?? 'sum')
+    const sorted = together.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+    const series = sorted.slice(0, Math.min(limit, seriesMax))
+    return { metric, unit: metricInfo(metric)?.unit, from, to, step, series, leftOff: sorted.length - series.length }
+  }
+
+  #check({ metric, from, to }: MetricsQuery): void {
+    if (!(from < to)) throw new HoldfastError('invalid_input', 'tried to query a time that ends before it begins', { details: { from, to } })
+    const known = this.#history.metrics()
+    if (known.has(metric) || metricInfo(metric) !== undefined) return
+    const names = [...new Set([...catalogue.map(({ name }) => name), ...known.keys()])]
+    const like = nearest(metric, names)
+    throw new HoldfastError('unknown_metric', `looked for the metric ${metric}, found no such metric`, {
+      hint: like === undefined ? 'see: holdfast metrics list' : `did you mean ${like}? See: holdfast metrics list`,
+    })
+  }
+}
+
+const textOf = ({ labels }: Series): string => JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)))
