@@ -2,17 +2,14 @@
  * Debian's Chromium, driven without a window: pages at two widths and in two themes, screenshots into `test/artifacts/screens/` (kept by CI, not by git), and axe
  * over the page.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import axe from 'axe-core'
 import { chromium, type Browser, type Page } from 'playwright-core'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const screens = fileURLToPath(new URL('../artifacts/screens/', import.meta.url))
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-export const hasChromium = (): boolean => existsSync(executablePath)
 
 export const launchChromium = (): Promise<Browser> =>
   chromium.launch({
@@ -37,15 +34,15 @@ export async function screenshot(page: Page, name: string): Promise<void> {
 
 /** Serious and critical findings, a sentence each. Evaluated, not added as a script: the policy of the page need not allow it. */
 export async function axeFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource)
+  await page.evaluate(axe.source)
   return page.evaluate(async () => {
     interface Finding {
       readonly id: string
       readonly impact: string | null
       readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
     }
-    const { axe } = globalThis as unknown as { readonly axe: { run: () => Promise<{ readonly violations: readonly Finding[] }> } }
-    const { violations } = await axe.run()
+    const { axe: loaded } = globalThis as unknown as { readonly axe: { run: () => Promise<{ readonly violations: readonly Finding[] }> } }
+    const { violations } = await loaded.run()
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary = '' }) => `${html.slice(0, 200)} ${failureSummary}`).join(' | ')}`)
