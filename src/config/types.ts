@@ -5,12 +5,14 @@
  */
 import type { Duration } from '../kernel/time.ts'
 import type { CacheConfig } from './cache-types.ts'
+import type { HealthConfig } from './health-types.ts'
 import type { ListenerConfig } from './listener-types.ts'
 import type { ExplainConfig, LogConfig, TracingConfig } from './log-types.ts'
 import type { ServiceConfig } from './service-types.ts'
 import type { StatusPageConfig } from './status-types.ts'
 
 export * from './cache-types.ts'
+export * from './health-types.ts'
 export * from './instance-types.ts'
 export * from './listener-types.ts'
 export * from './log-types.ts'
@@ -46,6 +48,8 @@ export interface Config {
   readonly cache: CacheConfig
   /** undefined: there is none. */
   readonly statusPage?: StatusPageConfig | undefined
+  /** undefined: nothing is checked but services by their own probes. */
+  readonly health?: HealthConfig | undefined
 }
 
 export interface ApiConfig {

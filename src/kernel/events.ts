@@ -113,6 +113,34 @@ export interface EventData {
   'certificate.expiring': { readonly listener: string; readonly file: string; readonly hosts: readonly string[]; readonly expiresAt: string }
   /** A series found no place in the history: told once for each metric. */
   'metrics.refused': { readonly metric: string; readonly labels: Readonly<Record<string, string>>; readonly reason: string }
+  'check.changed': {
+    readonly check: string
+    readonly kind: string
+    readonly from: 'unknown' | 'up' | 'down'
+    readonly to: 'unknown' | 'up' | 'down'
+    readonly severity: string
+    readonly reason: string
+  }
+  /** It failed once, or real traffic or other nodes contradict it; it is not down. */
+  'check.suspected': { readonly check: string; readonly kind: string; readonly cause: 'probe' | 'traffic' | 'partial reachability'; readonly reason: string }
+  /** What it measures has crossed a threshold. */
+  'check.levelChanged': {
+    readonly check: string
+    readonly kind: string
+    readonly from: string
+    readonly to: string
+    readonly value?: number
+    readonly reason: string
+  }
+  /** It could not be made, several times. */
+  'check.inconclusive': { readonly check: string; readonly kind: string; readonly reason: string }
+  /** It fails while real requests do well. */
+  'check.contradicted': { readonly check: string; readonly kind: string; readonly reason: string }
+  'check.paused': { readonly check: string; readonly actor: string }
+  'check.resumed': { readonly check: string; readonly actor: string }
+  /** This node does not see the network; what cannot be reached is not taken for down. */
+  'network.lost': { readonly reason: string }
+  'network.recovered': { readonly forMs: number }
   'store.setAside': { readonly file: string; readonly reason: string }
   'access.granted': AuditData
   'access.denied': AuditData
@@ -196,6 +224,15 @@ const known: Readonly<Record<EventType, true>> = {
   'acme.failed': true,
   'certificate.expiring': true,
   'metrics.refused': true,
+  'check.changed': true,
+  'check.suspected': true,
+  'check.levelChanged': true,
+  'check.inconclusive': true,
+  'check.contradicted': true,
+  'check.paused': true,
+  'check.resumed': true,
+  'network.lost': true,
+  'network.recovered': true,
   'store.setAside': true,
   'access.granted': true,
   'access.denied': true,

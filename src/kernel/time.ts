@@ -15,6 +15,7 @@ export const instant = (ms: number): Instant => ms as Instant
 export const ms = (n: number): Duration => n as Duration
 export const seconds = (n: number): Duration => (n * 1_000) as Duration
 export const minutes = (n: number): Duration => (n * 60_000) as Duration
+export const hours = (n: number): Duration => (n * 3_600_000) as Duration
 export const wallTime = (ms: number): WallTime => ms as WallTime
 export const elapsed = (from: Instant, to: Instant): Duration => (to - from) as Duration
 export const after = (at: Instant, wait: Duration): Instant => (at + wait) as Instant

@@ -2,6 +2,7 @@
 import { ms } from '../../kernel/time.ts'
 import type { Config, RouteConfig, ServiceConfig, ServiceSource } from '../types.ts'
 import { fromCache, fromServiceCache, toCache, toServiceCache } from './cache-keys.ts'
+import { fromHealthConfig, toHealthConfig } from './check-keys.ts'
 import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
@@ -54,6 +55,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     ...(settings.limits && { limits: settings.limits }),
     cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
     ...(statusPage && { statusPage }),
+    ...((settings.health.checks.length > 0 || settings.health.canaries.length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
   })
 }
 
@@ -166,6 +168,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     cache: fromCache(config.cache),
     statusPage: config.statusPage ?? 'off',
     store: { sqlite: {} },
+    health: fromHealthConfig(config.health ?? { checks: [], canaries: [] }),
   }
 }
 

@@ -6,6 +6,7 @@ import type { Complaint } from './problem.ts'
 import { isIPv4, type Address } from './addresses.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import { checkCache, checkTcpCache } from './cache-keys.ts'
+import { checkHealthChecks } from './check-keys.ts'
 import { checkHealth } from './health-keys.ts'
 import { checkOrigin, checkTcpOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
@@ -57,6 +58,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
   checkStatusPage(settings.statusPage, services, report)
   checkEntrances(settings, services, report)
   checkDependencies(services, report)
+  checkHealthChecks(settings.health, Object.keys(services), report)
   checkRoutes(settings, services, report)
   checkSockets(settings, services, report)
 }

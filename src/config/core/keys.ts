@@ -2,6 +2,7 @@
 import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
 import { cacheKeys } from './cache-keys.ts'
+import { healthKeys } from './check-keys.ts'
 import { addressRange, errorPages } from './http-keys.ts'
 import { accessLog, explain, tracing } from './observe-keys.ts'
 import { limits } from './limits-keys.ts'
@@ -115,7 +116,7 @@ export const configType = object({
     { doc: 'Where state is kept.', change: 'restartHoldfast' },
   ),
   statusPage: key(statusPage, { doc: 'The public status page, at `/status` of the API’s port, for everybody who reaches it.', change: 'immediate' }),
-  health: planned('Checks that are not a service’s own probe.', 'checks of other things come with a later release; a service’s own probe goes under the service'),
+  health: key(healthKeys, { doc: 'Checks of things that are not a service’s own probe; that goes under the service.', change: 'immediate' }),
   alerting: planned('Rules, receivers and routes of alerts.', 'alerting comes with a later release'),
   regions: planned('Other regions.', 'regions come with a later release'),
   backup: planned('Backups.', 'backups come with a later release'),

@@ -1,0 +1,62 @@
+/** Asks for a DNS record, by the protocol itself: neither a hosts file nor a cache of this machine answers. */
+import { promises, type SoaRecord } from 'node:dns'
+import { isIP } from 'node:net'
+import { codeOf } from '../../kernel/errors.ts'
+import type { CheckSpec } from '../../config/types.ts'
+import { hostPort } from '../definitions.ts'
+import type { Probe } from '../types.ts'
+
+type DnsSpec = Extract<CheckSpec, { kind: 'dns' }>
+
+const failures: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'there is no such name',
+  ENODATA: 'there is no such record',
+  ESERVFAIL: 'the server failed',
+  EREFUSED: 'the server refused',
+  ETIMEOUT: 'no answer',
+  ECONNREFUSED: 'nobody answers',
+}
+
+export const dnsProbe = ({ name, type, server, expect }: DnsSpec): Probe => ({
+  async run(signal) {
+    const resolver = new promises.Resolver({ tries: 2 })
+    const cut = (): void => { resolver.cancel() }
+    signal.addEventListener('abort', cut, { once: true })
+    try {
+      if (server) resolver.setServers([hostPort({ host: await addressOf(server.host), port: server.port })])
+      const found = (await resolver.resolve(name, type)) as DnsAnswer
+      const answers = textsOf(found)
+      const missing = expect.filter((wanted) => !answers.some((answer) => plain(answer) === plain(wanted)))
+      if (missing.length > 0) return { outcome: 'fail', message: `expected ${missing.join(', ')}, got ${answers.join(', ') || 'nothing'}` }
+      return { outcome: 'pass', message: answers.join(', ') }
+    } catch (error) {
+      const why = failures[codeOf(error) ?? '']
+      if (why === undefined) throw error
+      return { outcome: 'fail', message: `asked for ${type} of ${name}: ${why}` }
+    } finally {
+      signal.removeEventListener('abort', cut)
+    }
+  },
+})
+
+type DnsAnswer = readonly unknown[] | SoaRecord
+
+/** A resolver wants the address of a server. */
+async function addressOf(host: string): Promise<string> {
+  return isIP(host) === 0 ? (await promises.lookup(host)).address : host
+}
+
+const plain = (text: string): string => text.toLowerCase().replace(/\.$/, '')
+
+/** As a zone file has them, without the name and the time: `10 mail.example.com`. */
+function textsOf(found: DnsAnswer): readonly string[] {
+  return (Array.isArray(found) ? (found as readonly unknown[]) : [found]).map((one) => {
+    if (typeof one === 'string') return one
+    // The parts of a TXT record.
+    if (Array.isArray(one)) return one.join('')
+    return Object.values(reordered(one as Readonly<Record<string, string | number>>)).join(' ')
+  })
+}
+
+const order = ['priority', 'weight', 'port', 'exchange', 'name', 'nsname', 'hostmaster', 'serial', 'refresh', 'retry', 'expire', 'minttl']
+const reordered = (record: Readonly<Record<string, string | number>>): readonly (string | number)[] => order.flatMap((field) => record[field] ?? [])
