@@ -21,6 +21,7 @@ import { addHomePage } from './home-page.ts'
 import { MachineReader } from './machine-reader.ts'
 import { authRoutes } from './resources/auth.ts'
 import { cacheRoutes } from './resources/cache.ts'
+import { checkRoutes } from './resources/checks.ts'
 import { configRoutes } from './resources/config.ts'
 import { dashboardRoutes } from './resources/dashboard.ts'
 import { eventRoutes } from './resources/events.ts'
@@ -90,6 +91,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...breakerRoutes(deps),
       ...quarantineRoutes(deps),
       ...cacheRoutes(deps),
+      ...checkRoutes(deps),
       ...eventRoutes(deps, streams, clock),
       ...explainRoutes(deps),
       ...configRoutes(deps),

@@ -26,6 +26,7 @@ import { Acme } from './acme.ts'
 import { Caches } from './caches.ts'
 import { redisView } from './cache-view.ts'
 import { Values } from './values.ts'
+import { HealthChecks } from './checks.ts'
 import { Certificates, lookMs } from './certificates.ts'
 import { Configuration } from './configuration.ts'
 import { EventBus } from './event-bus.ts'
@@ -75,6 +76,7 @@ export class Holdfast {
   readonly caches: Caches
   readonly statusPage: PublicStatus
   readonly seeing: SeeingMetrics
+  readonly checks: HealthChecks
   readonly #values: Values
   readonly operations: LiveOperations
   readonly #eventLog: SqliteEventLog
@@ -183,6 +185,20 @@ export class Holdfast {
       proxyConnected: () => this.proxy.connected,
       onError: problem('reading the metrics'),
     })
+    this.checks = new HealthChecks({
+      clock,
+      random: systemRandom,
+      events,
+      store,
+      config: () => this.config,
+      services: () => this.operations.services(),
+      traffic: this.traffic,
+      onProblem: problem('a check could not be carried on'),
+    })
+    this.seeing.register(this.checks)
+    events.on('config.applied', () => {
+      this.checks.apply()
+    })
     const log = this.#log.logger
     this.#api = new ApiServer({
       operations: this.operations,
@@ -269,6 +285,10 @@ export class Holdfast {
     onStep('starting the balancer')
     const proxy = await this.#startProxy()
     await this.#startServices(proxy)
+    await this.checks.start()
+    this.#undo.push(() => {
+      this.checks.stop()
+    })
     this.#watchCertificates()
     this.events.emit('holdfast.started', {
       message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${this.#adopted} running instances` : ''}`,
@@ -387,6 +407,7 @@ export class Holdfast {
   /** Drains the balancer, then stops every service, dependants first. `force` cuts the drain short. */
   async down(force: AbortSignal, onStep: (text: string) => void): Promise<void> {
     this.#stopping = true
+    this.checks.stop()
     const { gracefulShutdownTimeout } = this.config.cluster
     this.events.emit('holdfast.stopped', { message: 'holdfast was told to stop everything', data: { reason: 'ordered' } })
     onStep('draining the balancer')
@@ -411,6 +432,7 @@ export class Holdfast {
     const deadline = AbortSignal.timeout(failedStartMs)
     this.#certificatesTimer?.[Symbol.dispose]()
     this.#acme.stop()
+    this.checks.stop()
     this.seeing.stop()
     await this.#api.stop(deadline)
     await this.#metricsServer.stop(deadline)

@@ -11,6 +11,7 @@ import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/
 import type { EventQuery } from '../store/index.ts'
 import type { Caches } from './caches.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
+import type { HealthChecks } from './checks.ts'
 import { explanationOf, type Explanation } from './explaining.ts'
 import type { Holdfast } from './holdfast.ts'
 import type {
@@ -45,6 +46,10 @@ export class LiveOperations implements Operations {
 
   get cache(): Caches {
     return this.#holdfast.caches
+  }
+
+  get health(): HealthChecks {
+    return this.#holdfast.checks
   }
 
   get statusPage(): PublicStatus {

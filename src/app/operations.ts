@@ -14,6 +14,7 @@ import type { LogLine, LogQuery } from '../supervisor/index.ts'
 import type { CacheOperations } from './cache-operations.ts'
 import type { Explanation } from './explaining.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
+import type { HealthOperations } from './health-operations.ts'
 import type { StatusPageOperations } from './status-operations.ts'
 
 /** Who asks: goes into every event that the action leaves. */
@@ -124,6 +125,7 @@ export interface Operations {
   /** What was measured. */
   readonly history: MetricsOperations
   readonly statusPage: StatusPageOperations
+  readonly health: HealthOperations
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */
   shownConfig(): unknown

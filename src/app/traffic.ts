@@ -56,6 +56,17 @@ export class Traffic {
     }
   }
 
+  /** Requests of the last milliseconds, as far back as is kept (10 s); undefined: nothing is known of that time. */
+  recent(name: string, withinMs: number): { readonly requests: number; readonly failed: number } | undefined {
+    const now = this.latest
+    const after = now?.services[name]
+    if (!now || !after) return undefined
+    const first = this.#readings.toArray().find(({ at }) => now.at - at <= withinMs)
+    const before = first?.services[name]
+    if (!before || first === now) return undefined
+    return { requests: after.requests - before.requests, failed: errorsOf(after) - errorsOf(before) }
+  }
+
   /** Some endpoints together, by the ids that they have in the data plane. */
   together(ids: readonly string[]): VersionTraffic {
     const [now, first] = [this.latest, this.#readings.first()]

@@ -11,6 +11,7 @@ import type { AnyEvent, EventLevel } from '../kernel/events.ts'
 import { seconds, type Duration } from '../kernel/time.ts'
 import type { ServiceStatus } from '../registry/types.ts'
 import type { CacheDescription, PurgeBody, Purged } from './cache-api.ts'
+import type { CheckDescription, ChecksDescription } from './checks-api.ts'
 import { ApiError } from './errors.ts'
 import { readServerSentEvents } from './sse.ts'
 
@@ -92,6 +93,9 @@ export interface Api {
   orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void>
   quarantined(): Promise<readonly QuarantinedDescription[]>
   forgetQuarantined(id: string): Promise<void>
+  checks(): Promise<ChecksDescription>
+  check(name: string): Promise<CheckDescription>
+  orderCheck(name: string, action: 'run' | 'pause' | 'resume' | 'heartbeat'): Promise<CheckDescription>
   cacheStats(): Promise<CacheDescription>
   cached(key: string): Promise<unknown>
   cache(key: string, value: unknown, options: ValueOptions): Promise<StoredValue>
@@ -193,6 +197,18 @@ export class ApiClient implements Api {
 
   async forgetQuarantined(id: string): Promise<void> {
     await this.#data(`/quarantine/${encodeURIComponent(id)}`, { method: 'DELETE' })
+  }
+
+  checks(): Promise<ChecksDescription> {
+    return this.#data('/health/checks', { query: { limit: 1_000 } })
+  }
+
+  check(name: string): Promise<CheckDescription> {
+    return this.#data(`/health/checks/${encodeURIComponent(name)}`)
+  }
+
+  orderCheck(name: string, action: 'run' | 'pause' | 'resume' | 'heartbeat'): Promise<CheckDescription> {
+    return this.#data(`/health/checks/${encodeURIComponent(name)}/${action}`, { method: 'POST' })
   }
 
   cacheStats(): Promise<CacheDescription> {

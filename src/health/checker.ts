@@ -80,7 +80,8 @@ export class Checker {
     const { warnAt, criticalAt, falling, hysteresis } = this.definition
     const wanted = criticalAt?.unit ?? warnAt?.unit
     if (unit !== undefined) this.unit = unit
-    const measured = unit !== undefined && (wanted === undefined || unit === wanted) ? value : wanted === 'ms' && unit === undefined ? latencyMs : undefined
+    const measured =
+      unit !== undefined && (wanted === undefined || unit === wanted) ? value : wanted === 'ms' && unit === undefined ? latencyMs : undefined
     if (outcome !== 'pass') return { outcome, message, value, level: outcome === 'fail' ? this.#level : 'ok', latencyMs }
     if (measured === undefined || wanted === undefined) return { outcome, message, value, level: 'ok', latencyMs }
     const level = levelOf(measured, this.#level, { warnAt: warnAt?.value, criticalAt: criticalAt?.value, falling, hysteresis })
@@ -94,7 +95,11 @@ export class Checker {
   }
 
   /** Writes a run down. */
-  take({ outcome, value, level, message, latencyMs }: Judged, at: WallTime, instant: number): { readonly before: Monitor; readonly levelBefore: CheckLevel } {
+  take(
+    { outcome, value, level, message, latencyMs }: Judged,
+    at: WallTime,
+    instant: number,
+  ): { readonly before: Monitor; readonly levelBefore: CheckLevel } {
     const before = this.#monitor
     const levelBefore = this.#level
     this.account(instant)

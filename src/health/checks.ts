@@ -13,11 +13,11 @@ import type { Random } from '../kernel/random.ts'
 import { wallTime, type Clock, type Instant } from '../kernel/time.ts'
 import { Announcer } from './announcer.ts'
 import { Checker, type Judged } from './checker.ts'
+import { hostOf, isLocal } from './core/addresses.ts'
 import { nextCheckMs } from './core/monitor.ts'
 import { quorum } from './core/quorum.ts'
 import { firstAt, isLate, nextAt } from './core/schedule.ts'
 import { trafficSays } from './core/traffic-veto.ts'
-import { isLocal } from './definitions.ts'
 import { Heartbeats, type Beat } from './heartbeats.ts'
 import { OwnNetwork, type Witness } from './own-network.ts'
 import { runOnce, type RunResult } from './one-run.ts'
@@ -29,7 +29,7 @@ export interface ChecksDeps {
   readonly clock: Clock
   readonly random: Random
   readonly events: EventSink
-  readonly canaries: readonly Probe[]
+  readonly canaries: () => readonly Probe[]
   readonly memory?: CheckMemory
   readonly traffic?: TrafficReader
   readonly vantages?: VantagePoints
@@ -69,7 +69,9 @@ export class Checks {
       clock: deps.clock,
       canaries: deps.canaries,
       witnesses: (group) => this.#witnesses(group),
-      onChange: (view, forMs) => { this.#announcer.network(view, forMs) },
+      onChange: (view, forMs) => {
+        this.#announcer.network(view, forMs)
+      },
     })
   }
 
@@ -99,7 +101,8 @@ export class Checks {
 
   /** One more. Throws `conflict` when there is one of that name. */
   register(definition: CheckDefinition): Disposable {
-    if (this.#entries.has(definition.name)) throw new HoldfastError('conflict', `tried to register the check ${definition.name}: there is one of that name`)
+    if (this.#entries.has(definition.name))
+      throw new HoldfastError('conflict', `tried to register the check ${definition.name}: there is one of that name`)
     const entry = this.#add(definition)
     return {
       [Symbol.dispose]: () => {
@@ -135,7 +138,8 @@ export class Checks {
   /** Makes it now, whenever its turn is. Resolves with what came of it. */
   async run(name: string): Promise<CheckDetail> {
     const entry = this.#entry(name)
-    if (entry.checker.monitor.state === 'paused') throw new HoldfastError('conflict', `tried to run the check ${name}, which is paused`, { hint: `holdfast checks resume ${name}` })
+    if (entry.checker.monitor.state === 'paused')
+      throw new HoldfastError('conflict', `tried to run the check ${name}, which is paused`, { hint: `holdfast checks resume ${name}` })
     const done = new Promise<void>((resolve) => entry.waiters.push(resolve))
     if (!entry.running && entry.waiting === undefined) this.#due(entry, this.#deps.clock.now())
     await done
@@ -166,10 +170,12 @@ export class Checks {
   /** Throws `invalid_input` for a check that expects none. */
   beat(name: string, beat: Beat): CheckDetail {
     const entry = this.#entry(name)
-    if (entry.checker.definition.kind !== 'heartbeat') throw new HoldfastError('invalid_input', `the check ${name} is of kind ${entry.checker.definition.kind} and expects no heartbeat`)
+    if (entry.checker.definition.kind !== 'heartbeat')
+      throw new HoldfastError('invalid_input', `the check ${name} is of kind ${entry.checker.definition.kind} and expects no heartbeat`)
     this.heartbeats.beat(name, beat)
     this.#remember(entry)
-    if (entry.checker.monitor.state !== 'paused' && this.#running && !entry.running && entry.waiting === undefined) this.#due(entry, this.#deps.clock.now())
+    if (entry.checker.monitor.state !== 'paused' && this.#running && !entry.running && entry.waiting === undefined)
+      this.#due(entry, this.#deps.clock.now())
     return entry.checker.detail()
   }
 
@@ -177,7 +183,9 @@ export class Checks {
     const entry = this.#entries.get(name)
     if (entry) return entry
     const known = [...this.#entries.keys()].slice(0, 20).join(', ')
-    throw new HoldfastError('unknown_check', `looked for the check ${name}, found no such check`, { hint: known === '' ? 'there are none: see health.checks of the configuration' : `there are: ${known}` })
+    throw new HoldfastError('unknown_check', `looked for the check ${name}, found no such check`, {
+      hint: known === '' ? 'there are none: see health.checks of the configuration' : `there are: ${known}`,
+    })
   }
 
   #add(definition: CheckDefinition): Entry {
@@ -214,7 +222,9 @@ export class Checks {
     const { clock } = this.#deps
     entry.timer?.[Symbol.dispose]()
     entry.checker.nextAt = wallTime(clock.wallTime() + Math.max(0, at - clock.now()))
-    entry.timer = clock.schedule(at as Instant, () => { this.#due(entry, at) })
+    entry.timer = clock.schedule(at as Instant, () => {
+      this.#due(entry, at)
+    })
   }
 
   #plan(entry: Entry, due: number): void {
@@ -246,7 +256,9 @@ export class Checks {
         entry.running = false
         this.#conclude(entry, due, result, late)
       }
-      runOnce(checker.probe, checker.definition.timeoutMs, clock, ended, () => { checker.abandoned = false })
+      runOnce(checker.probe, checker.definition.timeoutMs, clock, ended, () => {
+        checker.abandoned = false
+      })
     })
     if (entry.running) entry.waiting = undefined
   }
@@ -315,7 +327,7 @@ export class Checks {
   }
 
   #groupOf({ name, address = name }: CheckDefinition): string {
-    return this.#deps.related?.(name) ?? this.#root(name, new Set()) ?? address.replace(/:\d*$/, '')
+    return this.#deps.related?.(name) ?? this.#root(name, new Set()) ?? hostOf(address)
   }
 
   /** What it goes back to by what is declared; undefined: nothing. */

@@ -2,8 +2,9 @@
 import { measures } from '../config/core/check-keys.ts'
 import { withoutPasswords } from '../config/core/words.ts'
 import { canonical } from '../config/core/write.ts'
-import type { CheckConfig, CheckSpec, HostPort } from '../config/types.ts'
+import type { CheckConfig, CheckSpec } from '../config/types.ts'
 import type { Clock } from '../kernel/time.ts'
+import { hostPort } from './core/addresses.ts'
 import type { Heartbeats } from './heartbeats.ts'
 import type { MachineView } from './machine/machine-view.ts'
 import { probeOf } from './probes/index.ts'
@@ -40,8 +41,6 @@ export function definitionOf(config: CheckConfig, deps: DefinitionDeps): CheckDe
   }
 }
 
-export const hostPort = ({ host, port }: HostPort): string => `${host.includes(':') ? `[${host}]` : host}:${port}`
-
 function targetOf(spec: CheckSpec): string {
   switch (spec.kind) {
     case 'http':
@@ -74,7 +73,14 @@ function targetOf(spec: CheckSpec): string {
   }
 }
 
-const usualPorts: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443', 'postgres:': '5432', 'postgresql:': '5432', 'redis:': '6379', 'rediss:': '6379' }
+const usualPorts: Readonly<Record<string, string>> = {
+  'http:': '80',
+  'https:': '443',
+  'postgres:': '5432',
+  'postgresql:': '5432',
+  'redis:': '6379',
+  'rediss:': '6379',
+}
 
 /** Of those that go over the network: whom they ask. */
 function addressOf(spec: CheckSpec): string | undefined {
@@ -94,7 +100,3 @@ function addressOf(spec: CheckSpec): string | undefined {
       return undefined
   }
 }
-
-/** It is on this machine: what becomes of our network does not concern it. */
-export const isLocal = (address: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|dns:localhost):?\d*$/.test(address)
-export const hostOf = (address: string): string => address.replace(/:\d*$/, '')

@@ -27,7 +27,11 @@ export function runOnce(probe: Probe, timeoutMs: number, clock: Clock, onEnd: (r
     abort.abort(new Error(`no answer within ${timeoutMs} ms`))
   })
   const failed = (error: unknown): void => {
-    end(isOurOwnFailure(error) ? { outcome: 'inconclusive', message: `could not be made: ${messageOf(error)}` } : { outcome: 'fail', message: messageOf(error) })
+    end(
+      isOurOwnFailure(error)
+        ? { outcome: 'inconclusive', message: `could not be made: ${messageOf(error)}` }
+        : { outcome: 'fail', message: messageOf(error) },
+    )
   }
   let running: Promise<ProbeResult>
   try {

@@ -21,7 +21,7 @@ export interface Witness {
 
 export interface OwnNetworkDeps {
   readonly clock: Clock
-  readonly canaries: readonly Probe[]
+  readonly canaries: () => readonly Probe[]
   /** Checks that passed when they were last made and go over the network, other than those of `group`. */
   readonly witnesses: (group: string | undefined) => readonly Witness[]
   readonly onChange: (view: NetworkView, forMs: number) => void
@@ -55,12 +55,11 @@ export class OwnNetwork {
   stop(): void {
     this.#stopped = true
     this.#timer?.[Symbol.dispose]()
-    for (const canary of this.#deps.canaries) canary.close?.()
   }
 
   async #ask(group: string): Promise<boolean> {
     const { canaries, witnesses } = this.#deps
-    const chosen = canaries.length >= 2 ? [] : spread(witnesses(group))
+    const chosen = canaries().length >= 2 ? [] : spread(witnesses(group))
     const [answered, voices] = await Promise.all([this.#canaries(), this.#voices(chosen)])
     const blind = isBlind(voices, group, answered) ?? false
     if (blind) this.#becomeBlind(witnesses(undefined), answered, voices)
@@ -70,7 +69,8 @@ export class OwnNetwork {
   #becomeBlind(passed: readonly Witness[], answered: readonly boolean[], voices: readonly Voice[]): void {
     if (this.#view.blind || this.#stopped) return
     const failed = voices.filter((voice) => !voice.passed).length
-    const reason = answered.length >= 2 ? `none of ${answered.length} canaries answers` : `${failed} of ${voices.length} unrelated checks fail at once`
+    const reason =
+      answered.length >= 2 ? `none of ${answered.length} canaries answers` : `${failed} of ${voices.length} unrelated checks fail at once`
     this.#before = passed
     this.#view = { blind: true, since: this.#deps.clock.wallTime(), reason }
     this.#deps.onChange(this.#view, 0)
@@ -83,7 +83,7 @@ export class OwnNetwork {
   }
 
   async #lookAgain(): Promise<void> {
-    const [answered, voices] = await Promise.all([this.#canaries(), this.#voices(this.#deps.canaries.length >= 2 ? [] : spread(this.#before))])
+    const [answered, voices] = await Promise.all([this.#canaries(), this.#voices(this.#deps.canaries().length >= 2 ? [] : spread(this.#before))])
     if (this.#stopped) return
     if (!seesAgain(voices, answered) && (voices.length > 0 || answered.length > 0)) {
       this.#lookLater()
@@ -96,7 +96,7 @@ export class OwnNetwork {
   }
 
   #canaries(): Promise<readonly boolean[]> {
-    const { canaries } = this.#deps
+    const canaries = this.#deps.canaries()
     return canaries.length < 2 ? Promise.resolve([]) : Promise.all(canaries.map((canary) => this.#passes(canary, canaryTimeoutMs)))
   }
 
@@ -107,7 +107,15 @@ export class OwnNetwork {
   #passes(probe: Probe, timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const settled = (): void => undefined
-      runOnce(probe, timeoutMs, this.#deps.clock, ({ outcome }) => { resolve(outcome === 'pass') }, settled)
+      runOnce(
+        probe,
+        timeoutMs,
+        this.#deps.clock,
+        ({ outcome }) => {
+          resolve(outcome === 'pass')
+        },
+        settled,
+      )
     })
   }
 }

@@ -80,7 +80,7 @@ export class RunSlots {
   }
 
   #next(): void {
-    for (let at = 0; at < this.#line.length && this.#taken < runsMax; ) {
+    for (let at = 0; at < this.#line.length && this.#taken < runsMax;) {
       const entry = this.#line[at]
       if (entry && this.#hasRoom(entry.address)) {
         this.#line.splice(at, 1)

@@ -13,6 +13,7 @@ export const permissions = {
   'scale:service': { from: 'operator', means: 'change the number of instances' },
   'restart:service': { from: 'operator', means: 'replace the instances of a service' },
   'maintain:service': { from: 'operator', means: 'switch maintenance on and off' },
+  'act:checks': { from: 'operator', means: 'make, pause and resume checks, and report heartbeats' },
   'change:servers': { from: 'operator', means: 'add and remove endpoints of the balancer' },
   'change:cache': { from: 'operator', means: 'set, delete and purge what the cache holds' },
   'act:service': { from: 'operator', means: 'act on parts that come with a later release' },

@@ -1,6 +1,7 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
 import type { QuarantinedRequest } from '../../balancer/index.ts'
 import type { CacheOperations } from '../../app/cache-operations.ts'
+import type { CheckDetail, HealthOperations } from '../../app/health-operations.ts'
 import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
 import { MetricsQueries } from '../../app/metrics-queries.ts'
@@ -118,6 +119,42 @@ function service(name: string): ServiceStatus {
   }
 }
 
+const aCheck = (name: string): CheckDetail => {
+  const last = {
+    at: wallTime(startOfTime - 1_000),
+    outcome: 'fail',
+    latencyMs: 2.5,
+    value: undefined,
+    level: 'ok',
+    message: 'connect ECONNREFUSED',
+  } as const
+  return {
+    name,
+    kind: 'tcp',
+    target: 'db:5432',
+    state: 'down',
+    level: 'ok',
+    severity: 'critical',
+    since: wallTime(startOfTime - 60_000),
+    message: last.message,
+    service: undefined,
+    dependsOn: [],
+    intervalMs: 10_000,
+    timeoutMs: 2_000,
+    alertAfter: 3,
+    last,
+    unit: undefined,
+    warnAt: undefined,
+    criticalAt: { value: 250, unit: 'ms' },
+    failures: 4,
+    blips: 1,
+    uptime: 0.5,
+    nextAt: wallTime(startOfTime + 9_000),
+    cause: undefined,
+    outcomes: [last],
+  }
+}
+
 /** What was asked, in order: `scale shop 5 by alice`. */
 export class FakeOperations implements Operations, EventSink {
   readonly journal: string[] = []
@@ -166,6 +203,35 @@ export class FakeOperations implements Operations, EventSink {
   now = startOfTime
   uptime: UptimeReader | undefined
   incidents: readonly PublicIncident[] = []
+  checkList: CheckDetail[] = [aCheck('database')]
+  readonly health: HealthOperations = {
+    checks: () => this.checkList,
+    check: (name) => this.#check(name),
+    run: async (name) => {
+      await this.#asked(`run check ${name}`)
+      return this.#check(name)
+    },
+    pause: async (name, { actor }) => {
+      await this.#asked(`pause check ${name}`, actor)
+      return this.#check(name)
+    },
+    resume: async (name, { actor }) => {
+      await this.#asked(`resume check ${name}`, actor)
+      return this.#check(name)
+    },
+    heartbeat: async (name, report) => {
+      await this.#asked(`heartbeat ${name} ${JSON.stringify(report)}`)
+      return this.#check(name)
+    },
+    network: () => ({ blind: false, since: undefined, reason: undefined }),
+  }
+
+  #check(name: string): CheckDetail {
+    const found = this.checkList.find((one) => one.name === name)
+    if (!found) throw new HoldfastError('unknown_check', `looked for the check ${name}, found no such check`)
+    return found
+  }
+
   statusPageOn = true
   readonly statusPage = new PublicStatus({
     clock: { wallTime: () => wallTime(this.now) },

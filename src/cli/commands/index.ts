@@ -3,6 +3,7 @@ import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
 import { breaker } from './breaker.ts'
 import { cacheClear, cacheDel, cacheGet, cachePurge, cacheSet, cacheStats } from './cache.ts'
 import { quarantine, quarantineForget } from './quarantine.ts'
+import { checks, checksHeartbeat, checksPause, checksResume, checksRun } from './checks.ts'
 import { configCheck, configDiff, configExplain, configShow } from './config.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
@@ -32,6 +33,11 @@ export const commands: readonly Command[] = [
   breaker,
   quarantine,
   quarantineForget,
+  checks,
+  checksRun,
+  checksPause,
+  checksResume,
+  checksHeartbeat,
   cacheStats,
   cacheGet,
   cacheSet,

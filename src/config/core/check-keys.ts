@@ -2,7 +2,7 @@
  * The declaration of `health`: checks of things that are not a service's own probe. A check names its kind by the key that says what it looks at
  * (`tcp: db:5432`, `disk: /`), of which there is exactly one; what no single key can know; the way to the configuration and back.
  */
-import { hours, minutes, ms, seconds } from '../../kernel/time.ts'
+import { hours, ms, seconds } from '../../kernel/time.ts'
 import {
   checkSeverities,
   dnsTypes,
@@ -11,7 +11,7 @@ import {
   type HealthConfig,
   type Threshold,
   type ThresholdUnit,
-} from '../health-types.ts'
+} from '../types.ts'
 import { address, headerName, serverName, statusRange } from './addresses.ts'
 import type { Report } from './checks.ts'
 import { redisUrl } from './redis-url.ts'
@@ -367,7 +367,7 @@ export function fromHealthConfig({ checks, canaries }: HealthConfig): Draft<Heal
 }
 
 function fromCheck({ spec, ...rest }: CheckConfig): NonNullable<Draft<CheckSettings>> {
-  return { ...rest, ...fromSpec(spec) } as NonNullable<Draft<CheckSettings>>
+  return { ...rest, ...fromSpec(spec) }
 }
 
 function fromSpec(spec: CheckSpec): Draft<Partial<CheckSettings>> {

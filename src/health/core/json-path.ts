@@ -21,4 +21,6 @@ export function valueAt(document: unknown, path: string): unknown {
 
 /** `text` as JSON or as a plain text: `ok`, `"ok"`, `true`, `3`. */
 export const isEqual = (value: unknown, text: string): boolean =>
-  (typeof value === 'string' && value === text) || JSON.stringify(value) === text || (typeof value === 'number' && text.trim() !== '' && value === Number(text))
+  (typeof value === 'string' && value === text) ||
+  JSON.stringify(value) === text ||
+  (typeof value === 'number' && text.trim() !== '' && value === Number(text))

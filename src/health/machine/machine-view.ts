@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from 'node:os'
-import { elapsed, instant, seconds, type Clock, type Instant } from '../../kernel/time.ts'
+import { elapsed, ms, seconds, sleep, type Clock, type Instant } from '../../kernel/time.ts'
 import { connectionsIn, devicesIn, memoryIn, type DeviceCounts } from './proc-text.ts'
 
 export interface ProcessEntry {
@@ -79,7 +79,11 @@ export class MachineView {
   }
 
   now(): Instant {
-    return instant(this.#clock.now())
+    return this.#clock.now()
+  }
+
+  wait(forMs: number): Promise<void> {
+    return sleep(this.#clock, ms(forMs))
   }
 }
 

@@ -50,7 +50,10 @@ function killGroup(pid: number): void {
 }
 
 function judge(output: string, code: number | null, signal: string | null, expected: number): ProbeResult {
-  const lines = output.split('\n').map((line) => line.trim()).filter((line) => line !== '')
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
   const last = lines.at(-1) ?? ''
   const said = last === '' ? '' : `: ${last}`
   if (code === null) return { outcome: 'fail', message: `ended by ${signal ?? 'a signal'}${said}` }

@@ -3,7 +3,7 @@ import { promises, type SoaRecord } from 'node:dns'
 import { isIP } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import type { CheckSpec } from '../../config/types.ts'
-import { hostPort } from '../definitions.ts'
+import { hostPort } from '../core/addresses.ts'
 import type { Probe } from '../types.ts'
 
 type DnsSpec = Extract<CheckSpec, { kind: 'dns' }>
@@ -20,7 +20,9 @@ const failures: Readonly<Record<string, string>> = {
 export const dnsProbe = ({ name, type, server, expect }: DnsSpec): Probe => ({
   async run(signal) {
     const resolver = new promises.Resolver({ tries: 2 })
-    const cut = (): void => { resolver.cancel() }
+    const cut = (): void => {
+      resolver.cancel()
+    }
     signal.addEventListener('abort', cut, { once: true })
     try {
       if (server) resolver.setServers([hostPort({ host: await addressOf(server.host), port: server.port })])

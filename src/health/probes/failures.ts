@@ -7,4 +7,5 @@ const ours = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL', 
 export const isOurOwnFailure = (error: unknown): boolean => ours.has(codeOf(error) ?? '')
 
 /** The probe cannot be made here at all. */
-export const unable = (message: string, hint?: string): HoldfastError => new HoldfastError('probe_unable', message, hint === undefined ? {} : { hint })
+export const unable = (message: string, hint?: string): HoldfastError =>
+  new HoldfastError('probe_unable', message, hint === undefined ? {} : { hint })

@@ -40,7 +40,8 @@ function head({ url, method, headers, ca, verify }: HttpSpec, signal: AbortSigna
 async function judge({ expect, method }: HttpSpec, answer: IncomingMessage): Promise<ProbeResult> {
   const { statusCode = 0 } = answer
   const range = expect.statusMin === expect.statusMax ? String(expect.statusMin) : `${expect.statusMin}-${expect.statusMax}`
-  if (statusCode < expect.statusMin || statusCode > expect.statusMax) return { outcome: 'fail', message: `expected status ${range}, got ${statusCode}` }
+  if (statusCode < expect.statusMin || statusCode > expect.statusMax)
+    return { outcome: 'fail', message: `expected status ${range}, got ${statusCode}` }
   const passed: ProbeResult = { outcome: 'pass', message: `status ${statusCode}` }
   if ((expect.body === undefined && expect.json === undefined) || method === 'HEAD') return passed
   const body = await textOf(answer)

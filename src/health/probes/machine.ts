@@ -21,6 +21,9 @@ export const diskProbe = (path: string): Probe => ({
 
 export const memoryProbe = (machine: MachineView): Probe => ({ run: () => Promise.resolve(percent(machine.memory(), 'memory')) })
 
+/** Of the first run. */
+const firstLookMs = 100
+
 /** The first run looks at a tenth of a second; those after it at the time since the one before. */
 export function cpuProbe(machine: MachineView): Probe {
   let before: ReturnType<MachineView['cpuTimes']> | undefined
@@ -28,7 +31,7 @@ export function cpuProbe(machine: MachineView): Probe {
     async run() {
       if (before === undefined) {
         before = machine.cpuTimes()
-        await new Promise((resolve) => setTimeout(resolve, 100))
+        await machine.wait(firstLookMs)
       }
       const now = machine.cpuTimes()
       const total = now.total - before.total

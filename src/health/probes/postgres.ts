@@ -6,7 +6,12 @@ import { unable } from './failures.ts'
 
 export const postgresProbe = ({ url, query }: Extract<CheckSpec, { kind: 'postgres' }>, timeoutMs: number): Probe => ({
   async run(signal) {
-    const client = new (await driver())({ connectionString: url, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, application_name: 'holdfast-check' })
+    const client = new (await driver())({
+      connectionString: url,
+      connectionTimeoutMillis: timeoutMs,
+      query_timeout: timeoutMs,
+      application_name: 'holdfast-check',
+    })
     const end = (): void => void client.end().catch(() => undefined)
     // Whoever waits for an answer hears of it there.
     client.on('error', () => undefined)
@@ -17,7 +22,8 @@ export const postgresProbe = ({ url, query }: Extract<CheckSpec, { kind: 'postgr
       if (query === undefined) return { outcome: 'pass', message: 'answered' }
       const value = rows[0] === undefined ? undefined : Object.values(rows[0])[0]
       const number = typeof value === 'number' ? value : typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN
-      if (Number.isNaN(number)) return { outcome: 'pass', message: value === undefined ? 'answered with no row' : `answered ${JSON.stringify(value)}` }
+      if (Number.isNaN(number))
+        return { outcome: 'pass', message: value === undefined ? 'answered with no row' : `answered ${JSON.stringify(value)}` }
       return { outcome: 'pass', message: `answered ${number}`, value: number, unit: 'count' }
     } finally {
       signal.removeEventListener('abort', end)

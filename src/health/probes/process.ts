@@ -15,7 +15,8 @@ export const processProbe = (spec: ProcessSpec, machine: MachineView): Probe => 
     const value = found.length
     const what = `${value} ${value === 1 ? 'process' : 'processes'} of ${spec.name ?? JSON.stringify(spec.pattern)}`
     if (value < spec.min) return { outcome: 'fail', message: `expected at least ${spec.min}, found ${what}`, value, unit: 'count' }
-    if (spec.max !== undefined && value > spec.max) return { outcome: 'fail', message: `expected at most ${spec.max}, found ${what}`, value, unit: 'count' }
+    if (spec.max !== undefined && value > spec.max)
+      return { outcome: 'fail', message: `expected at most ${spec.max}, found ${what}`, value, unit: 'count' }
     return { outcome: 'pass', message: what, value, unit: 'count' }
   },
 })

@@ -6,7 +6,12 @@ import { unable } from './failures.ts'
 
 export const redisProbe = ({ url }: { readonly url: string }, timeoutMs: number): Probe => ({
   async run(signal) {
-    const client = (await driver())({ url, socket: { connectTimeout: timeoutMs, reconnectStrategy: false }, disableOfflineQueue: true, name: 'holdfast-check' })
+    const client = (await driver())({
+      url,
+      socket: { connectTimeout: timeoutMs, reconnectStrategy: false },
+      disableOfflineQueue: true,
+      name: 'holdfast-check',
+    })
     let said: Error | undefined
     client.on('error', (error: Error) => (said ??= error))
     const end = (): void => {
@@ -16,7 +21,9 @@ export const redisProbe = ({ url }: { readonly url: string }, timeoutMs: number)
     try {
       await client.connect()
       const answer = await client.ping()
-      return answer === 'PONG' ? { outcome: 'pass', message: 'answered PONG' } : { outcome: 'fail', message: `expected PONG, got ${JSON.stringify(answer)}` }
+      return answer === 'PONG'
+        ? { outcome: 'pass', message: 'answered PONG' }
+        : { outcome: 'fail', message: `expected PONG, got ${JSON.stringify(answer)}` }
     } catch (error) {
       const why = said ?? (error as Error)
       throw Object.assign(new Error(withoutPasswords(why.message === '' ? why.name : why.message)), { code: (why as { code?: unknown }).code })

@@ -7,7 +7,9 @@ export const tcpProbe = ({ host, port }: HostPort): Probe => ({
   run: (signal) =>
     new Promise((resolve, reject) => {
       const socket = connect({ host, port })
-      const cut = (): void => { socket.destroy() }
+      const cut = (): void => {
+        socket.destroy()
+      }
       signal.addEventListener('abort', cut, { once: true })
       socket.once('connect', () => {
         // A reset rather than a farewell: nothing is left waiting here or there.

@@ -18,7 +18,9 @@ export const tlsProbe = ({ host, port, serverName, ca, verify }: Extract<CheckSp
         rejectUnauthorized: false,
         ...(ca !== undefined && { ca: readFileSync(ca) }),
       })
-      const cut = (): void => { socket.destroy() }
+      const cut = (): void => {
+        socket.destroy()
+      }
       signal.addEventListener('abort', cut, { once: true })
       socket.once('secureConnect', () => {
         const { valid_to: validTo } = socket.getPeerCertificate()
@@ -40,6 +42,17 @@ function judge(left: number, validTo: string, distrust: Error | string | null | 
   if (Number.isNaN(left)) return { outcome: 'fail', message: 'no certificate is served' }
   if (left <= 0) return { outcome: 'fail', message: `the certificate expired on ${validTo}`, value: left, unit: 'ms' }
   const days = Math.floor(left / dayMs)
-  if (distrust) return { outcome: 'fail', message: `the certificate is not to be trusted: ${distrust instanceof Error ? distrust.message : distrust}`, value: left, unit: 'ms' }
-  return { outcome: 'pass', message: `the certificate is valid for ${days} more ${days === 1 ? 'day' : 'days'}, until ${validTo}`, value: left, unit: 'ms' }
+  if (distrust)
+    return {
+      outcome: 'fail',
+      message: `the certificate is not to be trusted: ${distrust instanceof Error ? distrust.message : distrust}`,
+      value: left,
+      unit: 'ms',
+    }
+  return {
+    outcome: 'pass',
+    message: `the certificate is valid for ${days} more ${days === 1 ? 'day' : 'days'}, until ${validTo}`,
+    value: left,
+    unit: 'ms',
+  }
 }
