@@ -8,9 +8,18 @@ import node from 'eslint-plugin-n'
 import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
-const typescript = ['**/*.ts']
+const typescript = ['**/*.ts', '**/*.tsx']
 /** Code that is run by people or by the test runner: it may read the clock, wait and exit. */
-const driving = ['**/*.test.ts', 'test/**', 'bench/**', 'scripts/**', 'examples/**', '*.config.{js,ts}', '.dependency-cruiser.cjs']
+const driving = [
+  '**/*.test.ts',
+  'test/**',
+  'dashboard/vite.config.ts',
+  'bench/**',
+  'scripts/**',
+  'examples/**',
+  '*.config.{js,ts}',
+  '.dependency-cruiser.cjs',
+]
 
 const useClock = 'Take a Clock (src/kernel/time.ts): time is an argument, so that tests and simulations can own it.'
 const useRandom = 'Take a Random (src/kernel/random.ts), or newId() from src/kernel/system.ts for ids: chance is an argument.'
@@ -105,6 +114,15 @@ export default defineConfig(
       'n/no-process-exit': 'off',
       // Never published: what Node 20 lacks is lacking in the tests too, and shows.
       'n/no-unsupported-features/node-builtins': 'off',
+    },
+  },
+  {
+    // Runs in browsers, and is bundled: what Node has is neither here nor there.
+    files: ['dashboard/src/**'],
+    rules: {
+      'n/no-unsupported-features/node-builtins': 'off',
+      'n/no-unsupported-features/es-syntax': 'off',
+      'n/no-unsupported-features/es-builtins': 'off',
     },
   },
   {

@@ -1,12 +1,13 @@
 /**
  * Makes dist/ from src/: the compiler alone, incremental, then two things it leaves to us: output whose
- * source is gone is removed, and dist/bin.js becomes executable.
+ * source is gone is removed, and dist/bin.js becomes executable. Then dist/dashboard/, when its sources have changed.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildDashboard } from './build-dashboard.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
@@ -21,8 +22,8 @@ export function compiler() {
   }
 }
 
-/** Compiles; returns the compiler's exit code. */
-export function build() {
+/** Compiles, and builds the dashboard; resolves with an exit code. */
+export async function build() {
   const tsc = compiler()
   if (tsc === undefined) {
     console.error('cannot build: typescript is not installed; run `npm ci` (with development dependencies) first')
@@ -33,16 +34,18 @@ export function build() {
   const bin = join(dist, 'bin.js')
   if (existsSync(bin)) chmodSync(bin, 0o755)
   if (signal !== null) console.error(`build: the compiler was ended by ${signal}`)
-  return status ?? 1
+  if (status !== 0) return status ?? 1
+  return buildDashboard()
 }
 
 /** A renamed source leaves its old output behind, which would still be imported, packed and published. */
 function removeOrphans() {
   if (!existsSync(dist)) return
   for (const file of readdirSync(dist, { recursive: true })) {
+    if (file.startsWith(`dashboard${sep}`)) continue
     const source = file.replace(/(\.d\.ts|\.js)$/, '.ts')
     if (source !== file && !existsSync(join(root, 'src', source))) rmSync(join(dist, file))
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = build()
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await build()

@@ -16,6 +16,7 @@ const checks = {
   lint: ['eslint', '.', '--max-warnings', '0'],
   unit: ['vitest', 'run', '--project', 'unit'],
   types: ['tsc', '--noEmit', '-p', 'tsconfig.json'],
+  dashboard: ['tsc', '--noEmit', '-p', 'dashboard/tsconfig.json'],
   unused: ['knip'],
   format: ['prettier', '--check', '.'],
   imports: ['depcruise', 'src', '--config', '.dependency-cruiser.cjs'],
@@ -34,7 +35,7 @@ function run(name) {
     child.on('close', (code) => {
       const seconds = ((performance.now() - started) / 1000).toFixed(1)
       const passed = code === 0
-      console.log(`${passed ? 'ok  ' : 'FAIL'}  ${name.padEnd(8)} ${seconds.padStart(5)} s   ${tool} ${args.join(' ')}`)
+      console.log(`${passed ? 'ok  ' : 'FAIL'}  ${name.padEnd(9)} ${seconds.padStart(5)} s   ${tool} ${args.join(' ')}`)
       if (!passed) console.log(`\n${output.trimEnd()}\n`)
       resolve(passed)
     })

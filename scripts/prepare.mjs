@@ -10,7 +10,7 @@ import { build, compiler } from './build.mjs'
 rmSync(new URL('../node_modules/.bin/node', import.meta.url), { force: true })
 
 if (compiler() !== undefined) {
-  process.exitCode = build()
+  process.exitCode = await build()
 } else if (!existsSync(new URL('../dist/bin.js', import.meta.url))) {
   console.error('holdfast: not built, since typescript is not installed here; `npm ci` (without --omit=dev) builds it')
 }

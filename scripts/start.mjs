@@ -12,8 +12,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const bin = join(root, 'dist', 'bin.js')
 
 function newestSource() {
-  const files = readdirSync(join(root, 'src'), { recursive: true }).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
-  return Math.max(...files.map((file) => statSync(join(root, 'src', file)).mtimeMs))
+  const sources = ['src', 'dashboard/src'].flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, file)))
+  const files = sources.filter((file) => /\.(tsx?|css|svg)$/.test(file) && !file.endsWith('.test.ts'))
+  return Math.max(...files.map((file) => statSync(join(root, file)).mtimeMs))
 }
 
 /** What the compiler touches at every build, even when no output changes. */
@@ -23,7 +24,7 @@ function builtAt() {
 }
 
 function reasonToBuild() {
-  if (!existsSync(join(root, 'src'))) return undefined
+  if (!existsSync(join(root, 'src')) || !existsSync(join(root, 'dashboard'))) return undefined
   const at = builtAt()
   if (at === undefined) return 'first start'
   return newestSource() > at ? 'the sources have changed' : undefined
@@ -32,7 +33,7 @@ function reasonToBuild() {
 const reason = reasonToBuild()
 if (reason !== undefined) {
   console.error(`building holdfast (${reason}) …`)
-  const code = build()
+  const code = await build()
   if (code !== 0) process.exit(code)
 }
 process.chdir(root)

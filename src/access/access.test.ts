@@ -276,6 +276,30 @@ describe('API keys', () => {
 })
 
 describe('login codes', () => {
+  it('a sign-in is renewed while it lasts, with the role it has; what was made by hand is not', async () => {
+    const principalOf = async (token: string) => {
+      const outcome = await access.authenticate(token, here)
+      if (outcome.kind !== 'proved') throw new Error(`it is ${outcome.kind}`)
+      return outcome.principal
+    }
+    const byHand = await principalOf(
+      (await access.mintToken({ subject: 'bob', role: 'viewer', by: { name: 'cli', role: 'admin', credential: 'local', expiresAt: undefined } }))
+        .token,
+    )
+    await expect(access.renew(byHand)).rejects.toMatchObject({ code: 'not_renewable' })
+    let { token } = await access.login(access.createLoginCode('alice', 'operator').code, here)
+    for (let day = 0; day < 7; day++) {
+      await clock.advance(ms(23 * 3_600_000))
+      const minted = await access.renew(await principalOf(token))
+      expect(minted).toMatchObject({ subject: 'alice', role: 'operator' })
+      token = minted.token
+    }
+    // Seven times 23 hours are over: 7 hours of the seven days are left, and the last token ends with them.
+    expect((await principalOf(token)).expiresAt).toBeLessThanOrEqual(clock.wallTime() + 7 * 3_600_000 + 61_000)
+    await clock.advance(ms(7 * 3_600_000))
+    await expect(access.renew(await principalOf(token))).rejects.toMatchObject({ code: 'not_renewable' })
+  })
+
   it('are exchanged once for a token', async () => {
     const { code } = access.createLoginCode()
     const minted = await access.login(code, here)

@@ -11,7 +11,7 @@ import type { Config } from '../config/types.ts'
 import { assert, HoldfastError } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Component } from '../kernel/lifecycle.ts'
-import { ms, minutes, type Clock, type Duration } from '../kernel/time.ts'
+import { days, ms, minutes, wallTime, type Clock, type Duration } from '../kernel/time.ts'
 import type { StateStore } from '../store/port.ts'
 import { ApiKeys } from './api-keys.ts'
 import { addressKey } from './core/address.ts'
@@ -23,9 +23,12 @@ import { loadSecret } from './secret-file.ts'
 import { Tokens, tokenTtlMax } from './tokens.ts'
 import type { ApiKeyInfo, Authentication, MintedToken, Principal } from './types.ts'
 
+/** A person who signs in by a link may stay signed in so long; each token lives a day at most, and is exchanged for a new one while it lives. */
+export const signInLasts = days(7)
 export const failedCredentialsLimit = { count: 10, per: minutes(1) } as const
 /** Credentials remembered as good; the oldest is forgotten when there are more. */
 const knownGoodMax = 10_000
+const shortestTokenMs = 1_000
 
 export interface AccessDeps {
   readonly config: Pick<Config, 'access' | 'data'>
@@ -118,7 +121,23 @@ export class Access implements Component {
         hint: 'make a token with: holdfast token create',
       })
     }
-    return this.#announceToken(await this.#started().mint({ ...grant, ttl }), grant.subject)
+    const renewableUntil = wallTime(this.#deps.clock.wallTime() + signInLasts)
+    return this.#announceToken(await this.#started().mint({ ...grant, ttl, renewableUntil }), grant.subject)
+  }
+
+  /**
+   * A new token for whoever signed in by a link, with the role and the end of the sign-in that the old one has. A token that was made by hand is not renewed: whoever
+   * made it short wanted it short. @throws `not_renewable`
+   */
+  async renew({ name, role, renewableUntil }: Principal): Promise<MintedToken> {
+    const left = renewableUntil === undefined ? 0 : renewableUntil - this.#deps.clock.wallTime()
+    if (left < shortestTokenMs) {
+      throw new HoldfastError('not_renewable', renewableUntil === undefined ? 'this credential cannot be renewed' : 'the sign-in has ended', {
+        hint: 'sign in again, with the link of: holdfast up',
+      })
+    }
+    const ttl = ms(Math.min(tokenTtlMax, left))
+    return this.#announceToken(await this.#started().mint({ subject: name, role, ttl, renewableUntil }), name)
   }
 
   async createApiKey(wanted: {

@@ -1,5 +1,5 @@
 /** Access: who somebody is, and what they may do. */
-export { Access, failedCredentialsLimit, type AccessDeps } from './access.ts'
+export { Access, failedCredentialsLimit, signInLasts, type AccessDeps } from './access.ts'
 export { apiKeyTtlDefault, apiKeyTtlMax, apiKeysMax } from './api-keys.ts'
 export { addressKey, isLoopback } from './core/address.ts'
 export { may, permissions, type Permission } from './core/permissions.ts'

@@ -7,7 +7,7 @@ import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 import { formatDuration } from '../kernel/duration.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import { newId } from '../kernel/system.ts'
-import { wallTime, type Clock, type Duration } from '../kernel/time.ts'
+import { wallTime, type Clock, type Duration, type WallTime } from '../kernel/time.ts'
 import { objectionTo } from './core/compact-jws.ts'
 import { isRole, type Role } from './core/roles.ts'
 import type { Authentication, MintedToken } from './types.ts'
@@ -32,8 +32,13 @@ export class Tokens {
   }
 
   /** @throws `invalid_input` when the subject is no name or the lifetime is not within 1 s and 24 h. */
-  async mint(claims: { readonly subject: string; readonly role: Role; readonly ttl?: Duration | undefined }): Promise<MintedToken> {
-    const { subject, role } = claims
+  async mint(claims: {
+    readonly subject: string
+    readonly role: Role
+    readonly ttl?: Duration | undefined
+    readonly renewableUntil?: WallTime | undefined
+  }): Promise<MintedToken> {
+    const { subject, role, renewableUntil } = claims
     const ttl = claims.ttl ?? tokenTtlDefault
     if (!subjectPattern.test(subject)) {
       throw new HoldfastError('invalid_input', `could not make a token for the subject ${JSON.stringify(subject)}`, {
@@ -45,7 +50,7 @@ export class Tokens {
     }
     const issuedAt = Math.floor(this.#clock.wallTime() / 1_000)
     const expiresAt = issuedAt + Math.floor(ttl / 1_000)
-    const token = await new SignJWT({ role })
+    const token = await new SignJWT({ role, ...(renewableUntil !== undefined && { renew: Math.floor(renewableUntil / 1_000) }) })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuer(tokenIssuer)
       .setAudience(tokenAudience)
@@ -80,12 +85,14 @@ export class Tokens {
 
   /** The claims of a token whose signature holds. Others may know the secret too, so nothing is taken on trust. */
   #accept(payload: JWTPayload): Authentication {
-    const { sub, jti, iat, exp, role } = payload
+    const { sub, jti, iat, exp, role, renew } = payload
     if (iat === undefined || exp === undefined || !isRole(role)) return { kind: 'refused', reason: 'the token is not valid here' }
     if (typeof sub !== 'string' || !subjectPattern.test(sub)) return { kind: 'refused', reason: 'the token has no usable subject' }
     if (typeof jti !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(jti)) return { kind: 'refused', reason: 'the token has no usable id' }
     if (iat > this.#clock.wallTime() / 1_000 + leewaySeconds) return { kind: 'refused', reason: 'the token is from the future' }
     if ((exp - iat) * 1_000 > tokenTtlMax) return { kind: 'refused', reason: 'the token lives longer than 24 hours' }
-    return { kind: 'proved', principal: { name: sub, role, credential: `token:${jti}`, expiresAt: wallTime((exp + leewaySeconds) * 1_000) } }
+    const renewableUntil = typeof renew === 'number' ? wallTime(renew * 1_000) : undefined
+    const expiresAt = wallTime((exp + leewaySeconds) * 1_000)
+    return { kind: 'proved', principal: { name: sub, role, credential: `token:${jti}`, expiresAt, renewableUntil } }
   }
 }

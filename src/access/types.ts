@@ -10,6 +10,8 @@ export interface Principal {
   /** Names the credential (never its secret), for counting: `token:<jti>`, `apikey:<keyId>`, `local`. */
   readonly credential: string
   readonly expiresAt: WallTime | undefined
+  /** Until when its token may be exchanged for a new one; undefined: it may not, and ends when it ends. */
+  readonly renewableUntil?: WallTime | undefined
 }
 
 /** What came of the credential of a request. */

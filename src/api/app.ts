@@ -15,6 +15,7 @@ import { anonymous } from './caller.ts'
 import { apiLimits, docsBase, type ApiDeps } from './deps.ts'
 import { addDocumentationPages, collectDocumentation } from './documentation.ts'
 import { answerOf, errorEnvelope, retryAfterOf, type ErrorAnswer } from './errors.ts'
+import { addDashboard } from './dashboard-files.ts'
 import { EventStreams } from './event-stream.ts'
 import { Gate } from './gate.ts'
 import { addHomePage } from './home-page.ts'
@@ -27,6 +28,7 @@ import { dashboardRoutes } from './resources/dashboard.ts'
 import { eventRoutes } from './resources/events.ts'
 import { explainRoutes } from './resources/explain.ts'
 import { healthRoutes } from './resources/health.ts'
+import { liveRoutes } from './resources/live.ts'
 import { loadBalancerRoutes } from './resources/loadbalancer.ts'
 import { breakerRoutes } from './resources/breakers.ts'
 import { maintenanceRoutes } from './resources/maintenance.ts'
@@ -93,6 +95,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...cacheRoutes(deps),
       ...checkRoutes(deps),
       ...eventRoutes(deps, streams, clock),
+      ...liveRoutes(deps, streams, clock),
       ...explainRoutes(deps),
       ...configRoutes(deps),
       ...authRoutes(deps),
@@ -100,7 +103,8 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...statusRoutes(deps),
       ...notAvailableRoutes(),
     ])
-    addHomePage(scope, deps.version)
+    if (deps.dashboard) addDashboard(scope, deps.dashboard)
+    else addHomePage(scope, deps.version)
     done()
   })
   addDocumentationPages(app)

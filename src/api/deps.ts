@@ -5,6 +5,7 @@ import type { Operations } from '../app/operations.ts'
 import type { Config } from '../config/types.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Clock } from '../kernel/time.ts'
+import type { DashboardFiles } from './dashboard-files.ts'
 
 export interface ApiDeps {
   readonly operations: Operations
@@ -15,6 +16,8 @@ export interface ApiDeps {
   /** A pino logger. */
   readonly log: FastifyBaseLogger
   readonly version: string
+  /** The built web app; without it there is a sign-in page only. */
+  readonly dashboard?: DashboardFiles | undefined
   /** @default the system's clock */
   readonly clock?: Clock
 }

@@ -1,5 +1,5 @@
 /**
- * The sign-in page at `/`, until there is a dashboard: says where things are, takes the one-time login code that `up` prints out of the address (`#login=`, which
+ * The page at `/` where the dashboard has not been built: says where things are, takes the one-time login code that `up` prints out of the address (`#login=`, which
  * never travels in a request line, or `?login=`), and exchanges it for a token to use in the documentation.
  */
 import { createHash } from 'node:crypto'
@@ -44,7 +44,7 @@ const page = (version: string): string => `<!doctype html>
 <body>
 <h1>Holdfast</h1>
 <p>Version ${version}. It keeps the services of this machine up.</p>
-<p>This is the sign-in page: the link that <code>holdfast up</code> prints becomes a token here. The dashboard comes later; until then, <code>holdfast status --watch</code> shows what runs.</p>
+<p>This is the sign-in page: the link that <code>holdfast up</code> prints becomes a token here. The dashboard is not built here (<code>npm run build</code> in a clone builds it); meanwhile, <code>holdfast status --watch</code> shows what runs.</p>
 <section id="login" hidden aria-live="polite"><p id="said">Signing in…</p><p><code id="token"></code></p></section>
 <ul>
 <li><a href="${docsBase}">Documentation of the API</a>, and as <a href="${docsBase}/openapi.json">OpenAPI 3.1</a></li>

@@ -32,7 +32,7 @@ const openRoutes = [
 const probe = async (route: FoundRoute, headers: Record<string, string>, address: string) => {
   const url = route.url.replace(/:\w+/g, 'shop').replace('*', 'x')
   const payload = route.method === 'GET' || route.method === 'HEAD' ? {} : { payload: { surprise: true } }
-  return ask(app, { method: route.method as Method, url: url.endsWith('/stream') ? `${url}?after=x` : url, headers, address, ...payload })
+  return ask(app, { method: route.method as Method, url: /\/(stream|live)$/.test(url) ? `${url}?after=x` : url, headers, address, ...payload })
 }
 
 describe('the permission matrix', () => {

@@ -366,6 +366,23 @@ describe('access', () => {
     expect((await asAdmin({ method: 'POST', url: '/auth/token', payload: { role: 'viewer', ttl } })).status).toBe(400)
   })
 
+  it('whoever asks is told who they are and what they may', async () => {
+    expect((await asAdmin({ url: '/auth/self' })).body.data).toMatchObject({
+      role: 'admin',
+      renewableUntil: null,
+      permissions: expect.arrayContaining(['stop:system']) as string[],
+    })
+    const { code } = h.access.createLoginCode('alice', 'viewer')
+    const { token } = (await asAdmin({ method: 'POST', url: '/auth/token', payload: { login: code } })).body.data as { token: string }
+    expect((await asAdmin({ url: '/auth/self', token })).body.data).toMatchObject({
+      name: 'alice',
+      role: 'viewer',
+      renewableUntil: expect.any(String) as string,
+    })
+    expect((await asAdmin({ method: 'POST', url: '/auth/renew', token })).body.data).toMatchObject({ subject: 'alice', role: 'viewer' })
+    expect(await asAdmin({ method: 'POST', url: '/auth/renew' })).toMatchObject({ status: 409, body: { error: { code: 'not_renewable' } } })
+  })
+
   it('keys are made, listed, used and revoked', async () => {
     const made = await asAdmin({ method: 'POST', url: '/auth/api-keys', payload: { name: 'ci', role: 'viewer', ttl: '30d' } })
     const { id, key, ...rest } = made.body.data as { id: string; key: string }

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { assert } from '../kernel/errors.ts'
 import type { Component } from '../kernel/lifecycle.ts'
 import { buildApi } from './app.ts'
+import { readDashboard } from './dashboard-files.ts'
 import type { ApiDeps } from './deps.ts'
 import { close, listen } from './listen.ts'
 
@@ -17,7 +18,7 @@ export class ApiServer implements Component {
 
   /** Rejects with `listen_failed`, naming the address and how to find who holds it. */
   async start(): Promise<void> {
-    const app = buildApi(this.#deps)
+    const app = buildApi({ dashboard: await readDashboard(), ...this.#deps })
     const { host, port } = this.#deps.config.api
     this.#running = { app, url: await listen(app, { host, port, what: 'the API', key: 'api.port' }) }
   }

@@ -1,6 +1,6 @@
 /** Credentials: tokens for people and pages, API keys for programs. */
 import { z } from 'zod'
-import type { ApiKeyInfo, Principal } from '../../access/index.ts'
+import { may, permissions, type ApiKeyInfo, type Permission, type Principal } from '../../access/index.ts'
 import { assert } from '../../kernel/errors.ts'
 import { ms, type WallTime } from '../../kernel/time.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -26,8 +26,10 @@ const mintSchema = z.strictObject({
   subject: lineOfText(100).optional().describe('Whom it is for; default: whoever asks.'),
 })
 
+const mintedSchema = z.object({ token: z.string(), subject: z.string(), role: roleSchema, expiresAt: isoTime })
+
 export function authRoutes(deps: ApiDeps): readonly Route[] {
-  return [tokenRoute(deps), loginCodeRoute(deps), ...apiKeyRoutes(deps)]
+  return [tokenRoute(deps), renewRoute(deps), selfRoute(), loginCodeRoute(deps), ...apiKeyRoutes(deps)]
 }
 
 function loginCodeRoute({ access }: ApiDeps): Route {
@@ -57,12 +59,57 @@ function tokenRoute({ access }: ApiDeps): Route {
     permission: 'manage:access',
     openFor: (body) => loginSchema.safeParse(body).success,
     body: z.union([mintSchema, loginSchema]),
-    data: z.object({ token: z.string(), subject: z.string(), role: roleSchema, expiresAt: isoTime }),
+    data: mintedSchema,
     handler: async ({ body, principal, request }) => {
       const minted =
         'login' in body
           ? await access.login(body.login, request.ip)
           : await access.mintToken({ ...mintOf(body, required(principal)), by: required(principal) })
+      return { ...minted, expiresAt: iso(minted.expiresAt) }
+    },
+  })
+}
+
+const permissionNames = Object.keys(permissions) as [Permission, ...Permission[]]
+
+function selfRoute(): Route {
+  return route({
+    method: 'GET',
+    path: '/auth/self',
+    tag: 'Access',
+    summary: 'Who this credential is of, and what it may do',
+    permission: 'read:status',
+    data: z.object({
+      name: z.string(),
+      role: roleSchema,
+      expiresAt: isoTime.nullable().describe('null: never.'),
+      renewableUntil: isoTime.nullable().describe('null: it cannot be renewed.'),
+      permissions: z.array(z.enum(permissionNames)),
+    }),
+    handler: ({ principal }) => {
+      const { name, role, expiresAt, renewableUntil } = required(principal)
+      return {
+        name,
+        role,
+        expiresAt: expiresAt === undefined ? null : iso(expiresAt),
+        renewableUntil: renewableUntil === undefined ? null : iso(renewableUntil),
+        permissions: permissionNames.filter((permission) => may(role, permission)),
+      }
+    },
+  })
+}
+
+function renewRoute({ access }: ApiDeps): Route {
+  return route({
+    method: 'POST',
+    path: '/auth/renew',
+    tag: 'Access',
+    summary: 'Exchange the token of a sign-in for a new one',
+    description: 'For tokens that came of a login link, until 7 days after it. Others answer 409 `not_renewable`.',
+    permission: 'read:status',
+    data: mintedSchema,
+    handler: async ({ principal }) => {
+      const minted = await access.renew(required(principal))
       return { ...minted, expiresAt: iso(minted.expiresAt) }
     },
   })

@@ -48,12 +48,12 @@ export const configType = object({
   data: key(filled('path', 'a path'), { doc: 'Directory of state, logs and sockets, from the directory of the file.', default: './.holdfast', change: 'restartHoldfast' }),
   api: key(
     object({
-      port: key(port, { doc: 'The port of the REST API and its sign-in page.', default: 3006 }),
+      port: key(port, { doc: 'The port of the REST API and the dashboard.', default: 3006 }),
       host: key(bindHost, { doc: 'The address it listens on. Anything but this machine itself needs a proxy with TLS in front.', default: '127.0.0.1' }),
       corsOrigins: key(list(origin), { doc: 'Web origins whose pages may call the API.', default: [] }),
       tls: planned('A certificate for the API.', 'TLS comes with a later release'),
     }),
-    { doc: 'The REST API and its sign-in page; the dashboard comes later.', change: 'restartHoldfast' },
+    { doc: 'The REST API, and the dashboard at `/`.', change: 'restartHoldfast' },
   ),
   metrics: key(
     object({
