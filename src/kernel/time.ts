@@ -16,6 +16,7 @@ export const ms = (n: number): Duration => n as Duration
 export const seconds = (n: number): Duration => (n * 1_000) as Duration
 export const minutes = (n: number): Duration => (n * 60_000) as Duration
 export const hours = (n: number): Duration => (n * 3_600_000) as Duration
+export const days = (n: number): Duration => (n * 86_400_000) as Duration
 export const wallTime = (ms: number): WallTime => ms as WallTime
 export const elapsed = (from: Instant, to: Instant): Duration => (to - from) as Duration
 export const after = (at: Instant, wait: Duration): Instant => (at + wait) as Instant
