@@ -2,7 +2,7 @@
  * The declaration of `health`: checks of things that are not a service's own probe. A check names its kind by the key that says what it looks at
  * (`tcp: db:5432`, `disk: /`), of which there is exactly one; what no single key can know; the way to the configuration and back.
  */
-import { hours, ms, seconds } from '../../kernel/time.ts'
+import { days, ms, seconds } from '../../kernel/time.ts'
 import {
   checkSeverities,
   dnsTypes,
@@ -20,7 +20,6 @@ import { key, list, map, object, optional, type Draft, type Scalar, type Value }
 import { readDuration, readPercent, readSize, writeDuration, writePercent, writeSize } from './units.ts'
 import { either, nearest, quote } from './words.ts'
 
-const days = (n: number): number => n * 24 * hours(1)
 /** More of them on one machine are a mistake. */
 export const checksMax = 10_000
 
@@ -163,15 +162,15 @@ const check = object({
   heartbeat: optional(
     object(
       {
-        every: key(duration(seconds(10), ms(days(7))), { doc: 'How often it should be heard of.' }),
-        grace: key(duration(ms(0), ms(days(7))), { doc: 'How much later it may be.', default: ms(0) }),
+        every: key(duration(seconds(10), days(7)), { doc: 'How often it should be heard of.' }),
+        grace: key(duration(ms(0), days(7)), { doc: 'How much later it may be.', default: ms(0) }),
       },
       { short: ['every'] },
     ),
     { doc: 'Somebody else calls `POST /api/infrastructure/health/checks/NAME/heartbeat` this often; down when that fails to come.', without: 'one kind' },
   ),
   file: optional(file, { doc: 'A file that must be there. Thresholds: how old its last change is.', without: 'one kind' }),
-  interval: key(duration(ms(100), ms(days(7))), { doc: 'From one check to the next, ± 10%. While it is suspect, a second.', default: seconds(10) }),
+  interval: key(duration(ms(100), days(7)), { doc: 'From one check to the next, ± 10%. While it is suspect, a second.', default: seconds(10) }),
   timeout: optional(timeout, { doc: 'No answer by then is a failure.', without: '`2s`; of `command` `10s`' }),
   alertAfter: key(integer(1, 100), { doc: 'Failures in a row until it is down.', default: 3 }),
   rise: key(integer(1, 100), { doc: 'Passes in a row until it is up again.', default: 2 }),
