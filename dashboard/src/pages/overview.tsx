@@ -3,6 +3,7 @@ import { computed } from '@preact/signals'
 import { bytes, count, duration, milliseconds, plural, rate, share } from '../lib/format.ts'
 import { at, services, system, tables } from '../lib/live.ts'
 import { href } from '../lib/router.ts'
+import { Chart, SpanPicker } from '../ui/chart.tsx'
 import { Card, Page, Tile } from '../ui/page.tsx'
 import { SystemHealth } from '../ui/status.tsx'
 import { EventFeed } from './parts/event-feed.tsx'
@@ -34,11 +35,15 @@ function slowest(of: 'p50Ms' | 'p95Ms' | 'p99Ms'): { readonly ms: number | undef
   return found
 }
 
+const requests = [{ metric: 'request_rate', agg: 'sum', name: 'all services' }] as const
+const errors = [{ metric: 'error_rate', by: 'service', agg: 'max', name: 'service' }] as const
+const p95 = [{ metric: 'p95', by: 'service', agg: 'max', name: 'service' }] as const
+
 export function Overview() {
   const now = system.value
   const { unwell } = sums.value
   return (
-    <Page title="Overview" beside={now && <SystemHealth status={now.status} />}>
+    <Page title="Overview" beside={now && <SystemHealth status={now.status} />} actions={<SpanPicker />}>
       <Trouble />
       <div class="tiles">
         <Tile
@@ -50,6 +55,11 @@ export function Overview() {
         <TrafficTiles />
         <Tile name="Up for" value={duration(at.value - (now?.startedAt ?? at.value))} note="control process" />
         <Tile name="RPO · RTO" value="–" note="not measured: no backup configured" />
+      </div>
+      <div class="columns three">
+        <Chart title="Requests per second" unit="rate" lines={requests} />
+        <Chart title="Errors" unit="share" lines={errors} area={false} />
+        <Chart title="p95" unit="ms" lines={p95} area={false} />
       </div>
       <Card title="Services" flush beside={<a href={href('/services')}>All services</a>}>
         <ServiceTable />

@@ -1,6 +1,7 @@
 /** One service: how it does, its instances, what it prints, and what may be done with it. */
 import { tables } from '../lib/live.ts'
 import { count, milliseconds, rate, share } from '../lib/format.ts'
+import { Chart, SpanPicker } from '../ui/chart.tsx'
 import { Card, Page, Tabs, Tile } from '../ui/page.tsx'
 import { EmptyState } from '../ui/states.tsx'
 import { Badge, ServiceHealth } from '../ui/status.tsx'
@@ -59,7 +60,7 @@ export function ServicePage({ name, part = '' }: { name: string; part?: string }
         <Tabs
           current={part === '' ? base : `${base}/${part}`}
           tabs={[
-            [base, 'Instances'],
+            [base, 'Now'],
             [`${base}/logs`, 'Logs'],
             [`${base}/events`, 'Events'],
             [`${base}/about`, 'About'],
@@ -67,6 +68,7 @@ export function ServicePage({ name, part = '' }: { name: string; part?: string }
         />
         {part === '' && (
           <div class="stack">
+            <ServiceCharts name={name} />
             {kind === 'process' && (
               <Card title="Instances" flush>
                 <Instances service={name} />
@@ -117,5 +119,40 @@ export function ServicePage({ name, part = '' }: { name: string; part?: string }
         )}
       </div>
     </Page>
+  )
+}
+
+function ServiceCharts({ name }: { name: string }) {
+  const of = { service: name }
+  return (
+    <>
+      <div class="row">
+        <span class="muted small">Charts of the last</span>
+        <SpanPicker />
+      </div>
+      <div class="columns three">
+        <Chart title="Requests per second" unit="rate" lines={[{ metric: 'request_rate', of, name: 'requests' }]} />
+        <Chart title="Errors" unit="share" lines={[{ metric: 'error_rate', of, name: 'errors' }]} />
+        <Chart
+          title="Response time"
+          unit="ms"
+          lines={[
+            { metric: 'p50', of, name: 'p50' },
+            { metric: 'p95', of, name: 'p95' },
+            { metric: 'p99', of, name: 'p99' },
+          ]}
+        />
+        <Chart title="CPU by instance" unit="percent" lines={[{ metric: 'instance_cpu', of, by: 'instance', name: 'instance' }]} area={false} />
+        <Chart title="Memory by instance" unit="bytes" lines={[{ metric: 'instance_memory', of, by: 'instance', name: 'instance' }]} area={false} />
+        <Chart
+          title="Ready"
+          unit="count"
+          lines={[
+            { metric: 'ready', of, name: 'ready' },
+            { metric: 'desired', of, name: 'wanted' },
+          ]}
+        />
+      </div>
+    </>
   )
 }

@@ -85,7 +85,14 @@ const endpointColumns: readonly Column<EndpointStatus>[] = [
     },
   },
   { key: 'trend', label: '', hide: 'narrow', width: 112, cell: (endpoint) => <Spark of={`endpoint:rate:${keyOf(endpoint)}`} /> },
-  { key: 'requests', label: 'Requests', num: true, sort: ({ traffic }) => traffic.requests, cell: ({ traffic }) => count(traffic.requests) },
+  {
+    key: 'requests',
+    label: 'Requests',
+    num: true,
+    hide: 'narrow',
+    sort: ({ traffic }) => traffic.requests,
+    cell: ({ traffic }) => count(traffic.requests),
+  },
   {
     key: 'errors',
     label: 'Errors',

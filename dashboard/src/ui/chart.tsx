@@ -1,0 +1,181 @@
+/** A chart over time: a few lines, what they are now, and at the pointer. All charts of a page have the same span and the same pointer. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import uPlot from 'uplot'
+import { sayError } from '../lib/api.ts'
+import { bytes, count, milliseconds, moment, percent, rate, share } from '../lib/format.ts'
+import { span, spanNames, spans, useSeries, type LineQuery, type SeriesData } from '../lib/series.ts'
+import { colour, colours } from '../lib/theme.ts'
+import { Card, Segments } from './page.tsx'
+
+export type ChartUnit = 'rate' | 'share' | 'ms' | 'bytes' | 'percent' | 'count'
+const formats: Record<ChartUnit, (value: number | null | undefined) => string> = { rate, share, ms: milliseconds, bytes, percent, count }
+/** What the axis shows at least, so that noise near zero does not look like a storm. */
+const leastTop: Record<ChartUnit, number> = { rate: 1, share: 0.01, ms: 10, bytes: 1_048_576, percent: 10, count: 2 }
+
+interface ChartProps {
+  readonly title: string
+  readonly unit: ChartUnit
+  readonly lines: readonly LineQuery[]
+  /** Lines on top of each other: `area` fills the only one. */
+  readonly area?: boolean
+  /** The top, when it is known: 100 of percent. */
+  readonly top?: number
+}
+
+const lineColours = [1, 2, 3, 4, 5, 6].map((n) => `--series-${n}`)
+const plotPx = 150
+
+export function Chart({ title, unit, lines, area = lines.length === 1, top }: ChartProps) {
+  const { data, error } = useSeries(lines)
+  const [at, setAt] = useState<number | undefined>(undefined)
+  const format = formats[unit]
+  const drawn = data !== undefined && data.times.length > 0
+  return (
+    <Card title={title} beside={<Legend data={data} at={at} format={format} fallback={lines.map(({ name }) => name)} />}>
+      <div class="chart" role="img" aria-label={spoken(title, data, format)}>
+        {drawn && <Plot data={data} unit={unit} area={area} top={top} onPoint={setAt} />}
+        {!drawn && error !== undefined && <div class="empty">{sayError(error)}</div>}
+        {!drawn && error === undefined && <div class="empty">{data ? 'Nothing was measured in this time' : ''}</div>}
+      </div>
+    </Card>
+  )
+}
+
+function Legend({
+  data,
+  at,
+  format,
+  fallback,
+}: {
+  data: SeriesData | undefined
+  at: number | undefined
+  format: (value: number | null | undefined) => string
+  fallback: readonly string[]
+}) {
+  const lines = data?.lines ?? fallback.map((name) => ({ name, values: [] }))
+  return (
+    <div class="legend">
+      {at !== undefined && <span>{moment(data?.times[at] ?? 0)}</span>}
+      {lines.map(({ name, values }, i) => (
+        <span key={name}>
+          <i style={{ background: `var(${lineColours[i] ?? '--muted'})` }} />
+          {lines.length > 1 ? `${name} ` : ''}
+          <b>{format(at === undefined ? values.findLast((value) => value !== null) : values[at])}</b>
+        </span>
+      ))}
+    </div>
+  )
+}
+
+function spoken(title: string, data: SeriesData | undefined, format: (value: number | null | undefined) => string): string {
+  if (!data || data.times.length === 0) return `${title}: nothing was measured`
+  const said = data.lines.map(({ name, values }) => {
+    const numbers = values.filter((value) => value !== null)
+    return `${name} now ${format(numbers.at(-1))}, at most ${format(numbers.length === 0 ? undefined : Math.max(...numbers))}`
+  })
+  return `${title}, the last ${span.value}: ${said.join('; ')}`
+}
+
+function Plot({
+  data,
+  unit,
+  area,
+  top,
+  onPoint,
+}: {
+  data: SeriesData
+  unit: ChartUnit
+  area: boolean
+  top: number | undefined
+  onPoint: (at: number | undefined) => void
+}) {
+  const box = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | undefined>(undefined)
+  const names = data.lines.map(({ name }) => name).join('\n')
+  const theme = colours.value
+  useEffect(() => {
+    const element = box.current
+    if (!element) return undefined
+    const made = new uPlot(options(data, unit, area, top, element.clientWidth, onPoint), aligned(data), element)
+    plot.current = made
+    const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: plotPx }))
+    watch.observe(element)
+    return () => {
+      watch.disconnect()
+      made.destroy()
+    }
+  }, [names, unit, theme])
+  useEffect(() => plot.current?.setData(aligned(data)), [data])
+  return <div ref={box} class="chart-plot" />
+}
+
+const aligned = ({ times, lines }: SeriesData): uPlot.AlignedData => [times.map((time) => time / 1_000), ...lines.map(({ values }) => [...values])]
+
+function options(
+  data: SeriesData,
+  unit: ChartUnit,
+  area: boolean,
+  top: number | undefined,
+  width: number,
+  onPoint: (at: number | undefined) => void,
+): uPlot.Options {
+  const [muted, line] = [colour('--muted'), colour('--line')]
+  const font = '11px system-ui, sans-serif'
+  const format = formats[unit]
+  return {
+    width,
+    height: plotPx,
+    padding: [6, 6, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: 'page' }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
+    scales: {
+      x: { time: true, range: () => [(Date.now() - spans[span.peek()].ms) / 1_000, Date.now() / 1_000] },
+      y: { range: (_, __, highest) => [0, top ?? Math.max(leastTop[unit], highest * 1.12)] },
+    },
+    axes: [
+      { stroke: muted, font, grid: { show: false }, ticks: { stroke: line, size: 4 }, size: 26, space: 70, values: clockLabels },
+      {
+        stroke: muted,
+        font,
+        grid: { stroke: line, width: 1 },
+        ticks: { show: false },
+        size: 62,
+        space: 34,
+        ...(unit === 'bytes' && { incrs: binarySteps }),
+        values: (_, splits) => splits.map((value) => format(value)),
+      },
+    ],
+    series: [
+      {},
+      ...data.lines.map((_, i) => ({
+        stroke: colour(lineColours[i] ?? '--muted'),
+        width: 1.5,
+        points: { show: false },
+        spanGaps: false,
+        ...(area && { fill: translucent(colour(lineColours[i] ?? '--muted')) }),
+      })),
+    ],
+    hooks: { setCursor: [({ cursor: { idx } }) => onPoint(idx ?? undefined)] },
+  }
+}
+
+/** 1, 2, 4, 8, 16, 32 … of each binary unit, so that the axis has whole numbers of them. */
+const binarySteps = Array.from({ length: 44 }, (_, power) => 2 ** power)
+
+const translucent = (rgb: string): string => rgb.replace(/^rgb\((.*)\)$/, 'rgba($1, 0.12)')
+
+const hourAndMinute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+const dayAndMonth = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+const clockLabels = (_: uPlot, splits: readonly number[]): string[] => {
+  const days = spans[span.peek()].ms > 2 * 86_400_000
+  return splits.map((time) => (days ? dayAndMonth : hourAndMinute).format(new Date(time * 1_000)))
+}
+
+export const SpanPicker = () => (
+  <Segments
+    label="Time shown"
+    value={span.value}
+    options={spanNames.map((name) => [name, name] as const)}
+    onChange={(value) => (span.value = value)}
+  />
+)
