@@ -4,6 +4,8 @@
  */
 import type { FunctionComponent } from 'preact'
 import type { IconName } from '../ui/icon.tsx'
+import { CheckPage } from './check.tsx'
+import { Checks } from './checks.tsx'
 import { Overview } from './overview.tsx'
 import { ServicePage } from './service.tsx'
 import { Services } from './services.tsx'
@@ -30,6 +32,8 @@ export const pages: readonly PageEntry[] = [
   page('/services', Services, { label: 'Services', icon: 'services', group: 'Services' }),
   page('/services/:name', ServicePage),
   page('/services/:name/:part', ServicePage),
+  page('/checks', Checks, { label: 'Checks', icon: 'checks', group: 'Operate' }),
+  page('/checks/:name', CheckPage),
 ]
 
 type NavPage = PageEntry & { readonly nav: NavEntry }
