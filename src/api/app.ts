@@ -25,6 +25,7 @@ import { cacheRoutes } from './resources/cache.ts'
 import { checkRoutes } from './resources/checks.ts'
 import { configRoutes } from './resources/config.ts'
 import { dashboardRoutes } from './resources/dashboard.ts'
+import { dependencyRoutes } from './resources/dependencies.ts'
 import { eventRoutes } from './resources/events.ts'
 import { explainRoutes } from './resources/explain.ts'
 import { healthRoutes } from './resources/health.ts'
@@ -83,6 +84,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
     mount(scope, [
       ...healthRoutes(deps, machine, clock),
       ...metricsRoutes(deps, clock),
+      ...dependencyRoutes(deps),
       ...dashboardRoutes(deps, machine, clock),
       ...loadBalancerRoutes(deps),
       ...scalingRoutes(deps),

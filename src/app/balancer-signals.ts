@@ -1,4 +1,5 @@
 /** What the balancer tells of itself and of endpoints: to the supervisor if it is about an instance, and to whoever reads events. */
+import type { Flow } from '../balancer/core/flow.ts'
 import type { ProxySignal, QuarantinedRequest } from '../balancer/index.ts'
 import type { EventSink } from '../kernel/events.ts'
 import { publicEndpointId } from '../registry/index.ts'
@@ -21,6 +22,7 @@ export interface BalancerSignalsDeps {
   readonly lastWords: (instance: string) => readonly string[]
   /** The connection to the balancer is being closed by ourselves. */
   readonly isStopping: () => boolean
+  readonly onFlows: (flows: readonly Flow[]) => void
 }
 
 export class BalancerSignals {
@@ -56,6 +58,9 @@ export class BalancerSignals {
         return
       case 'breakerChanged':
         this.#onBreaker(signal)
+        return
+      case 'flows':
+        this.#deps.onFlows(signal.flows)
         return
       case 'limitsStoreChanged':
         this.#onLimitsStore(signal)

@@ -29,6 +29,8 @@ import { Values } from './values.ts'
 import { HealthChecks } from './checks.ts'
 import { Certificates, lookMs } from './certificates.ts'
 import { Configuration } from './configuration.ts'
+import { Dependencies } from './dependencies.ts'
+import { checkSource } from './dependency-facts.ts'
 import { EventBus } from './event-bus.ts'
 import { HealthChanges } from './health-changes.ts'
 import { logEvent, openLog, type Log } from './log.ts'
@@ -79,6 +81,8 @@ export class Holdfast {
   readonly checks: HealthChecks
   readonly #values: Values
   readonly operations: LiveOperations
+  /** What needs what. */
+  readonly dependencies: Dependencies
   readonly #eventLog: SqliteEventLog
   readonly #log: Log
   readonly #api: ApiServer
@@ -160,6 +164,9 @@ export class Holdfast {
       supervisor,
       lastWords: (instance) => lastWordsOf(events.query({ type: 'instance.exited', limit: recentExits }), instance),
       isStopping: () => this.#stopping,
+      onFlows: (flows) => {
+        this.dependencies.hear(flows)
+      },
     })
     this.#healthChanges = new HealthChanges(events)
     this.statusPage = new PublicStatus({
@@ -199,6 +206,17 @@ export class Holdfast {
     events.on('config.applied', () => {
       this.checks.apply()
     })
+    this.dependencies = new Dependencies({
+      ...{ clock, events, store },
+      config: () => this.config,
+      services: () => this.operations.services(),
+      checks: checkSource(this.checks, () => this.config),
+      onError: problem('finding out what needs what'),
+    })
+    for (const type of ['check.changed', 'check.suspected'] as const)
+      events.on(type, () => {
+        this.dependencies.look(this.operations.services())
+      })
     const log = this.#log.logger
     this.#api = new ApiServer({
       operations: this.operations,
@@ -277,6 +295,8 @@ export class Holdfast {
     this.#undo.push(() => {
       this.seeing.stop()
     })
+    await this.dependencies.start()
+    this.#undo.push(() => this.dependencies.stop())
     onStep('starting the API')
     await this.#api.start()
     this.#undo.push(() => this.#api.stop(stopSoon()))
@@ -363,7 +383,10 @@ export class Holdfast {
   }
 
   #announceHealth(): void {
-    if (!this.#stopping) this.#healthChanges.look(this.operations.services())
+    if (this.#stopping) return
+    const services = this.operations.services()
+    this.#healthChanges.look(services)
+    this.dependencies.look(services)
   }
 
   /** Resolves when every service is ready or has come to rest without being so. */
@@ -434,6 +457,7 @@ export class Holdfast {
     this.#acme.stop()
     this.checks.stop()
     this.seeing.stop()
+    await this.dependencies.stop()
     await this.#api.stop(deadline)
     await this.#metricsServer.stop(deadline)
     await this.supervisor.stop(deadline)

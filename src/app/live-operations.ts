@@ -12,6 +12,7 @@ import type { EventQuery } from '../store/index.ts'
 import type { Caches } from './caches.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
 import type { HealthChecks } from './checks.ts'
+import type { Dependencies } from './dependencies.ts'
 import { explanationOf, type Explanation } from './explaining.ts'
 import type { Holdfast } from './holdfast.ts'
 import type {
@@ -58,6 +59,10 @@ export class LiveOperations implements Operations {
 
   get history(): MetricsOperations {
     return this.#holdfast.seeing.operations
+  }
+
+  get dependencies(): Dependencies {
+    return this.#holdfast.dependencies
   }
 
   constructor(holdfast: Holdfast, metrics: PrometheusMetrics, version: string) {

@@ -12,6 +12,7 @@ import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/
 import type { EventQuery } from '../store/port.ts'
 import type { LogLine, LogQuery } from '../supervisor/index.ts'
 import type { CacheOperations } from './cache-operations.ts'
+import type { DependencyOperations } from './dependency-operations.ts'
 import type { Explanation } from './explaining.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
 import type { HealthOperations } from './health-operations.ts'
@@ -124,6 +125,7 @@ export interface Operations {
   readonly cache: CacheOperations
   /** What was measured. */
   readonly history: MetricsOperations
+  readonly dependencies: DependencyOperations
   readonly statusPage: StatusPageOperations
   readonly health: HealthOperations
   config(): Config

@@ -5,6 +5,7 @@ import type { BreakerSnapshot, BreakerState } from '../resilience/core/breaker.t
 import type { RateAsk, RateGrant } from './core/rate-share.ts'
 import type { CacheStoreStatus } from './core/cache/counts.ts'
 import type { PurgeOrder } from './core/cache/purge.ts'
+import type { Flow } from './core/flow.ts'
 import type { ObserverCounts } from './core/observe-view.ts'
 import type { RoutingView } from './core/routing-view.ts'
 import type { Caught, Mark, Named, TrialVerdict } from './core/quarantine.ts'
@@ -198,6 +199,8 @@ export interface WorkerDelta {
   readonly cache?: Pick<CacheStoreStatus, 'workerEntries' | 'workerBytes' | 'unanswered'> | undefined
   /** undefined: nothing is observed. */
   readonly observed?: ObserverCounts | undefined
+  /** A sample of the calls that come from this machine; undefined: there were none. */
+  readonly flows?: readonly Flow[] | undefined
   readonly services: Readonly<Record<string, ServiceDelta>>
   readonly endpoints: Readonly<Record<string, EndpointDelta>>
 }

@@ -9,6 +9,7 @@ import type { EndpointRole } from './core/tcp-view.ts'
 import type { TcpCounts } from './core/tcp-counts.ts'
 import type { BreakerAction, BreakerMessage } from './messages.ts'
 import type { QuarantinedRequest } from './core/quarantine.ts'
+import type { Flow } from './core/flow.ts'
 import type { ObserverCounts } from './core/observe-view.ts'
 import type { MirrorTelemetry } from './core/mirror.ts'
 import type { RoutingView } from './core/routing-view.ts'
@@ -85,6 +86,8 @@ export type ProxySignal =
   | { readonly type: 'roleRefused'; readonly endpoint: string; readonly service: string; readonly reason: string }
   /** More than one says that it is the primary, and none is believed. */
   | { readonly type: 'primaryContested'; readonly service: string; readonly endpoints: readonly string[] }
+  /** A sample of the calls that come from this machine. */
+  | { readonly type: 'flows'; readonly flows: readonly Flow[] }
   /** The store of shared limits: without it every machine goes by its part. */
   | { readonly type: 'limitsStoreChanged'; readonly up: boolean; readonly reason: string | undefined }
   | { readonly type: 'workerExited'; readonly pid: number; readonly code: number | undefined; readonly signal: string | undefined }

@@ -5,6 +5,7 @@
 import { Agent, errors, request } from 'undici'
 import type { Explanation } from '../app/explaining.ts'
 import type { StoredValue, ValueOptions } from '../app/cache-operations.ts'
+import type { Impact } from '../app/dependency-operations.ts'
 import type { ConfigChange, LogLine, Overview, RestartReport, ScalingRecord, Split } from '../app/operations.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventLevel } from '../kernel/events.ts'
@@ -78,7 +79,21 @@ export interface QuarantinedDescription {
   readonly crashes: readonly { readonly instance: string; readonly reason: string; readonly requestId: string; readonly at: string }[]
 }
 
+/** What needs what, as the API tells it. */
+export interface DependencyList {
+  readonly nodes: readonly { readonly name: string; readonly kind: string; readonly state: string }[]
+  readonly edges: readonly {
+    readonly from: string
+    readonly to: string
+    readonly hard: boolean
+    readonly alternatives: readonly string[]
+    readonly why: string
+  }[]
+}
+
 export interface Api {
+  dependencies(): Promise<DependencyList>
+  impact(name: string): Promise<Impact>
   /** Where it is asked: `http://127.0.0.1:3006`. */
   readonly url: string
   overview(): Promise<Overview>
@@ -189,6 +204,14 @@ export class ApiClient implements Api {
 
   async setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void> {
     await this.#data('/maintenance', { method: 'PUT', body: { ...target, enabled } })
+  }
+
+  dependencies(): Promise<DependencyList> {
+    return this.#data<DependencyList>('/dependencies')
+  }
+
+  impact(name: string): Promise<Impact> {
+    return this.#data<Impact>(`/dependencies/${encodeURIComponent(name)}/impact`)
   }
 
   quarantined(): Promise<readonly QuarantinedDescription[]> {

@@ -106,6 +106,21 @@ export interface EventData {
   'proxy.disconnected': { readonly reason: string }
   'proxy.reconnectFailed': { readonly reason: string; readonly hint: string }
   'proxy.viewRefused': { readonly reason: string; readonly hint?: string }
+  /** One is seen to need another: by calls through the balancer, or by connections. */
+  'dependency.learned': {
+    readonly from: string
+    readonly to: string
+    readonly kind: 'calls' | 'connections'
+    readonly count: number
+    readonly share: number
+  }
+  'dependency.forgotten': {
+    readonly from: string
+    readonly to: string
+    readonly kind: 'calls' | 'connections'
+    readonly count: number
+    readonly share: number
+  }
   'certificate.reloaded': { readonly files: readonly string[] }
   'certificate.refused': { readonly reason: string }
   'acme.obtained': { readonly listener: string; readonly hosts: readonly string[]; readonly expiresAt: string }
@@ -122,7 +137,12 @@ export interface EventData {
     readonly reason: string
   }
   /** It failed once, or real traffic or other nodes contradict it; it is not down. */
-  'check.suspected': { readonly check: string; readonly kind: string; readonly cause: 'probe' | 'traffic' | 'partial reachability'; readonly reason: string }
+  'check.suspected': {
+    readonly check: string
+    readonly kind: string
+    readonly cause: 'probe' | 'traffic' | 'partial reachability'
+    readonly reason: string
+  }
   /** What it measures has crossed a threshold. */
   'check.levelChanged': {
     readonly check: string
@@ -218,6 +238,8 @@ const known: Readonly<Record<EventType, true>> = {
   'proxy.disconnected': true,
   'proxy.reconnectFailed': true,
   'proxy.viewRefused': true,
+  'dependency.learned': true,
+  'dependency.forgotten': true,
   'certificate.reloaded': true,
   'certificate.refused': true,
   'acme.obtained': true,

@@ -1,5 +1,9 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
 import type { QuarantinedRequest } from '../../balancer/index.ts'
+import { rootCauses } from '../../dependencies/core/causes.ts'
+import { DependencyGraph } from '../../dependencies/core/graph.ts'
+import { impactOf } from '../../dependencies/core/impact.ts'
+import type { DependencyOperations } from '../../app/dependency-operations.ts'
 import type { CacheOperations } from '../../app/cache-operations.ts'
 import type { CheckDetail, HealthOperations } from '../../app/health-operations.ts'
 import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
@@ -278,6 +282,51 @@ export class FakeOperations implements Operations, EventSink {
       await this.#asked(`purge ${JSON.stringify(order)}`, actor)
       return { responses: 2 }
     },
+  }
+
+  /** database ◀── shop ◀── chat */
+  readonly graph = new DependencyGraph(
+    [
+      { name: 'shop', kind: 'service' },
+      { name: 'chat', kind: 'service' },
+      { name: 'database', kind: 'check' },
+    ],
+    [
+      { of: 'shop', anyOf: ['database'], hard: true, evidence: [{ kind: 'configured' }] },
+      { of: 'chat', anyOf: ['shop'], hard: true, evidence: [{ kind: 'calls', count: 1_204, share: 0.5, firstAt: startOfTime, lastAt: startOfTime }] },
+    ],
+  )
+  readonly dependencies: DependencyOperations = {
+    report: () => ({
+      nodes: this.graph.nodes.map((node) => ({
+        ...node,
+        state: 'down',
+        since: startOfTime,
+        because: node.name === 'database' ? undefined : 'database',
+      })),
+      edges: this.graph.needs.map(({ of, anyOf, hard, evidence }) => ({
+        from: of,
+        to: anyOf[0] ?? '',
+        hard,
+        alternatives: [],
+        evidence,
+        why: 'said so',
+      })),
+      calls: { told: 2_000, traced: 1_204 },
+    }),
+    impact: (name) => {
+      const impact = impactOf(this.graph, name)
+      if (impact === undefined) throw new HoldfastError('unknown_node', `looked for ${name}, found no such name`)
+      return impact
+    },
+    causes: () =>
+      rootCauses(
+        this.graph,
+        new Map([
+          ['database', startOfTime],
+          ['shop', startOfTime + 1_000],
+        ]),
+      ),
   }
 
   config = (): Config => testConfig

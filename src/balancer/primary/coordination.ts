@@ -340,6 +340,7 @@ export class Coordination {
         return
       case 'telemetry':
         this.#sums.add(peer.pid, message.delta, lives)
+        if (message.delta.flows) this.#options.signal({ type: 'flows', flows: message.delta.flows })
         this.#outliers.counted(message.delta)
         this.#standings.counted(message.delta)
         if (lives) this.#slots.counted(peer, message.delta)

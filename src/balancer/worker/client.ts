@@ -77,6 +77,10 @@ export class Client implements ClientSide, ReadHost {
   #route: Route<ServiceRuntime> | undefined
   #routes: ListenerRoutes<ServiceRuntime> | undefined
   #owner: ConnectionOwner | undefined
+  /** Of a client on this machine; 0: it is somewhere else. */
+  readonly #ownPort: number
+  /** Requests that have been told as calls of a service. */
+  #requestsTold = 0
   onDrain: (() => void) | undefined
 
   /** `connection`: a socket that nobody has read from, or a connection as it was accepted. */
@@ -96,6 +100,7 @@ export class Client implements ClientSide, ReadHost {
     this.#face = face
     this.#tls = face === undefined && socket instanceof TLSSocket ? socket : face?.tls
     this.address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
+    this.#ownPort = worker.flows.isOwn(this.address) ? (socket.remotePort ?? 0) : 0
     this.#forwarded = new ForwardedFields({
       address: this.address,
       port: listener.port,
@@ -330,10 +335,22 @@ export class Client implements ClientSide, ReadHost {
     const route = routes?.only ?? routeOf(this.worker, routes, head, input, this.facts)
     if ('status' in route) this.exchange.answer(this.#asUnrouted(route))
     else {
+      if (this.#route !== undefined && this.#route.service !== route.service) this.#tellCalls(this.#requests - 1)
       this.#routes = routes
       this.#route = route
       this.exchange.begin(route, input, start, forwardedTarget(route, head, input, this.facts))
     }
+  }
+
+  /** That it has called the service of its last requests, if it is a client whose calls can be traced back. */
+  tellFlow(): void {
+    this.#tellCalls(this.#requests)
+  }
+
+  #tellCalls(requests: number): void {
+    const calls = requests - this.#requestsTold
+    this.#requestsTold = requests
+    if (this.#ownPort !== 0 && calls > 0 && this.#route) this.worker.flows.offer(this.#ownPort, this.#route.service.name, calls)
   }
 
   #asUnrouted(answer: Answer): Answer {
@@ -526,6 +543,7 @@ export class Client implements ClientSide, ReadHost {
   #onClose(): void {
     const phase = this.phase
     this.phase = 'closed'
+    this.tellFlow()
     this.#input.clear()
     this.worker.connections.forget(this)
     if (phase === 'exchange') this.exchange.clientGone()

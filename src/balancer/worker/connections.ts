@@ -183,6 +183,11 @@ export class Connections {
     return accepted
   }
 
+  /** Of connections that are open; the others have told when they closed. */
+  tellFlows(): void {
+    for (const client of this.#clients) client.tellFlow()
+  }
+
   get #full(): boolean {
     return this.count + this.#waitingRoom.size >= connectionsMax
   }

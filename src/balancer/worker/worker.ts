@@ -19,6 +19,7 @@ import { Connections, type WorkerListener } from './connections.ts'
 import { InputBlocks } from './client-input.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Fleet } from './fleet.ts'
+import { Flows } from './flows.ts'
 import { Leases } from './leases.ts'
 import { Lots } from './lots.ts'
 import { watchesNothing, type ObserveView } from '../core/observe-view.ts'
@@ -72,6 +73,8 @@ export class Worker {
   readonly tcp: TcpFront
   /** Where requests and connections wait. */
   readonly lots: Lots
+  /** Who on this machine calls what. */
+  readonly flows = new Flows(systemRandom)
   /** Answers that are kept. */
   readonly responses = new ResponseStore(64 * 1024 * 1024, { now: () => this.now, wallTime: () => systemClock.wallTime() })
   /** Answers hits without an exchange; undefined: no service caches, or every request is watched. */
@@ -313,6 +316,7 @@ export class Worker {
   // --- counting -------------------------------------------------------------------------------------------------
 
   #delta(): WorkerDelta {
+    this.connections.tellFlows()
     const delta: WorkerDelta = {
       connections: this.connections.established,
       accepted: this.connections.takeAccepted(),
@@ -320,6 +324,7 @@ export class Worker {
       refused: this.#refused,
       observed: this.observer?.takeCounts(),
       cache: this.view?.cache && this.responses.take(),
+      flows: this.flows.take(),
       ...this.fleet.take(),
     }
     this.#refused = {}

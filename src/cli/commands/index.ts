@@ -5,6 +5,7 @@ import { cacheClear, cacheDel, cacheGet, cachePurge, cacheSet, cacheStats } from
 import { quarantine, quarantineForget } from './quarantine.ts'
 import { checks, checksHeartbeat, checksPause, checksResume, checksRun } from './checks.ts'
 import { configCheck, configDiff, configExplain, configShow } from './config.ts'
+import { dependencies, impact } from './dependencies.ts'
 import { doctor } from './doctor.ts'
 import { down } from './down.ts'
 import { events } from './events.ts'
@@ -26,6 +27,8 @@ export const commands: readonly Command[] = [
   logs,
   events,
   explain,
+  dependencies,
+  impact,
   scale,
   restart,
   maintenance,
