@@ -3,12 +3,14 @@ import { benchCache } from './cache/command.ts'
 import { benchFaults } from './faults/command.ts'
 import { benchProxy } from './proxy/command.ts'
 import { benchResilience } from './resilience/command.ts'
+import { benchWatch } from './watch/command.ts'
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   proxy: benchProxy,
   faults: benchFaults,
   cache: benchCache,
   resilience: benchResilience,
+  watch: benchWatch,
 }
 
 const [name, ...args] = process.argv.slice(2)

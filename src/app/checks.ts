@@ -62,8 +62,10 @@ export class HealthChecks implements HealthOperations, SampleSource {
   }
 
   async start(): Promise<void> {
-    this.apply()
+    // What is remembered has to be there before the checks that it is of.
     await this.#engine.start()
+    this.apply()
+    await this.#engine.forgetOthers()
   }
 
   stop(): void {
@@ -133,6 +135,7 @@ export class HealthChecks implements HealthOperations, SampleSource {
 
   samples(): readonly Sample[] {
     this.#tellOfBlindness()
+    this.#ofServices()
     const samples: Sample[] = []
     for (const { name, state, last, level, service } of this.#engine.list()) {
       const labels = { check: name, ...(service !== undefined && { service }) }
@@ -146,12 +149,7 @@ export class HealthChecks implements HealthOperations, SampleSource {
     return samples
   }
 
-  /** Runs since the last question, and how late the latest began. */
-  takeCounts(): ReturnType<Checks['takeCounts']> {
-    return this.#engine.takeCounts()
-  }
-
-  #ofServices(): readonly CheckDetail[] {
+    #ofServices(): readonly CheckDetail[] {
     const { services, config, clock } = this.#deps
     return this.#services.look(services(), config().services, clock.wallTime())
   }

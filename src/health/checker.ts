@@ -1,4 +1,5 @@
 /** One check: what is believed of it, and what is remembered of its runs. It decides nothing about when it runs. */
+import { threshold } from '../config/core/check-keys.ts'
 import { Ring } from '../kernel/ring.ts'
 import { wallTime, type WallTime } from '../kernel/time.ts'
 import { newMonitor, observe, paused, resumed, type Monitor, type MonitorRules } from './core/monitor.ts'
@@ -85,7 +86,9 @@ export class Checker {
     if (outcome !== 'pass') return { outcome, message, value, level: outcome === 'fail' ? this.#level : 'ok', latencyMs }
     if (measured === undefined || wanted === undefined) return { outcome, message, value, level: 'ok', latencyMs }
     const level = levelOf(measured, this.#level, { warnAt: warnAt?.value, criticalAt: criticalAt?.value, falling, hysteresis })
-    return { outcome: level === 'critical' ? 'fail' : 'pass', message, value: value ?? measured, level, latencyMs }
+    const bound = level === 'critical' ? criticalAt : level === 'warning' ? warnAt : undefined
+    const said = bound === undefined ? message : `${message}, ${level} from ${String(threshold.write(bound))}`
+    return { outcome: level === 'critical' ? 'fail' : 'pass', message: said, value: value ?? measured, level, latencyMs }
   }
 
   /** What would become of it. */
@@ -175,6 +178,8 @@ export class Checker {
 
   /** What of it has to be remembered over a restart; undefined: nothing. */
   remembered(beatAt: number | undefined): RememberedCheck | undefined {
+    // A function of a program is there only while the program is.
+    if (this.definition.kind === 'custom') return undefined
     const { state, since } = this.#monitor
     const kept = state === 'paused' ? 'paused' : state === 'down' || state === 'recovering' ? 'down' : 'up'
     if (kept === 'up' && beatAt === undefined) return undefined

@@ -83,6 +83,11 @@ export class Checks {
     for (const entry of this.#entries.values()) this.#begin(entry)
   }
 
+  /** What is remembered of checks that are not there any more is forgotten. */
+  async forgetOthers(): Promise<void> {
+    for (const name of Object.keys(this.#remembered)) if (!this.#entries.has(name)) await this.#deps.memory?.save(name, undefined)
+  }
+
   stop(): void {
     this.#running = false
     this.#network.stop()

@@ -158,7 +158,8 @@ export function expectedOf(type: Type): string {
     case 'object': {
       const [short] = type.short
       const shortKey = short === undefined ? undefined : type.keys[short]
-      const forms = [`a map with ${either(Object.keys(type.keys).filter((name) => type.keys[name]?.kind === 'key').slice(0, 6), 'and')}`]
+      const names = Object.keys(type.keys).filter((name) => type.keys[name]?.kind === 'key')
+      const forms = names.length === 0 ? [] : [`a map with ${either(names.slice(0, 6), 'and')}`]
       if (shortKey?.kind === 'key') forms.unshift(expectedOf(shortKey.type))
       if (type.on) forms.push('"on"')
       if (type.off) forms.push('"off"')
