@@ -14,7 +14,7 @@ export function serviceFacts(config: Config): readonly ServiceFacts[] {
     name,
     dependsOn,
     env: source.kind === 'process' ? source.env : {},
-    needs: undefined,
+    needs: config.health?.dependencies?.[name],
   }))
 }
 
@@ -90,7 +90,7 @@ export interface CheckSource {
 export function checkSource(checks: Pick<HealthOperations, 'checks' | 'run'>, config: () => Config): CheckSource {
   const own = (): readonly CheckStatus[] => checks.checks().filter(({ kind }) => kind !== 'service')
   return {
-    facts: () => own().map(({ name, dependsOn, service }) => ({ name, dependsOn, service, needs: undefined })),
+    facts: () => own().map(({ name, dependsOn, service }) => ({ name, dependsOn, service, needs: config().health?.dependencies?.[name] })),
     readings: () => own().map(checkReading),
     addresses: () => (config().health?.checks ?? []).flatMap(({ name, spec }) => addressOf(spec).map((address) => ({ ...address, name }))),
     run: (name) => checks.run(name),

@@ -90,4 +90,13 @@ export interface HealthConfig {
   readonly checks: readonly CheckConfig[]
   /** Addresses that tell whether this node sees the network: when none of them answers, no check is believed that fails. */
   readonly canaries: readonly HostPort[]
+  /** By service or check: all that it needs, in place of what is learned; undefined: everything is learned. */
+  readonly dependencies?: Readonly<Record<string, readonly NeedConfig[]>> | undefined
+}
+
+export interface NeedConfig {
+  /** One of these is enough. */
+  readonly anyOf: readonly string[]
+  /** false: it can do without. */
+  readonly hard: boolean
 }

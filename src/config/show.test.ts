@@ -62,7 +62,7 @@ describe('showing', () => {
       cache: { memory: { maxEntries: 10_000, maxBytes: '256MiB', ttl: '1h' }, http: { maxBytes: '256MiB', workerBytes: '64MiB' } },
       statusPage: { days: 90 },
       store: { sqlite: {} },
-      health: { checks: [], canaries: [] },
+      health: { checks: [], canaries: [], dependencies: {} },
     })
   })
 

@@ -55,7 +55,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     ...(settings.limits && { limits: settings.limits }),
     cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
     ...(statusPage && { statusPage }),
-    ...((settings.health.checks.length > 0 || settings.health.canaries.length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
+    ...(Object.values(settings.health).some((part) => Object.keys(part).length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
   })
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../types.ts'
 import { address, headerName, serverName, statusRange } from './addresses.ts'
 import type { Report } from './checks.ts'
+import { checkDependencyNames, dependencyKeys } from './dependency-keys.ts'
 import { redisUrl } from './redis-url.ts'
 import { boolean, duration, filled, integer, nameOf, oneOf, percent, port, text, timeout } from './scalars.ts'
 import { key, list, map, object, optional, type Draft, type Scalar, type Value } from './schema.ts'
@@ -188,6 +189,7 @@ export const healthKeys = object({
     doc: 'Two addresses or more, independent of each other and of everything else: while none of them takes a connection, this node does not see the network, and no check is down for that.',
     default: [],
   }),
+  ...dependencyKeys,
 })
 
 type CheckSettings = Value<typeof check>
@@ -248,6 +250,7 @@ export function checkHealthChecks(health: Draft<HealthSettings>, services: reado
     names.set(name, path)
   })
   checkNames(checks, services, report)
+  checkDependencyNames(health?.dependencies, [...services, ...names.keys()], report)
 }
 
 function checkNames(checks: readonly Draft<CheckSettings>[], services: readonly string[], report: Report): void {
@@ -313,8 +316,9 @@ function checkThresholds(path: string, kind: SpecKind, one: NonNullable<Draft<Ch
   }
 }
 
-export function toHealthConfig({ checks, canaries }: HealthSettings, resolve: (path: string) => string): HealthConfig {
-  return { checks: checks.map((one) => toCheck(one, resolve)), canaries }
+export function toHealthConfig({ checks, canaries, dependencies }: HealthSettings, resolve: (path: string) => string): HealthConfig {
+  const given = Object.keys(dependencies).length > 0
+  return { checks: checks.map((one) => toCheck(one, resolve)), canaries, ...(given && { dependencies }) }
 }
 
 const usualTimeout = seconds(2)
@@ -361,8 +365,8 @@ function toJson(text: string): { readonly path: string; readonly equals: string 
   return at === -1 ? { path: text.trim(), equals: undefined } : { path: text.slice(0, at).trim(), equals: text.slice(at + 1).trim() }
 }
 
-export function fromHealthConfig({ checks, canaries }: HealthConfig): Draft<HealthSettings> {
-  return { checks: checks.map(fromCheck), canaries }
+export function fromHealthConfig({ checks, canaries, dependencies = {} }: HealthConfig): Draft<HealthSettings> {
+  return { checks: checks.map(fromCheck), canaries, dependencies }
 }
 
 function fromCheck({ spec, ...rest }: CheckConfig): NonNullable<Draft<CheckSettings>> {
