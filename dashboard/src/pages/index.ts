@@ -4,11 +4,18 @@
  */
 import type { FunctionComponent } from 'preact'
 import type { IconName } from '../ui/icon.tsx'
+import { Audit } from './audit.tsx'
+import { Cache } from './cache.tsx'
 import { CheckPage } from './check.tsx'
 import { Checks } from './checks.tsx'
+import { Events } from './events.tsx'
+import { NodePage } from './node.tsx'
 import { Overview } from './overview.tsx'
+import { Scaling } from './scaling.tsx'
 import { ServicePage } from './service.tsx'
 import { Services } from './services.tsx'
+import { Settings } from './settings.tsx'
+import { TrafficMap } from './traffic.tsx'
 
 export interface PageEntry {
   readonly path: string
@@ -30,6 +37,14 @@ const page = (path: string, view: unknown, nav?: NavEntry): PageEntry => ({ path
 export const pages: readonly PageEntry[] = [
   page('/', Overview, { label: 'Overview', icon: 'overview', group: '' }),
   page('/services', Services, { label: 'Services', icon: 'services', group: 'Services' }),
+  page('/traffic', TrafficMap, { label: 'Traffic map', icon: 'traffic', group: 'Services' }),
+  page('/scaling', Scaling, { label: 'Scaling', icon: 'scaling', group: 'Operate' }),
+  page('/cache', Cache, { label: 'Cache', icon: 'cache', group: 'Operate' }),
+  page('/node', NodePage, { label: 'Node', icon: 'node', group: 'Operate' }),
+  page('/events', Events, { label: 'Events', icon: 'events', group: 'Record' }),
+  page('/audit', Audit, { label: 'Audit', icon: 'audit', group: 'Record' }),
+  page('/settings', Settings, { label: 'Settings', icon: 'settings', group: 'Record' }),
+  page('/settings/:part', Settings),
   page('/services/:name', ServicePage),
   page('/services/:name/:part', ServicePage),
   page('/checks', Checks, { label: 'Checks', icon: 'checks', group: 'Operate' }),
