@@ -9,6 +9,10 @@ export interface Matcher {
   readonly isEqual: boolean
 }
 
+/** As it is written where it is read: `severity=~"page|call"`. */
+export const written = ({ name, value, isRegex, isEqual }: Matcher): string =>
+  `${name}${isEqual ? (isRegex ? '=~' : '=') : isRegex ? '!~' : '!='}${JSON.stringify(value)}`
+
 /** A missing label is an empty one. */
 export const matches = (matchers: readonly Matcher[], labels: Labels): boolean =>
   matchers.every((matcher) => matchesOne(matcher, labels[matcher.name] ?? ''))
