@@ -19,11 +19,20 @@ const web = ({ config }: LoadedConfig): NonNullable<LoadedConfig['config']['serv
   return service
 }
 
-const withoutSecrets = fullest.replace(/^(?:access| +encryptionKey| +formerEncryptionKeys):.*$/gm, '').replace(', password: hunter2', '').replace(', sentinelPassword: hunter3', '')
+const open = fullest
+  .replace(', secret: hunter4, headers: { authorization: hunter5 }', '')
+  .replace('slack: { url: "https://hooks.slack.com/services/hunter6", channel: "#ops" }', 'webhook: "https://chat.example.com"')
+  .replace('holdfast:hunter7@', '')
+  .replace('pagerduty: { key: hunter8, url: "https://events.eu.pagerduty.com/v2/enqueue" }', 'webhook: "https://pager.example.com"')
+  .replace(', username: holdfast, password: hunter9', '')
+  .replace(', token: hunter10', '')
+const withoutSecrets = open.replace(/^(?:access| +encryptionKey| +formerEncryptionKeys):.*$/gm, '').replace(', password: hunter2', '').replace(', sentinelPassword: hunter3', '')
 
 describe('showing', () => {
   it('is complete', () => {
-    expect(showConfig(parse(smallest))).toEqual({
+    const { alerting, ...rest } = showConfig(parse(smallest)) as Readonly<Record<string, unknown>>
+    expect(alerting).toMatchObject({ receivers: {}, groupBy: ['alertname', 'service'], groupWait: '1s', groupInterval: '5m', repeatInterval: '4h', routes: [] })
+    expect(rest).toEqual({
       name: 'holdfast',
       region: 'local',
       data: '/etc/shop/.holdfast',
@@ -74,6 +83,12 @@ describe('showing', () => {
       access: { jwtSecret: '***' },
       services: { web: { command: 'run --db postgres://app:***@db/shop', env: { PLAIN: 'visible', HIDDEN: '***' } } },
     })
+  })
+
+  it('tells no secret of the receivers of alerts', () => {
+    const loaded = parse(fullest)
+    const everything = JSON.stringify([showConfig(loaded), explainConfig(loaded)]) + showConfigText(loaded)
+    for (const secret of ['hunter4', 'hunter5', 'hunter6', 'hunter7', 'hunter8', 'hunter9', 'hunter10']) expect(everything).not.toContain(secret)
   })
 
   it('hides by name even when nothing is known about where a value came from', () => {

@@ -4,6 +4,7 @@
  * Durations are milliseconds, sizes are bytes.
  */
 import type { Duration } from '../kernel/time.ts'
+import type { AlertingConfig } from './alerting-types.ts'
 import type { CacheConfig } from './cache-types.ts'
 import type { HealthConfig } from './health-types.ts'
 import type { ListenerConfig } from './listener-types.ts'
@@ -11,6 +12,7 @@ import type { ExplainConfig, LogConfig, TracingConfig } from './log-types.ts'
 import type { ServiceConfig } from './service-types.ts'
 import type { StatusPageConfig } from './status-types.ts'
 
+export * from './alerting-types.ts'
 export * from './cache-types.ts'
 export * from './health-types.ts'
 export * from './instance-types.ts'
@@ -50,6 +52,7 @@ export interface Config {
   readonly statusPage?: StatusPageConfig | undefined
   /** undefined: nothing is checked but services by their own probes. */
   readonly health?: HealthConfig | undefined
+  readonly alerting: AlertingConfig
 }
 
 export interface ApiConfig {

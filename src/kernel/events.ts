@@ -162,6 +162,27 @@ export interface EventData {
   'network.lost': { readonly reason: string }
   'network.recovered': { readonly forMs: number }
   'store.setAside': { readonly file: string; readonly reason: string }
+  'alert.fired': AlertData
+  'alert.resolved': AlertData & { readonly firedForMs: number }
+  'alert.acknowledged': AlertData & { readonly actor: string; readonly comment: string; readonly until: WallTime }
+  /** The acknowledgement has run out. */
+  'alert.unacknowledged': AlertData & { readonly actor: string }
+  /** Nobody is told of it by itself: what it needs is down. */
+  'alert.suppressed': AlertData & { readonly cause: string; readonly reason: string }
+  /** Nobody has acknowledged: the next receiver is told. */
+  'alert.escalated': { readonly group: string; readonly receiver: string; readonly step: number }
+  /** Too many at once for an event each. */
+  'alert.burst': { readonly fired: number; readonly resolved: number }
+  'alert.refused': { readonly reason: string; readonly alerts: number }
+  'notification.sent': NotificationData & { readonly tookMs: number }
+  'notification.failed': NotificationData & { readonly error: string }
+  'silence.created': SilenceData & { readonly actor: string }
+  /** It ends within the hour. */
+  'silence.expiring': SilenceData
+  'silence.ended': SilenceData & { readonly matched: number }
+  'incident.opened': IncidentData
+  'incident.updated': IncidentData & { readonly actor: string; readonly text: string }
+  'incident.resolved': IncidentData & { readonly lastedMs: number }
   'access.granted': AuditData
   'access.denied': AuditData
   'action.done': AuditData
@@ -169,6 +190,40 @@ export interface EventData {
   'token.created': { readonly actor: string; readonly role: string; readonly expiresAt: WallTime }
   'apikey.created': { readonly actor: string; readonly role: string; readonly keyId: string; readonly name: string }
   'apikey.revoked': { readonly actor: string; readonly keyId: string }
+}
+
+/** Which alert. */
+export interface AlertData {
+  readonly fingerprint: string
+  readonly alertname: string
+  readonly severity: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface NotificationData {
+  readonly id: string
+  readonly receiver: string
+  readonly integration: string
+  /** Of the group. */
+  readonly group: string
+  readonly why: string
+  readonly alerts: readonly string[]
+  readonly attempts: number
+}
+
+export interface SilenceData {
+  readonly id: string
+  readonly matchers: readonly string[]
+  readonly endsAt: WallTime
+  readonly createdBy: string
+  readonly comment: string
+}
+
+export interface IncidentData {
+  readonly id: string
+  readonly title: string
+  readonly impact: string
+  readonly status: string
 }
 
 /** Who did what from where; never the credential itself. */
@@ -256,6 +311,22 @@ const known: Readonly<Record<EventType, true>> = {
   'network.lost': true,
   'network.recovered': true,
   'store.setAside': true,
+  'alert.fired': true,
+  'alert.resolved': true,
+  'alert.acknowledged': true,
+  'alert.unacknowledged': true,
+  'alert.suppressed': true,
+  'alert.escalated': true,
+  'alert.burst': true,
+  'alert.refused': true,
+  'notification.sent': true,
+  'notification.failed': true,
+  'silence.created': true,
+  'silence.expiring': true,
+  'silence.ended': true,
+  'incident.opened': true,
+  'incident.updated': true,
+  'incident.resolved': true,
   'access.granted': true,
   'access.denied': true,
   'action.done': true,

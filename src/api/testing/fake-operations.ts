@@ -34,6 +34,7 @@ export const testConfig: Config = {
   cluster: { workers: 2, gracefulShutdownTimeout: ms(30_000) },
   services: { shop: serviceConfig('shop'), chat: serviceConfig('chat') },
   access: { jwtSecret: 'a secret of more than thirty-two bytes, for tests', rateLimit: { count: 600, per: ms(60_000) } },
+  alerting: { receivers: {}, root: { receiver: '' }, fallback: undefined, inhibit: [], timeIntervals: {}, resolveTimeout: ms(300_000) },
   cache: { memory: { maxEntries: 10_000, maxBytes: 1_048_576, ttl: ms(3_600_000) }, http: { maxBytes: 1_048_576, workerBytes: 1_048_576 } },
 }
 

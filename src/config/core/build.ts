@@ -7,6 +7,7 @@ import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
 import { firstHttp } from './listeners.ts'
+import { fromAlerting, toAlerting } from './notifier-keys.ts'
 import { fromOrigin, toOrigin } from './origin-keys.ts'
 import { toWhen } from './route-keys.ts'
 import { toStatusPage } from './status-keys.ts'
@@ -56,6 +57,8 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
     ...(statusPage && { statusPage }),
     ...(Object.values(settings.health).some((part) => Object.keys(part).length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
+    ...((settings.health.checks.length > 0 || settings.health.canaries.length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
+    alerting: toAlerting(settings.alerting),
   })
 }
 
@@ -169,6 +172,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     statusPage: config.statusPage ?? 'off',
     store: { sqlite: {} },
     health: fromHealthConfig(config.health ?? { checks: [], canaries: [] }),
+    alerting: fromAlerting(config.alerting),
   }
 }
 

@@ -15,6 +15,7 @@ import { checkShared } from './limits-keys.ts'
 import { firstHttp } from './listeners.ts'
 import { checkWhen, whenKey } from './route-keys.ts'
 import { checkMirror } from './mirror-keys.ts'
+import { checkNotifier } from './notifier-keys.ts'
 import { checkSplit } from './session-keys.ts'
 import { checkStatusPage } from './status-keys.ts'
 import { checkTls } from './tls-keys.ts'
@@ -56,6 +57,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
   }
   checkCache(settings.cache, report)
   checkStatusPage(settings.statusPage, services, report)
+  checkNotifier(settings.alerting, report)
   checkEntrances(settings, services, report)
   checkDependencies(services, report)
   checkHealthChecks(settings.health, Object.keys(services), report)

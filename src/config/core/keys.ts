@@ -1,6 +1,7 @@
 /** The declaration of the whole configuration. What stands here is all that the file may hold. */
 import { minutes, seconds } from '../../kernel/time.ts'
 import { bindHost, origin } from './addresses.ts'
+import { alerting } from './alerting-keys.ts'
 import { cacheKeys } from './cache-keys.ts'
 import { healthKeys } from './check-keys.ts'
 import { addressRange, errorPages } from './http-keys.ts'
@@ -117,7 +118,7 @@ export const configType = object({
   ),
   statusPage: key(statusPage, { doc: 'The public status page, at `/status` of the API’s port, for everybody who reaches it.', change: 'immediate' }),
   health: key(healthKeys, { doc: 'Checks of things that are not a service’s own probe; that goes under the service.', change: 'immediate' }),
-  alerting: planned('Rules, receivers and routes of alerts.', 'alerting comes with a later release'),
+  alerting: key(alerting, { doc: 'What is said of, to whom, and when.', change: 'immediate' }),
   regions: planned('Other regions.', 'regions come with a later release'),
   backup: planned('Backups.', 'backups come with a later release'),
   recovery: planned('Objectives, failover and drills.', 'recovery comes with a later release'),

@@ -20,7 +20,7 @@ export function configReference(): string {
   const scalars = Object.fromEntries(Object.entries(keys).filter(([, one]) => one.kind === 'key' && !isNested(one.type)))
   return [
     '### Top level\n',
-    table([...rows(scalars, '')]),
+    table([...rows(scalars, '', [])]),
     ...top.flatMap(([name, one]) => section(name, one)),
     '\n### Not available yet\n',
     'These keys are known and refused by name.\n',
@@ -36,34 +36,36 @@ function section(name: string, one: Key): string[] {
   const path = one.type.kind === 'map' ? `${name}.<name>` : name
   const inner = one.type.kind === 'map' ? one.type.value : one.type
   const intro = one.defaultDoc === undefined ? one.doc : `${one.doc} Default: ${one.defaultDoc}.`
-  return [`\n### \`${path}\`\n`, `${intro}\n`, table([...nestedRows(inner, '')])]
+  return [`\n### \`${path}\`\n`, `${intro}\n`, table([...nestedRows(inner, '', [])])]
 }
 
 function isNested(type: Type): boolean {
   return type.kind === 'object' || type.kind === 'map'
 }
 
-function* rows(keys: Keys, path: string): Generator<Row> {
+/** `around`: the types that it is inside of; one that is inside itself is listed once. */
+function* rows(keys: Keys, path: string, around: readonly Type[]): Generator<Row> {
   for (const [name, one] of Object.entries(keys)) {
     if (one.kind === 'planned') continue
     const here = joinKey(path, name)
     yield { path: here, type: typeText(one.type), default: defaultText(one), doc: one.doc }
-    yield* nestedRows(one.type, here)
+    yield* nestedRows(one.type, here, around)
   }
 }
 
-function* nestedRows(type: Type, path: string): Generator<Row> {
+function* nestedRows(type: Type, path: string, around: readonly Type[]): Generator<Row> {
+  if (around.includes(type)) return
   switch (type.kind) {
     case 'scalar':
       return
     case 'list':
-      yield* nestedRows(type.item, `${path}[]`)
+      yield* nestedRows(type.item, `${path}[]`, around)
       return
     case 'map':
-      yield* nestedRows(type.value, `${path}.<name>`)
+      yield* nestedRows(type.value, `${path}.<name>`, around)
       return
     case 'object':
-      yield* rows(type.keys, path)
+      yield* rows(type.keys, path, [...around, type])
       return
     default:
       unreachable(type)
@@ -100,18 +102,19 @@ function table(all: readonly Row[]): string {
   return ['| key | type | default | meaning |', '|---|---|---|---|', ...lines].join('\n')
 }
 
-function* plannedKeys(keys: Keys, path: string): Generator<[string, PlannedKey]> {
+function* plannedKeys(keys: Keys, path: string, around: readonly Type[] = []): Generator<[string, PlannedKey]> {
   for (const [name, one] of Object.entries(keys)) {
     const here = joinKey(path, name)
     if (one.kind === 'planned') yield [here, one]
-    else yield* plannedInside(one.type, here)
+    else yield* plannedInside(one.type, here, around)
   }
 }
 
-function plannedInside(type: Type, path: string): Iterable<[string, PlannedKey]> {
-  if (type.kind === 'object') return plannedKeys(type.keys, path)
-  if (type.kind === 'map') return plannedInside(type.value, `${path}.<name>`)
-  return type.kind === 'list' ? plannedInside(type.item, `${path}[]`) : []
+function plannedInside(type: Type, path: string, around: readonly Type[]): Iterable<[string, PlannedKey]> {
+  if (around.includes(type)) return []
+  if (type.kind === 'object') return plannedKeys(type.keys, path, [...around, type])
+  if (type.kind === 'map') return plannedInside(type.value, `${path}.<name>`, around)
+  return type.kind === 'list' ? plannedInside(type.item, `${path}[]`, around) : []
 }
 
 function plannedTable(all: readonly (readonly [string, PlannedKey])[]): string {

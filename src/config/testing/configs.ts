@@ -71,6 +71,40 @@ access: { jwtSecret: 0123456789abcdef0123456789abcdef, rateLimit: 5/10s }
 limits: { redis: "rediss://redis.internal:6380/1", machines: 3 }
 store: { sqlite: {} }
 statusPage: { title: Shop status, url: https://status.example.com, days: 30, services: [legacy, { service: shop, name: The shop, group: Sales }] }
+alerting:
+  receivers:
+    ops: { webhook: { url: "https://ops.example.com/hook", secret: hunter4, headers: { authorization: hunter5 }, timeout: 5s }, sendResolved: false }
+    chat: { slack: { url: "https://hooks.slack.com/services/hunter6", channel: "#ops" } }
+    mail: { smtp: "smtp://holdfast:hunter7@mail.example.com:587", from: "Holdfast <holdfast@example.com>", to: [oncall@example.com], smtpVerify: false }
+    pager: { pagerduty: { key: hunter8, url: "https://events.eu.pagerduty.com/v2/enqueue" } }
+    am: { alertmanager: { url: "http://10.0.0.4:9093", username: holdfast, password: hunter9 } }
+    am2: { alertmanager: { url: "http://10.0.0.5:9093", token: hunter10 } }
+  receiver: mail
+  fallback: chat
+  routes:
+    - match: { severity: critical }
+      matchers: [service!=legacy, 'team=~"a|b"']
+      receiver: ops
+      escalate: [{ after: 5m, receiver: mail }]
+      continue: true
+      groupBy: ["..."]
+      groupWait: 2s
+      groupInterval: 1m
+      repeatInterval: 1h
+      urgent: false
+      muteTimes: [night]
+      activeTimes: [office]
+      routes: [{ match: { severity: emergency }, receiver: pager }]
+  groupBy: [service]
+  groupWait: 5s
+  groupInterval: 2m
+  repeatInterval: 2h
+  urgent: false
+  inhibit: [{ source: [alertname=Down], target: [severity=warning], equal: [service] }]
+  timeIntervals:
+    night: [{ times: [22:00-06:00], location: Europe/Berlin }]
+    office: [{ times: [08:00-17:00], weekdays: [monday:friday], daysOfMonth: [1:28, -3:-1], months: [january:march], years: [2026] }]
+  resolveTimeout: 2m
 `
 
 export function parse(text: string, env: ParseOptions['env'] = {}): LoadedConfig {

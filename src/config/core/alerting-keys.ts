@@ -1,0 +1,5 @@
+/** The keys of alerting. */
+import { notifierKeys } from './notifier-keys.ts'
+import { object } from './schema.ts'
+
+export const alerting = object({ ...notifierKeys })
