@@ -20,6 +20,8 @@ import { EventStreams } from './event-stream.ts'
 import { Gate } from './gate.ts'
 import { addHomePage } from './home-page.ts'
 import { MachineReader } from './machine-reader.ts'
+import { alertmanagerRoutes } from './resources/alertmanager.ts'
+import { alertRoutes } from './resources/alerts.ts'
 import { authRoutes } from './resources/auth.ts'
 import { cacheRoutes } from './resources/cache.ts'
 import { checkRoutes } from './resources/checks.ts'
@@ -103,6 +105,8 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...authRoutes(deps),
       ...systemRoutes(deps),
       ...statusRoutes(deps),
+      ...alertRoutes(deps, clock),
+      ...alertmanagerRoutes(deps, clock),
       ...notAvailableRoutes(),
     ])
     if (deps.dashboard) addDashboard(scope, deps.dashboard)

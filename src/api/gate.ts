@@ -170,6 +170,9 @@ function credentialOf(request: FastifyRequest): string | undefined {
   }
   if (apiKey !== undefined) return String(apiKey)
   if (authorization === undefined) return undefined
+  const [, basic] = /^Basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization) ?? []
+  // As tools of Prometheus and Alertmanager send it: the token or key is the password, whatever the name.
+  if (basic !== undefined) return /^[^:]*:(\S+)$/.exec(Buffer.from(basic, 'base64').toString('utf8'))?.[1] ?? 'unreadable'
   const [, token] = /^Bearer +(\S+) *$/i.exec(authorization) ?? []
   // What is not a bearer token is still a credential that was shown: it is refused and counted.
   return token ?? 'unreadable'

@@ -36,6 +36,7 @@ import { HealthChanges } from './health-changes.ts'
 import { logEvent, openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
 import { SeeingMetrics } from './seeing-metrics.ts'
+import { Notifications } from './notifications.ts'
 import { nameOwner } from './port-conflict.ts'
 import { Routing } from './routing.ts'
 import { PublicStatus } from './status-page.ts'
@@ -79,6 +80,7 @@ export class Holdfast {
   readonly statusPage: PublicStatus
   readonly seeing: SeeingMetrics
   readonly checks: HealthChecks
+  readonly notifications: Notifications
   readonly #values: Values
   readonly operations: LiveOperations
   /** What needs what. */
@@ -217,6 +219,17 @@ export class Holdfast {
       events.on(type, () => {
         this.dependencies.look(this.operations.services())
       })
+    this.notifications = new Notifications({
+      clock,
+      random: systemRandom,
+      store,
+      events,
+      newId,
+      apiUrl: () => this.apiUrl,
+      config: () => this.config,
+      maintenance: { inMaintenance: ({ service }) => service !== undefined && routing.switches.maintenanceServices.includes(service) },
+      onProblem: problem('telling of alerts'),
+    })
     const log = this.#log.logger
     this.#api = new ApiServer({
       operations: this.operations,
@@ -287,6 +300,8 @@ export class Holdfast {
       })
       this.#options.onWarning(`the state store was damaged (${reason}); it was set aside as ${file} and a new one begun`)
     }
+    await this.notifications.start()
+    this.#undo.push(() => this.notifications.stop())
     await this.access.start()
     this.#undo.push(() => this.access.stop())
     this.#values.start(redisView(this.config.cache))
@@ -461,6 +476,7 @@ export class Holdfast {
     await this.#api.stop(deadline)
     await this.#metricsServer.stop(deadline)
     await this.supervisor.stop(deadline)
+    await Promise.race([this.notifications.stop(), aborted(deadline)])
     await this.access.stop()
     await Promise.race([this.#values.stop(), aborted(deadline)])
     await this.#eventLog.stop(deadline)

@@ -29,6 +29,7 @@ import type {
   MirrorReport,
   Split,
 } from './operations.ts'
+import type { Notifications } from './notifications.ts'
 import type { PublicStatus } from './status-page.ts'
 import type { Switches } from './routing.ts'
 import { endpointStatus, serviceStatus } from './service-status.ts'
@@ -51,6 +52,10 @@ export class LiveOperations implements Operations {
 
   get health(): HealthChecks {
     return this.#holdfast.checks
+  }
+
+  get alerting(): Notifications {
+    return this.#holdfast.notifications
   }
 
   get statusPage(): PublicStatus {

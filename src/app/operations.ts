@@ -16,6 +16,7 @@ import type { DependencyOperations } from './dependency-operations.ts'
 import type { Explanation } from './explaining.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
 import type { HealthOperations } from './health-operations.ts'
+import type { AlertOperations } from './alert-operations.ts'
 import type { StatusPageOperations } from './status-operations.ts'
 
 /** Who asks: goes into every event that the action leaves. */
@@ -128,6 +129,7 @@ export interface Operations {
   readonly dependencies: DependencyOperations
   readonly statusPage: StatusPageOperations
   readonly health: HealthOperations
+  readonly alerting: AlertOperations
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */
   shownConfig(): unknown

@@ -16,6 +16,8 @@ export const permissions = {
   'act:checks': { from: 'operator', means: 'make, pause and resume checks, and report heartbeats' },
   'change:servers': { from: 'operator', means: 'add and remove endpoints of the balancer' },
   'change:cache': { from: 'operator', means: 'set, delete and purge what the cache holds' },
+  'read:alerts': { from: 'viewer', means: 'see alerts, silences, incidents, and who is told' },
+  'change:alerts': { from: 'operator', means: 'put and acknowledge alerts, silence, test receivers, write about incidents' },
   'act:service': { from: 'operator', means: 'act on parts that come with a later release' },
   'manage:config': { from: 'admin', means: 'check, replace and reload the configuration' },
   'manage:access': { from: 'admin', means: 'make tokens, make and revoke API keys' },

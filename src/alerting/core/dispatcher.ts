@@ -131,6 +131,8 @@ export const dispatchLimits = {
   resolvedKeptMs: 15 * 60_000,
   /** An acknowledgement holds the escalation for so long. */
   ackMs: 30 * 60_000,
+  /** Alerts of a group whose state outlives this process; a larger one is told again. */
+  groupKeptMax: 5_000,
   /** What is kept quiet by others is looked at again. */
   recheckMs: 5_000,
 } as const
@@ -431,6 +433,11 @@ export class Dispatcher {
     return options.muteTimes.find(held)
   }
 
+  /** What others said may hold no longer. */
+  recheckSoon(): void {
+    this.#recheckedAt = 0
+  }
+
   // --- acknowledgement and escalation -------------------------------------------------------------------------------
 
   ack(fingerprint: string, ack: Omit<Ack, 'fingerprint'>): Ack {
@@ -551,7 +558,7 @@ export class Dispatcher {
 
   snapshotGroup(id: string): GroupRecord | undefined {
     const group = this.#groups.get(id)
-    if (group === undefined) return undefined
+    if (group === undefined || group.alerts.size > dispatchLimits.groupKeptMax) return undefined
     const { nextFlushAt, lastFlushAt, toldAt, steps, heldSince, route } = group
     const receivers = [route.options.receiver, ...route.options.escalate.map(({ receiver }) => receiver)]
     const log = receivers.flatMap((receiver) =>

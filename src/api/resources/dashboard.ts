@@ -1,20 +1,22 @@
 /**
  * Everything at a glance: in one answer for the brief's dashboard, and as the overview that `holdfast status` shows.
- * Parts that are not built yet are named in `notAvailable`: `alerts` is empty because nothing raises any.
  */
 import { z } from 'zod'
 import type { Clock } from '../../kernel/time.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { MachineReader } from '../machine-reader.ts'
 import { route, type Route } from '../route.ts'
+import { alertSchema, asAlert } from '../schemas/alerts.ts'
 import { cacheStatsSchema } from '../schemas/cache.ts'
 import { overviewSchema } from '../schemas/registry.ts'
+import { byGravity } from './alerts.ts'
 import { cacheStats } from './cache.ts'
 import { healthOf, healthSchema } from './health.ts'
 import { loadBalancerSchema, loadBalancerStats } from './loadbalancer.ts'
 import { scalingListSchema } from './scaling.ts'
 
 const scalingShown = 50
+const alertsShown = 100
 
 const dashboardSchema = z
   .object({
@@ -30,8 +32,7 @@ const dashboardSchema = z
     loadBalancer: loadBalancerSchema,
     cache: cacheStatsSchema,
     scaling: scalingListSchema,
-    alerts: z.array(z.never()).describe('Empty: nothing raises alerts yet.'),
-    notAvailable: z.array(z.enum(['alerts'])),
+    alerts: z.array(alertSchema).describe('The gravest 100 that fire.'),
   })
   .meta({ id: 'Dashboard' })
 
@@ -54,9 +55,8 @@ export function dashboardRoutes({ operations }: ApiDeps, machine: MachineReader,
           loadBalancer: loadBalancerStats(operations, overview),
           cache: cacheStats(operations.cache.report()),
           scaling: operations.scalingEvents(scalingShown),
-          alerts: [],
-          notAvailable: ['alerts'],
-        } as const
+          alerts: operations.alerting.alerts().toSorted(byGravity).slice(0, alertsShown).map(asAlert),
+        }
       },
     }),
     route({

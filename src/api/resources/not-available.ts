@@ -14,12 +14,6 @@ interface Missing {
 }
 
 const list: readonly Missing[] = [
-  { methods: ['GET'], path: '/alerts', part: 'alerting' },
-  { methods: ['POST'], path: '/alerts/:id/ack', part: 'alerting' },
-  { methods: ['GET', 'POST'], path: '/silences', part: 'alerting' },
-  { methods: ['DELETE'], path: '/silences/:id', part: 'alerting' },
-  { methods: ['GET', 'POST'], path: '/api/v2/alerts', part: 'alerting', atRoot: true },
-  { methods: ['GET', 'POST'], path: '/api/v2/silences', part: 'alerting', atRoot: true },
   { methods: ['PUT', 'DELETE'], path: '/services/:name', part: 'changing services by the API (use PUT /config)', permission: 'manage:config' },
   { methods: ['POST'], path: '/discovery/register', part: 'discovery' },
   { methods: ['PUT'], path: '/discovery/:id/heartbeat', part: 'discovery' },

@@ -9,15 +9,17 @@ import type { CheckDetail, HealthOperations } from '../../app/health-operations.
 import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
 import { MetricsQueries } from '../../app/metrics-queries.ts'
+import { Notifications } from '../../app/notifications.ts'
 import { PublicStatus } from '../../app/status-page.ts'
 import type { Config } from '../../config/types.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { AnyEvent, EventData, EventInput, EventSink, EventType } from '../../kernel/events.ts'
-import { ms, wallTime } from '../../kernel/time.ts'
 import { History } from '../../metrics/index.ts'
+import { instant, ms, wallTime } from '../../kernel/time.ts'
 import { emptyServiceTraffic, type EndpointStatus, type InstanceStatus, type ServiceStatus } from '../../registry/types.ts'
 import type { PublicIncident, UptimeReader } from '../../status/types.ts'
 import { selectEvents } from '../../store/core/select-events.ts'
+import { MemoryStore } from '../../store/index.ts'
 import type { EventQuery, StoredEvent } from '../../store/port.ts'
 
 export const startOfTime = 1_700_000_000_000
@@ -249,6 +251,17 @@ export class FakeOperations implements Operations, EventSink {
 
   readonly measured = new History()
   readonly history = new MetricsQueries(this.measured)
+  readonly alerting = new Notifications({
+    clock: { now: () => instant(0), wallTime: () => wallTime(this.now), schedule: () => ({ [Symbol.dispose]: () => undefined }) },
+    random: { next: () => 0 },
+    store: new MemoryStore(),
+    events: { emit: (type, event) => this.emit(type, event), on: () => ({ [Symbol.dispose]: () => undefined }) },
+    newId: () => `id-${++this.#ids}`,
+    apiUrl: () => 'http://127.0.0.1:3006',
+    config: () => testConfig,
+    onProblem: () => undefined,
+  })
+  #ids = 0
 
   readonly values = new Map<string, unknown>()
   readonly cache: CacheOperations = {

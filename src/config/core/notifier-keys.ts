@@ -3,7 +3,7 @@ import { parseMatcher, written, type Matcher } from '../../alerting/core/matcher
 import type { RouteConfig } from '../../alerting/core/routes.ts'
 import { isLocation, type NumberRange, type TimeInterval } from '../../alerting/core/time-intervals.ts'
 import { minutes, ms, seconds, type Duration } from '../../kernel/time.ts'
-import type { AlertingConfig, ReceiverConfig } from '../alerting-types.ts'
+import type { AlertingConfig, ReceiverConfig } from '../types.ts'
 import type { Report } from './checks.ts'
 import { boolean, duration, filled, nameOf, text } from './scalars.ts'
 import { key, list, map, object, optional, type Draft, type Key, type ObjectType, type Scalar, type Value } from './schema.ts'
