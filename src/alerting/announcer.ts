@@ -26,7 +26,13 @@ export class Announcer {
 
   changes({ fired, resolved }: Changes, now: number): void {
     for (const alert of fired) {
-      if (this.#mayTell(now)) this.#events.emit('alert.fired', { message: `${sentenceOf(alert)}`, level: levels[severityOf(alert)], ...aboutOf(alert), data: dataOf(alert) })
+      if (this.#mayTell(now))
+        this.#events.emit('alert.fired', {
+          message: sentenceOf(alert),
+          level: levels[severityOf(alert)],
+          ...aboutOf(alert),
+          data: dataOf(alert),
+        })
       else this.#unsaid.fired++
     }
     for (const alert of resolved) {
@@ -52,7 +58,11 @@ export class Announcer {
     const { fired, resolved } = this.#unsaid
     if (fired + resolved === 0) return
     this.#unsaid = { fired: 0, resolved: 0 }
-    this.#events.emit('alert.burst', { message: `${fired} more alerts fired and ${resolved} more are over`, level: 'warning', data: { fired, resolved } })
+    this.#events.emit('alert.burst', {
+      message: `${fired} more alerts fired and ${resolved} more are over`,
+      level: 'warning',
+      data: { fired, resolved },
+    })
   }
 
   refused(reason: string, alerts: number): void {
@@ -60,7 +70,11 @@ export class Announcer {
   }
 
   suppressed(alert: Alert, { cause, reason }: Suppression): void {
-    this.#events.emit('alert.suppressed', { message: `nobody is told that ${sentenceOf(alert)}: ${reason}`, ...aboutOf(alert), data: { ...dataOf(alert), cause, reason } })
+    this.#events.emit('alert.suppressed', {
+      message: `nobody is told that ${sentenceOf(alert)}: ${reason}`,
+      ...aboutOf(alert),
+      data: { ...dataOf(alert), cause, reason },
+    })
   }
 
   acknowledged(alert: Alert, { by, comment, until }: Ack, cause: string | undefined): void {
@@ -74,14 +88,31 @@ export class Announcer {
   }
 
   escalated({ key }: Group, receiver: string, step: number): void {
-    this.#events.emit('alert.escalated', { message: `nobody has acknowledged ${key}: ${receiver} is told`, level: 'warning', data: { group: key, receiver, step } })
+    this.#events.emit('alert.escalated', {
+      message: `nobody has acknowledged ${key}: ${receiver} is told`,
+      level: 'warning',
+      data: { group: key, receiver, step },
+    })
   }
 
   delivered(notification: Notification, integration: string, { arrived, attempts, tookMs, error = '' }: Delivery): string {
     const { id, receiver, groupKey, why, alerts } = notification
-    const data: NotificationData = { id, receiver, integration, group: groupKey, why, alerts: alerts.slice(0, 100).map(({ fingerprint }) => fingerprint), attempts }
+    const data: NotificationData = {
+      id,
+      receiver,
+      integration,
+      group: groupKey,
+      why,
+      alerts: alerts.slice(0, 100).map(({ fingerprint }) => fingerprint),
+      attempts,
+    }
     const service = serviceOf(alerts)
-    if (arrived) return this.#events.emit('notification.sent', { message: `${receiver} was told of ${alerts.length} alerts (${why})`, service, data: { ...data, tookMs } })
+    if (arrived)
+      return this.#events.emit('notification.sent', {
+        message: `${receiver} was told of ${alerts.length} alerts (${why})`,
+        service,
+        data: { ...data, tookMs },
+      })
     const message = `${receiver} could not be told of ${alerts.length} alerts after ${attempts} attempts: ${error}`
     return this.#events.emit('notification.failed', { message, level: 'error', service, data: { ...data, error } })
   }
@@ -99,14 +130,14 @@ export class Announcer {
 
 export const dataOf = (alert: Alert): AlertData => ({
   fingerprint: alert.fingerprint,
-  alertname: alert.labels['alertname'] ?? '',
+  alertname: alert.labels.alertname ?? '',
   severity: severityOf(alert),
   labels: alert.labels,
 })
 
-const aboutOf = ({ labels, annotations }: Alert) => ({ service: labels['service'], instance: labels['instance'], cause: annotations['event'] })
+const aboutOf = ({ labels, annotations }: Alert) => ({ service: labels.service, instance: labels.instance, cause: annotations.event })
 
 function serviceOf(alerts: readonly Alert[]): string | undefined {
-  const [first, ...others] = new Set(alerts.map(({ labels }) => labels['service']))
+  const [first, ...others] = new Set(alerts.map(({ labels }) => labels.service))
   return others.length === 0 ? first : undefined
 }

@@ -88,10 +88,14 @@ export class Notifier implements AlertSink {
     this.#book = new Book(deps.store, deps.onProblem)
     this.#sender = new Sender(deps.clock, deps.random)
     this.deadLetters = new DeadLetters(this.#book)
-    this.#relay = new Relay({ clock: deps.clock, dispatcher: this.#dispatcher, onOutcome: (receiver, error) => {
-      this.#count(receiver, 'alertmanager', error === undefined)
-      if (error !== undefined) deps.onProblem(new HoldfastError('send_failed', error))
-    } })
+    this.#relay = new Relay({
+      clock: deps.clock,
+      dispatcher: this.#dispatcher,
+      onOutcome: (receiver, error) => {
+        this.#count(receiver, 'alertmanager', error === undefined)
+        if (error !== undefined) deps.onProblem(new HoldfastError('send_failed', error))
+      },
+    })
     this.#setChannels()
   }
 
@@ -251,7 +255,13 @@ export class Notifier implements AlertSink {
     const labels = Object.fromEntries(silence.matchers.filter(({ isEqual, isRegex }) => isEqual && !isRegex).map(({ name, value }) => [name, value]))
     const summary = `the silence "${silence.comment}" of ${silence.createdBy} ends at ${new Date(silence.endsAt).toISOString()}`
     const { service } = labels
-    this.put([{ labels: { alertname: 'SilenceExpiring', severity: 'warning', silence: silence.id, ...(service !== undefined && { service }) }, annotations: { summary }, endsAt: silence.endsAt }])
+    this.put([
+      {
+        labels: { alertname: 'SilenceExpiring', severity: 'warning', silence: silence.id, ...(service !== undefined && { service }) },
+        annotations: { summary },
+        endsAt: silence.endsAt,
+      },
+    ])
   }
 
   // --- telling ------------------------------------------------------------------------------------------------------
@@ -271,7 +281,16 @@ export class Notifier implements AlertSink {
   async #send(order: Order): Promise<void> {
     const { group, receiver, integration, why, alerts, at, deadline } = order
     const channel = this.#channels.get(`${receiver}\n${integration}`)
-    const notification = { id: this.#deps.newId(), receiver, groupKey: group.key, groupLabels: group.labels, why, alerts, externalUrl: this.#deps.externalUrl(), at }
+    const notification = {
+      id: this.#deps.newId(),
+      receiver,
+      groupKey: group.key,
+      groupLabels: group.labels,
+      why,
+      alerts,
+      externalUrl: this.#deps.externalUrl(),
+      at,
+    }
     if (channel === undefined) {
       this.#dispatcher.sent(order, true, this.#now)
       return
@@ -291,7 +310,15 @@ export class Notifier implements AlertSink {
     this.#count(receiver, integration, delivery.arrived)
     const event = this.#announcer.delivered(notification, integration, delivery)
     for (const listener of this.#listeners) listener.notified?.(notification, integration, delivery.arrived, event)
-    if (!delivery.arrived) this.deadLetters.add({ id: notification.id, integration, notification, error: delivery.error ?? '', attempts: delivery.attempts, at: this.#now })
+    if (!delivery.arrived)
+      this.deadLetters.add({
+        id: notification.id,
+        integration,
+        notification,
+        error: delivery.error ?? '',
+        attempts: delivery.attempts,
+        at: this.#now,
+      })
     this.#writeSoon()
   }
 
@@ -317,7 +344,16 @@ export class Notifier implements AlertSink {
     this.put([{ labels, annotations: { summary } }])
     for (const [key, channel] of this.#channels) {
       if (!key.startsWith(`${fallback}\n`)) continue
-      const notification = { id: this.#deps.newId(), receiver: fallback, groupKey: group.key, groupLabels: group.labels, why: 'fallback', alerts, externalUrl: this.#deps.externalUrl(), at }
+      const notification = {
+        id: this.#deps.newId(),
+        receiver: fallback,
+        groupKey: group.key,
+        groupLabels: group.labels,
+        why: 'fallback',
+        alerts,
+        externalUrl: this.#deps.externalUrl(),
+        at,
+      }
       const sending = this.#sender
         .send({ notification, channel, forMs: dispatchLimits.resolvedKeptMs, signal: this.#stop.signal, onTrouble: () => undefined })
         .then((delivery) => {
@@ -335,8 +371,26 @@ export class Notifier implements AlertSink {
     if (config === undefined) throw unknownReceiver(receiver, Object.keys(this.#config.receivers))
     const now = this.#now
     const labels = { alertname: 'Test', severity: 'warning', receiver }
-    const alert: Alert = { fingerprint: '0'.repeat(16), labels, annotations: { summary: 'this is a test of the receiver; nothing is wrong' }, startsAt: now, endsAt: 0, updatedAt: now, timesOut: true, generatorUrl: undefined }
-    const notification = { id: this.#deps.newId(), receiver, groupKey: `{}:{alertname="Test"}`, groupLabels: { alertname: 'Test' }, why: 'test', alerts: [alert], externalUrl: this.#deps.externalUrl(), at: now }
+    const alert: Alert = {
+      fingerprint: '0'.repeat(16),
+      labels,
+      annotations: { summary: 'this is a test of the receiver; nothing is wrong' },
+      startsAt: now,
+      endsAt: 0,
+      updatedAt: now,
+      timesOut: true,
+      generatorUrl: undefined,
+    }
+    const notification = {
+      id: this.#deps.newId(),
+      receiver,
+      groupKey: `{}:{alertname="Test"}`,
+      groupLabels: { alertname: 'Test' },
+      why: 'test',
+      alerts: [alert],
+      externalUrl: this.#deps.externalUrl(),
+      at: now,
+    }
     const channels = [...this.#channels].filter(([key]) => key.startsWith(`${receiver}\n`)).map(([, channel]) => channel)
     await Promise.all(channels.map((channel) => channel.send(notification, this.#stop.signal)))
     const relayed = await this.#relay.test(receiver, alert)
@@ -379,7 +433,10 @@ export class Notifier implements AlertSink {
   }
 
   /** Throws `unknown_alert`, or `conflict` when it does not fire. */
-  ack(fingerprint: string, { by, comment, forMs = dispatchLimits.ackMs, cause }: { by: string; comment: string; forMs?: number | undefined; cause?: string | undefined }): Ack {
+  ack(
+    fingerprint: string,
+    { by, comment, forMs = dispatchLimits.ackMs, cause }: { by: string; comment: string; forMs?: number | undefined; cause?: string | undefined },
+  ): Ack {
     const alert = this.#dispatcher.alert(fingerprint)
     const now = this.#now
     if (alert === undefined) throw new HoldfastError('unknown_alert', `looked for alert ${fingerprint}, found no such alert`)
@@ -425,5 +482,7 @@ export class Notifier implements AlertSink {
 }
 
 function unknownReceiver(name: string, known: readonly string[]): HoldfastError {
-  return new HoldfastError('unknown_receiver', `looked for receiver ${name}, found no such receiver`, { hint: known.length === 0 ? 'there are none' : `there are: ${known.join(', ')}` })
+  return new HoldfastError('unknown_receiver', `looked for receiver ${name}, found no such receiver`, {
+    hint: known.length === 0 ? 'there are none' : `there are: ${known.join(', ')}`,
+  })
 }

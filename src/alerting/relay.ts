@@ -96,7 +96,9 @@ export class Relay {
     const now = this.#deps.clock.wallTime()
     const firing = this.#firingFor(name, now)
     const over = [...target.firing.values()].filter(({ fingerprint }) => !firing.has(fingerprint))
-    const ended = target.sendResolved ? over.map((alert) => asPut(this.#deps.dispatcher.alert(alert.fingerprint) ?? alert, Math.min(now, this.#endOf(alert, now)))) : []
+    const ended = target.sendResolved
+      ? over.map((alert) => asPut(this.#deps.dispatcher.alert(alert.fingerprint) ?? alert, Math.min(now, this.#endOf(alert, now))))
+      : []
     const all = [...[...firing.values()].map((alert) => asPut(alert, now + aheadMs)), ...ended]
     try {
       for (let i = 0; i < all.length; i += batchMax) await put(target.config, all.slice(i, i + batchMax), this.#stop.signal)

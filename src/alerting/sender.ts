@@ -59,7 +59,11 @@ export class Sender {
   }
 }
 
-async function attempt(channel: Channel, notification: Notification, signal: AbortSignal): Promise<{ readonly message: string; readonly again: boolean } | undefined> {
+async function attempt(
+  channel: Channel,
+  notification: Notification,
+  signal: AbortSignal,
+): Promise<{ readonly message: string; readonly again: boolean } | undefined> {
   try {
     await channel.send(notification, signal)
     return undefined

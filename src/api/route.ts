@@ -173,7 +173,7 @@ function documentationOf(one: Route): FastifySchema {
   const documentation = {
     tags: [one.tag],
     summary: one.summary,
-    operationId: `${one.method.toLowerCase()}${one.path.replace(/[^a-zA-Z]+([a-zA-Z]?)/g, (_, letter: string) => letter.toUpperCase())}${one.atRoot ? 'AtRoot' : ''}`,
+    operationId: `${one.method.toLowerCase()}${one.path.replace('/-/', '/lifecycle/').replace(/[^a-zA-Z]+([a-zA-Z]?)/g, (_, letter: string) => letter.toUpperCase())}${one.atRoot ? 'AtRoot' : ''}`,
     hide: one.hidden ?? false,
     description: [one.description, neededFor(one.permission)].filter(Boolean).join('\n\n'),
     security: one.permission === 'open' ? [] : [{ bearer: [] }, { apiKey: [] }],

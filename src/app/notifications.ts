@@ -12,7 +12,17 @@ import type { EventSink } from '../kernel/events.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { StateStore } from '../store/port.ts'
-import type { Ack, AlertExplanation, AlertOperations, AlertRouteExplanation, AlertView, DeadLetter, GroupView, ReceiverView, SilenceView } from './alert-operations.ts'
+import type {
+  Ack,
+  AlertExplanation,
+  AlertOperations,
+  AlertRouteExplanation,
+  AlertView,
+  DeadLetter,
+  GroupView,
+  ReceiverView,
+  SilenceView,
+} from './alert-operations.ts'
 import type { EventBus } from './event-bus.ts'
 import type { Actor } from './operations.ts'
 
@@ -39,7 +49,18 @@ export class Notifications implements AlertOperations {
   constructor(deps: NotificationsDeps) {
     this.#deps = deps
     const { clock, random, store, events, newId, apiUrl, config, suppressor, maintenance, onProblem } = deps
-    this.notifier = new Notifier({ clock, random, store, events, newId, externalUrl: apiUrl, config: config().alerting, suppressor, maintenance, onProblem })
+    this.notifier = new Notifier({
+      clock,
+      random,
+      store,
+      events,
+      newId,
+      externalUrl: apiUrl,
+      config: config().alerting,
+      suppressor,
+      maintenance,
+      onProblem,
+    })
   }
 
   /** The store must have started. */
@@ -76,7 +97,8 @@ export class Notifications implements AlertOperations {
 
   alert(id: string): AlertView {
     const alert = this.notifier.dispatcher.alert(id)
-    if (alert === undefined) throw new HoldfastError('unknown_alert', `looked for alert ${id}, found no such alert`, { hint: 'see: holdfast alerts --all' })
+    if (alert === undefined)
+      throw new HoldfastError('unknown_alert', `looked for alert ${id}, found no such alert`, { hint: 'see: holdfast alerts --all' })
     return this.#view(alert, this.#now)
   }
 
@@ -127,14 +149,31 @@ export class Notifications implements AlertOperations {
     }))
     const isKnown = last?.firing.has(view.id) ?? false
     const lastTold = last && { at: last.at, firing: isKnown }
-    return { route: key, receiver: options.receiver, group: group.key, groupAlerts: group.alerts.size, escalation, lastTold, mutedBy, ...this.#next(view, group, isKnown, mutedBy) }
+    return {
+      route: key,
+      receiver: options.receiver,
+      group: group.key,
+      groupAlerts: group.alerts.size,
+      escalation,
+      lastTold,
+      mutedBy,
+      ...this.#next(view, group, isKnown, mutedBy),
+    }
   }
 
-  #next({ quiet, isFiring, ack }: AlertView, group: Group, isKnown: boolean, mutedBy: string | undefined): Pick<AlertRouteExplanation, 'next' | 'reason'> {
+  #next(
+    { quiet, isFiring, ack }: AlertView,
+    group: Group,
+    isKnown: boolean,
+    mutedBy: string | undefined,
+  ): Pick<AlertRouteExplanation, 'next' | 'reason'> {
     const { receiver, repeatIntervalMs, groupIntervalMs } = group.route.options
     const at = group.nextFlushAt
     if (receiver === '') return { next: undefined, reason: 'no receiver is configured for it: it is only shown' }
-    if (!isFiring) return isKnown ? { next: at, reason: 'that it is over is told with the next look at its group' } : { next: undefined, reason: 'it is over, and was never told' }
+    if (!isFiring)
+      return isKnown
+        ? { next: at, reason: 'that it is over is told with the next look at its group' }
+        : { next: undefined, reason: 'it is over, and was never told' }
     if (quiet) return { next: undefined, reason: `${quiet.by}: ${quiet.reason}` }
     if (mutedBy !== undefined) return { next: undefined, reason: `its route is silent now: ${mutedBy}` }
     if (group.open > 0) return { next: this.#now, reason: 'it is being sent, or sent again, at this moment' }
@@ -142,7 +181,10 @@ export class Notifications implements AlertOperations {
     if (ack) return { next: undefined, reason: `acknowledged by ${ack.by}` }
     const last = this.notifier.dispatcher.lastTold(group, receiver)?.at ?? at
     const waits = Math.max(1, Math.ceil((last + repeatIntervalMs - at) / groupIntervalMs))
-    return { next: at + (last + repeatIntervalMs > at ? waits * groupIntervalMs : 0), reason: 'told already: said again when the repeat interval is over' }
+    return {
+      next: at + (last + repeatIntervalMs > at ? waits * groupIntervalMs : 0),
+      reason: 'told already: said again when the repeat interval is over',
+    }
   }
 
   // --- silences -----------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ const withoutSecrets = open.replace(/^(?:access| +encryptionKey| +formerEncrypti
 
 describe('showing', () => {
   it('is complete', () => {
-    const { alerting, ...rest } = showConfig(parse(smallest)) as Readonly<Record<string, unknown>>
+    const { alerting, ...rest } = showConfig(parse(smallest))
     expect(alerting).toMatchObject({ receivers: {}, groupBy: ['alertname', 'service'], groupWait: '1s', groupInterval: '5m', repeatInterval: '4h', routes: [] })
     expect(rest).toEqual({
       name: 'holdfast',

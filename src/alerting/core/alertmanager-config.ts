@@ -22,7 +22,11 @@ export function alertmanagerForm({ root, receivers, inhibit, timeIntervals, reso
   return {
     global: { resolve_timeout: duration(resolveTimeoutMs) },
     route: routeForm(root.receiver === '' ? { ...root, receiver: nobody } : root),
-    inhibit_rules: inhibit.map(({ source, target, equal }) => ({ source_matchers: source.map(written), target_matchers: target.map(written), equal })),
+    inhibit_rules: inhibit.map(({ source, target, equal }) => ({
+      source_matchers: source.map(written),
+      target_matchers: target.map(written),
+      equal,
+    })),
     receivers: names.map((name) => ({ name })),
     ...(intervals.length > 0 && { time_intervals: intervals }),
   }
@@ -51,7 +55,8 @@ const clock = (minute: number): string => `${two(Math.floor(minute / 60))}:${two
 const days = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
 
 function intervalForm({ times, weekdays, daysOfMonth, months, years, location }: TimeInterval): Record<string, unknown> {
-  const ranges = (list: readonly NumberRange[], text: (n: number) => string = String): string[] => list.map(({ from, to }) => (from === to ? text(from) : `${text(from)}:${text(to)}`))
+  const ranges = (list: readonly NumberRange[], text: (n: number) => string = String): string[] =>
+    list.map(({ from, to }) => (from === to ? text(from) : `${text(from)}:${text(to)}`))
   return {
     ...(times.length > 0 && { times: times.map(({ from, to }) => ({ start_time: clock(from), end_time: clock(to) })) }),
     ...(weekdays.length > 0 && { weekdays: ranges(weekdays, (n) => days[n] ?? '') }),

@@ -60,7 +60,8 @@ function cleaned(pairs: Labels, what: string): Labels {
   if (entries.length > alertLimits.pairsMax) throw invalid(`it has more than ${alertLimits.pairsMax} ${what}s`)
   for (const [name, value] of entries) {
     if (!labelName.test(name)) throw invalid(`${JSON.stringify(name.slice(0, 100))} is no name of a ${what}`)
-    if (value.length > alertLimits.valueCharactersMax) throw invalid(`the value of ${name} is longer than ${alertLimits.valueCharactersMax} characters`)
+    if (value.length > alertLimits.valueCharactersMax)
+      throw invalid(`the value of ${name} is longer than ${alertLimits.valueCharactersMax} characters`)
   }
   return Object.fromEntries(entries)
 }
@@ -82,7 +83,9 @@ function merged(a: Alert, b: Alert, now: number): Alert {
 
 /** Firing ones only have an end while it is not known. */
 export const ordered = (alerts: Iterable<Alert>): Alert[] =>
-  [...alerts].sort((a, b) => compare(a.labels['job'], b.labels['job']) || compare(a.labels['instance'], b.labels['instance']) || compareLabels(a.labels, b.labels))
+  [...alerts].sort(
+    (a, b) => compare(a.labels.job, b.labels.job) || compare(a.labels.instance, b.labels.instance) || compareLabels(a.labels, b.labels),
+  )
 
 const compare = (a = '', b = ''): number => (a < b ? -1 : a > b ? 1 : 0)
 

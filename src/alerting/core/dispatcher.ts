@@ -380,7 +380,17 @@ export class Dispatcher {
         if (why === undefined || (why === 'repeat' && this.#allAcked(present.firing))) continue
         const shown = sendResolved ? alerts : firing
         const entry: NotifiedEntry = { at: now, ...present }
-        orders.push({ group, receiver, integration: id, why, alerts: shown, silent: shown.length === 0, at: now, deadline: now + Math.max(groupIntervalMs, 10_000), entry })
+        orders.push({
+          group,
+          receiver,
+          integration: id,
+          why,
+          alerts: shown,
+          silent: shown.length === 0,
+          at: now,
+          deadline: now + Math.max(groupIntervalMs, 10_000),
+          entry,
+        })
       }
     }
     group.open += orders.length
@@ -417,7 +427,7 @@ export class Dispatcher {
   /** Why nobody is told of it now; undefined: they are. */
   quiet(alert: Alert, now: number): Quiet | undefined {
     const source = this.#inhibitor.inhibitedBy(alert)
-    if (source) return { by: 'inhibited', ids: [source.fingerprint], reason: `${source.labels['alertname'] ?? source.fingerprint} fires` }
+    if (source) return { by: 'inhibited', ids: [source.fingerprint], reason: `${source.labels.alertname ?? source.fingerprint} fires` }
     // What is resolved was told of, or never: its end is not held back by what is down now.
     const suppression = isResolved(alert, now) ? undefined : this.#quieter.suppression?.(alert.labels, alert.startsAt)
     if (suppression) return { by: 'suppressed', ids: [suppression.cause], reason: suppression.reason }
@@ -600,7 +610,8 @@ export class Dispatcher {
     group.alerts.add(alert.fingerprint)
     this.#groups.set(id, group)
     // What came to be in the moment of the end has not been told.
-    if (route.options.urgent && !over && group.lastFlushAt !== undefined && !this.#isKnown(group, alert.fingerprint)) this.#flushEarly(group, now, now)
+    if (route.options.urgent && !over && group.lastFlushAt !== undefined && !this.#isKnown(group, alert.fingerprint))
+      this.#flushEarly(group, now, now)
   }
 }
 

@@ -75,14 +75,14 @@ function split(text: string): string[] {
   const parts = ['']
   let quoted = false
   for (let i = 0; i < text.length; i++) {
-    const char = text[i]!
-    if (char === '\\') parts[parts.length - 1] += char + (text[++i] ?? '')
-    else if (char === ',' && !quoted) parts.push('')
+    const char = text.charAt(i)
+    if (char === ',' && !quoted) parts.push('')
     else {
       if (char === '"') quoted = !quoted
-      parts[parts.length - 1] += char
+      const more = char === '\\' ? text.charAt(++i) : ''
+      parts.push(`${parts.pop() ?? ''}${char}${more}`)
     }
   }
-  if (parts.length > 1 && parts.at(-1)!.trim() === '') parts.pop()
+  if (parts.length > 1 && parts.at(-1)?.trim() === '') parts.pop()
   return parts
 }

@@ -60,7 +60,7 @@ export function webhookBody(notification: Notification): Record<string, unknown>
 const marks = { warning: '⚠️', critical: '🔴', emergency: '🚨' } as const
 
 export const severityOf = ({ labels }: Pick<Alert, 'labels'>): 'warning' | 'critical' | 'emergency' =>
-  labels['severity'] === 'emergency' || labels['severity'] === 'critical' ? labels['severity'] : 'warning'
+  labels.severity === 'emergency' || labels.severity === 'critical' ? labels.severity : 'warning'
 
 const ranks = ['warning', 'critical', 'emergency'] as const
 export const gravest = (alerts: readonly Pick<Alert, 'labels'>[]): (typeof ranks)[number] =>
@@ -68,10 +68,10 @@ export const gravest = (alerts: readonly Pick<Alert, 'labels'>[]): (typeof ranks
 
 /** One sentence about an alert. */
 export function sentenceOf({ labels, annotations }: Pick<Alert, 'labels' | 'annotations'>): string {
-  const said = annotations['summary'] ?? annotations['description']
+  const said = annotations.summary ?? annotations.description
   if (said !== undefined) return said
-  const of = [labels['instance'] ?? labels['service'] ?? labels['check']].filter((each) => each !== undefined)
-  return [labels['alertname'] ?? 'an alert', ...of].join(' on ')
+  const of = [labels.instance ?? labels.service ?? labels.check].filter((each) => each !== undefined)
+  return [labels.alertname ?? 'an alert', ...of].join(' on ')
 }
 
 /** `[FIRING 2] InstanceDown shop` */
@@ -81,7 +81,7 @@ export function titleOf(notification: Notification): string {
   const firing = alerts.filter((alert) => statusOf(alert) === 'firing')
   const labels = Object.keys(groupLabels).length > 0 ? groupLabels : common(alerts.map((alert) => alert.labels))
   const { alertname, ...rest } = labels
-  const about = [alertname ?? alerts[0]?.labels['alertname'] ?? 'alerts', ...Object.values(rest).slice(0, 3)].join(' ')
+  const about = [alertname ?? alerts[0]?.labels.alertname ?? 'alerts', ...Object.values(rest).slice(0, 3)].join(' ')
   const mark = status === 'firing' ? marks[gravest(firing)] : '✅'
   return `${mark} [${status === 'firing' ? `FIRING ${firing.length}` : 'RESOLVED'}] ${about}`
 }

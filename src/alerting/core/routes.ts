@@ -58,7 +58,7 @@ export function routeTree(config: RouteConfig & { readonly receiver: string }): 
 
 function made(config: RouteConfig, parent: RouteOptions, path: string, keys: string): AlertRoute {
   const { matchers = [], continue: continues = false, routes = [], ...own } = config
-  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) as Partial<RouteOptions>
+  const given = Object.fromEntries(Object.entries<unknown>(own).filter(([, value]) => value !== undefined)) as Partial<RouteOptions>
   const options = { ...parent, muteTimes: [], activeTimes: [], escalate: [], ...given }
   const mine = `{${matchers.map(written).join(',')}}`
   const [id, key] = [`${path}${mine}`, `${keys}${mine}`]
@@ -80,5 +80,5 @@ export function routesFor(route: AlertRoute, labels: Labels): readonly AlertRout
 /** The labels that make a group of it. */
 export function groupLabels({ options: { groupBy } }: AlertRoute, labels: Labels): Labels {
   if (groupBy === '...') return labels
-  return Object.fromEntries(groupBy.filter((name) => labels[name] !== undefined).map((name) => [name, labels[name]!]))
+  return Object.fromEntries(groupBy.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])))
 }

@@ -191,7 +191,8 @@ function check({ matchers, startsAt, endsAt, createdBy, comment, force = false }
     throw refuse('it lasts longer than 7 days', 'make it shorter, or force it: what is silenced for long hides the next outage')
   if (createdBy.trim() === '') throw refuse('it does not say who makes it (createdBy)')
   if (comment.trim() === '') throw refuse('it does not say why (comment)')
-  if (comment.length > textCharactersMax || createdBy.length > textCharactersMax) throw refuse(`its comment is longer than ${textCharactersMax} characters`)
+  if (comment.length > textCharactersMax || createdBy.length > textCharactersMax)
+    throw refuse(`its comment is longer than ${textCharactersMax} characters`)
 }
 
 /** What has begun keeps its beginning; what has ended stays so; the matchers make the silence. */

@@ -73,13 +73,17 @@ function formatOf(location: string): Intl.DateTimeFormat {
 }
 
 function localTime(at: number, location: string): LocalTime {
-  const parts = Object.fromEntries(formatOf(location).formatToParts(at).map(({ type, value }) => [type, value]))
+  const parts = Object.fromEntries(
+    formatOf(location)
+      .formatToParts(at)
+      .map(({ type, value }) => [type, value]),
+  )
   const number = (name: string): number => Number(parts[name])
   return {
     year: number('year'),
     month: number('month'),
     day: number('day'),
-    weekday: weekdays.indexOf(parts['weekday'] ?? ''),
+    weekday: weekdays.indexOf(parts.weekday ?? ''),
     minute: number('hour') * 60 + number('minute'),
   }
 }

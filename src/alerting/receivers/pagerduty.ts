@@ -37,11 +37,11 @@ function eventOf(notification: Notification, key: string): Record<string, unknow
     client_url: externalUrl,
     payload: {
       summary: titleOf(notification).slice(0, summaryCharactersMax),
-      source: labels['instance'] ?? labels['service'] ?? labels['check'] ?? 'holdfast',
+      source: labels.instance ?? labels.service ?? labels.check ?? 'holdfast',
       severity: severities[gravest(alerts)],
       timestamp: new Date(Math.min(...alerts.map(({ startsAt }) => startsAt), at)).toISOString(),
-      component: labels['service'],
-      class: labels['alertname'],
+      component: labels.service,
+      class: labels.alertname,
       custom_details: { labels, alerts: linesOf(notification, linesMax) },
     },
   }

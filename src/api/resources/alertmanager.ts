@@ -14,6 +14,8 @@ import { asExplanation } from '../schemas/alerts.ts'
 const flag = z.union([z.string(), z.array(z.string())]).optional()
 const alertQuery = z.object({ active: flag, silenced: flag, inhibited: flag, unprocessed: flag, receiver: flag, filter: flag })
 const anything = z.unknown()
+/** Whose API this is. */
+const spokenVersion = '0.25.0'
 const common = { atRoot: true, tag: 'Alertmanager', data: z.unknown() } as const
 
 type Alerting = ApiDeps['operations']['alerting']
@@ -22,14 +24,26 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
   const alerting = (): Alerting => operations.alerting
   const startedAt = new Date(clock.wallTime()).toISOString()
   return [
-    route({ ...common, method: 'GET', path: '/api/v2/status', summary: 'As Alertmanager answers', permission: 'read:alerts', handler: () => json(statusOf(operations, version, startedAt)) }),
+    route({
+      ...common,
+      method: 'GET',
+      path: '/api/v2/status',
+      summary: 'As Alertmanager answers',
+      permission: 'read:alerts',
+      handler: () => json(statusOf(operations, version, startedAt)),
+    }),
     route({
       ...common,
       method: 'GET',
       path: '/api/v2/receivers',
       summary: 'Receivers',
       permission: 'read:alerts',
-      handler: () => json(alerting().receivers().map(({ name }) => ({ name }))),
+      handler: () =>
+        json(
+          alerting()
+            .receivers()
+            .map(({ name }) => ({ name })),
+        ),
     }),
     route({
       ...common,
@@ -38,7 +52,14 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
       summary: 'Alerts',
       permission: 'read:alerts',
       query: alertQuery,
-      handler: (context) => guarded(context, () => json(wanted(alerting().alerts(), context.query).toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(gettable))),
+      handler: (context) =>
+        guarded(context, () =>
+          json(
+            wanted(alerting().alerts(), context.query)
+              .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+              .map(gettable),
+          ),
+        ),
     }),
     route({
       ...common,
@@ -56,7 +77,15 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
           return json('')
         }),
     }),
-    route({ ...common, method: 'GET', path: '/api/v2/alerts/groups', summary: 'Alerts by group', permission: 'read:alerts', query: alertQuery, handler: (context) => guarded(context, () => json(groupsOf(alerting(), context.query))) }),
+    route({
+      ...common,
+      method: 'GET',
+      path: '/api/v2/alerts/groups',
+      summary: 'Alerts by group',
+      permission: 'read:alerts',
+      query: alertQuery,
+      handler: (context) => guarded(context, () => json(groupsOf(alerting(), context.query))),
+    }),
     route({
       ...common,
       method: 'GET',
@@ -76,7 +105,13 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
       handler: (context) =>
         guarded(context, () => {
           const filter = matchersIn(context.query.filter)
-          return json(alerting().silences().filter((silence) => isAbout(silence, filter)).toSorted(bySilence).map(gettableSilence))
+          return json(
+            alerting()
+              .silences()
+              .filter((silence) => isAbout(silence, filter))
+              .toSorted(bySilence)
+              .map(gettableSilence),
+          )
         }),
     }),
     route({
@@ -89,9 +124,13 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
       handler: (context) =>
         guarded(context, async () => {
           const draft = postableSilence.safeParse(context.body)
-          if (!draft.success) throw new HoldfastError('invalid_input', draft.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
+          if (!draft.success)
+            throw new HoldfastError('invalid_input', draft.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
           const { startsAt, endsAt, ...rest } = draft.data
-          const silence = await alerting().setSilence({ ...rest, startsAt: Date.parse(startsAt), endsAt: Date.parse(endsAt) }, { actor: context.actor })
+          const silence = await alerting().setSilence(
+            { ...rest, startsAt: Date.parse(startsAt), endsAt: Date.parse(endsAt) },
+            { actor: context.actor },
+          )
           return json({ silenceID: silence.id })
         }),
     }),
@@ -118,7 +157,15 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
         }),
     }),
     ...['/-/healthy', '/-/ready'].map((path) =>
-      route({ ...common, method: 'GET', path, summary: 'As Alertmanager answers', permission: 'open', unlimited: true, handler: () => new RawAnswer('text/plain; charset=utf-8', 'OK') }),
+      route({
+        ...common,
+        method: 'GET',
+        path,
+        summary: 'As Alertmanager answers',
+        permission: 'open',
+        unlimited: true,
+        handler: () => new RawAnswer('text/plain; charset=utf-8', 'OK'),
+      }),
     ),
     route({
       ...common,
@@ -153,7 +200,8 @@ const statuses: Readonly<Record<string, number>> = { invalid_input: 400, unknown
 
 // --- alerts -----------------------------------------------------------------------------------------------------------
 
-const listOf = (given: string | readonly string[] | undefined): readonly string[] => (given === undefined ? [] : typeof given === 'string' ? [given] : given)
+const listOf = (given: string | readonly string[] | undefined): readonly string[] =>
+  given === undefined ? [] : typeof given === 'string' ? [given] : given
 const isOff = (given: string | readonly string[] | undefined): boolean => listOf(given).at(-1) === 'false'
 
 function matchersIn(filter: string | readonly string[] | undefined): readonly Matcher[] {
@@ -212,7 +260,11 @@ function groupsOf(alerting: Alerting, query: AlertQuery): unknown {
   const groups = alerting
     .groups()
     .filter((group) => receiver?.test(group.receiver) ?? true)
-    .map((group) => ({ alerts: wanted(group.alerts, { ...query, receiver: undefined }).map(gettable), labels: group.labels, receiver: { name: group.receiver } }))
+    .map((group) => ({
+      alerts: wanted(group.alerts, { ...query, receiver: undefined }).map(gettable),
+      labels: group.labels,
+      receiver: { name: group.receiver },
+    }))
     .filter(({ alerts }) => alerts.length > 0)
   const text = (group: (typeof groups)[number]): string => `${JSON.stringify(group.labels)}${group.receiver.name}`
   return groups.toSorted((a, b) => (text(a) < text(b) ? -1 : 1))
@@ -225,7 +277,13 @@ const moment = z
   .refine((text) => text === undefined || text === '' || !Number.isNaN(Date.parse(text)), 'must be a time of RFC 3339')
   .transform((text) => (text === undefined || text === '' || Date.parse(text) <= zero ? undefined : Date.parse(text)))
 const texts = z.record(z.string(), z.string())
-const postableAlert = z.object({ labels: texts, annotations: texts.optional(), startsAt: moment, endsAt: moment, generatorURL: z.string().max(8_192).optional() })
+const postableAlert = z.object({
+  labels: texts,
+  annotations: texts.optional(),
+  startsAt: moment,
+  endsAt: moment,
+  generatorURL: z.string().max(8_192).optional(),
+})
 
 function postable(body: unknown): { readonly puts: readonly PutAlert[]; readonly errors: readonly string[] } {
   if (!Array.isArray(body)) throw new HoldfastError('invalid_input', 'expected a list of alerts')
@@ -250,10 +308,13 @@ const postableSilence = z.object({
   id: z.string().max(64).optional(),
   matchers: z
     .array(
-      z.object({ name: z.string().min(1), value: z.string(), isRegex: z.boolean(), isEqual: z.boolean().optional() }).transform(({ isEqual = true, ...rest }): Matcher => ({ ...rest, isEqual })),
+      z
+        .object({ name: z.string().min(1), value: z.string(), isRegex: z.boolean(), isEqual: z.boolean().optional() })
+        .transform(({ isEqual = true, ...rest }): Matcher => ({ ...rest, isEqual })),
     )
     .superRefine((matchers, context) => {
-      for (const { value, isRegex } of matchers) if (isRegex && !isRegExp(value)) context.addIssue(`${JSON.stringify(value)} is no regular expression`)
+      for (const { value, isRegex } of matchers)
+        if (isRegex && !isRegExp(value)) context.addIssue(`${JSON.stringify(value)} is no regular expression`)
     }),
   startsAt: date,
   endsAt: date,
@@ -294,6 +355,7 @@ function statusOf(operations: ApiDeps['operations'], version: string, startedAt:
     cluster: { name: '', peers: [], status: 'disabled' },
     config: { original: operations.alerting.alertmanagerConfig() },
     uptime: startedAt,
-    versionInfo: { branch: '', buildDate: '', buildUser: '', goVersion: '', revision: '', version: `holdfast-${version}` },
+    // amtool warns when this is not its own version.
+    versionInfo: { branch: 'holdfast', buildDate: '', buildUser: '', goVersion: '', revision: version, version: spokenVersion },
   }
 }

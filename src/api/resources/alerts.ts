@@ -6,7 +6,16 @@ import { HoldfastError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { ApiDeps } from '../deps.ts'
 import { route, type Route } from '../route.ts'
-import { alertSchema, asAlert, asDeadLetter, asExplanation, asSilence, deadLetterSchema, explanationSchema, silenceSchema } from '../schemas/alerts.ts'
+import {
+  alertSchema,
+  asAlert,
+  asDeadLetter,
+  asExplanation,
+  asSilence,
+  deadLetterSchema,
+  explanationSchema,
+  silenceSchema,
+} from '../schemas/alerts.ts'
 import { durationSchema, isoTime, limitParameter, lineOfText, pageOf, queryFlag, serviceName } from '../schemas/common.ts'
 
 const fingerprint = z.strictObject({ id: z.string().regex(/^[0-9a-f]{16}$/, 'must be the id of an alert: 16 hexadecimal digits') })
@@ -15,7 +24,8 @@ const receiverParams = z.strictObject({ name: lineOfText(64) })
 const ranks = { emergency: 0, critical: 1, warning: 2 } as const
 
 /** The gravest first, then the newest. */
-export const byGravity = (a: AlertView, b: AlertView): number => ranks[a.severity] - ranks[b.severity] || b.alert.startsAt - a.alert.startsAt || (a.id < b.id ? -1 : 1)
+export const byGravity = (a: AlertView, b: AlertView): number =>
+  ranks[a.severity] - ranks[b.severity] || b.alert.startsAt - a.alert.startsAt || (a.id < b.id ? -1 : 1)
 
 export function alertRoutes({ operations }: ApiDeps, clock: Clock): readonly Route[] {
   const alerts = () => operations.alerting
@@ -37,7 +47,9 @@ export function alertRoutes({ operations }: ApiDeps, clock: Clock): readonly Rou
       handler: ({ query: { all = false, service, severity, limit, after } }) => {
         const found = alerts()
           .alerts({ all })
-          .filter((view) => (service === undefined || view.alert.labels['service'] === service) && (severity === undefined || view.severity === severity))
+          .filter(
+            (view) => (service === undefined || view.alert.labels.service === service) && (severity === undefined || view.severity === severity),
+          )
         return pageOf(found.toSorted(byGravity), { limit, after }, ({ id }) => id).map(asAlert)
       },
     }),
@@ -164,7 +176,8 @@ function silenceRoutes(alerts: () => ApiDeps['operations']['alerting'], clock: C
         const now = clock.wallTime()
         const startsAt = body.startsAt === undefined ? now : Date.parse(body.startsAt)
         const endsAt = body.endsAt === undefined ? (body.for === undefined ? undefined : startsAt + body.for) : Date.parse(body.endsAt)
-        if (endsAt === undefined) throw new HoldfastError('invalid_input', 'tried to make a silence: it has no end', { hint: 'give it for: 2h, or endsAt' })
+        if (endsAt === undefined)
+          throw new HoldfastError('invalid_input', 'tried to make a silence: it has no end', { hint: 'give it for: 2h, or endsAt' })
         const { id, comment, endOnResolve, force } = body
         const draft = { id, matchers: matchersOf(body.matchers), startsAt, endsAt, createdBy: actor.name, comment, endOnResolve, force }
         return asSilence(await alerts().setSilence(draft, { actor }))
@@ -185,4 +198,5 @@ function silenceRoutes(alerts: () => ApiDeps['operations']['alerting'], clock: C
 
 const states = ['active', 'pending', 'expired'] as const
 
-const matchersOf = (given: string | readonly string[]): readonly Matcher[] => (typeof given === 'string' ? parseMatchers(given) : given.map(parseMatcher))
+const matchersOf = (given: string | readonly string[]): readonly Matcher[] =>
+  typeof given === 'string' ? parseMatchers(given) : given.map(parseMatcher)

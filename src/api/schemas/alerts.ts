@@ -38,9 +38,9 @@ export function asAlert({ id, alert, severity, isFiring, quiet, ack, receivers }
   return {
     id,
     type: severity,
-    title: labels['alertname'] ?? 'alert',
+    title: labels.alertname ?? 'alert',
     message: sentenceOf(alert),
-    service: labels['service'] ?? null,
+    service: labels.service ?? null,
     timestamp: iso(startsAt),
     status: !isFiring ? 'resolved' : quiet ? 'suppressed' : ack ? 'acknowledged' : 'active',
     labels,
@@ -69,8 +69,30 @@ export const silenceSchema = z
   })
   .meta({ id: 'Silence' })
 
-export function asSilence({ id, state, matchers, startsAt, endsAt, createdBy, comment, endOnResolve, matched, updatedAt }: SilenceView): z.input<typeof silenceSchema> {
-  return { id, state, matchers: matchers.map(written), startsAt: iso(startsAt), endsAt: iso(endsAt), createdBy, comment, endOnResolve, matched, updatedAt: iso(updatedAt) }
+export function asSilence({
+  id,
+  state,
+  matchers,
+  startsAt,
+  endsAt,
+  createdBy,
+  comment,
+  endOnResolve,
+  matched,
+  updatedAt,
+}: SilenceView): z.input<typeof silenceSchema> {
+  return {
+    id,
+    state,
+    matchers: matchers.map(written),
+    startsAt: iso(startsAt),
+    endsAt: iso(endsAt),
+    createdBy,
+    comment,
+    endOnResolve,
+    matched,
+    updatedAt: iso(updatedAt),
+  }
 }
 
 export const explanationSchema = z

@@ -34,7 +34,7 @@ routes: [{ match: { severity: critical }, receiver: ops, escalate: [{ after: 5m,
 
   it('know times over midnight, and ends of months', () => {
     const { config } = parse(alerting('timeIntervals: { night: [{ times: [22:00-06:00], weekdays: [mon:fri], daysOfMonth: [-2:-1], months: [3], location: Europe/Berlin }] }'))
-    expect(config.alerting.timeIntervals['night']).toEqual([
+    expect(config.alerting.timeIntervals.night).toEqual([
       {
         times: [
           { from: 1_320, to: 1_440 },

@@ -6,7 +6,7 @@ import { minutes, ms, seconds, type Duration } from '../../kernel/time.ts'
 import type { AlertingConfig, ReceiverConfig } from '../types.ts'
 import type { Report } from './checks.ts'
 import { boolean, duration, filled, nameOf, text } from './scalars.ts'
-import { key, list, map, object, optional, type Draft, type Key, type ObjectType, type Scalar, type Value } from './schema.ts'
+import { key, list, map, object, optional, type Draft, type Key, type ObjectType, type ObjectValue, type Scalar, type Value } from './schema.ts'
 import { either, nearest, quote } from './words.ts'
 
 // --- scalars ----------------------------------------------------------------------------------------------------------
@@ -252,8 +252,7 @@ export const notifierKeys = {
   resolveTimeout: key(duration(seconds(1)), { doc: 'An alert that is put without an end is over when nobody puts it again for so long.', default: minutes(5) }),
 }
 
-const notifier = object(notifierKeys)
-export type NotifierSettings = Value<typeof notifier>
+export type NotifierSettings = ObjectValue<typeof notifierKeys>
 
 // --- what no single key can know --------------------------------------------------------------------------------------
 
@@ -293,14 +292,13 @@ export function checkNotifier(settings: Draft<NotifierSettings>, report: Report)
   walk('alerting.routes', settings.routes, settings.receiver !== undefined || report.given('alerting.receiver'))
 }
 
-function checkReceiver(path: string, receiver: Draft<Value<typeof receiverType>>, report: Report): void {
+function checkReceiver(path: string, settings: Draft<Value<typeof receiver>>, report: Report): void {
   const given = (name: string): boolean => report.given(`${path}.${name}`)
   if (!kinds.some(given)) report.keyProblem(path, { message: 'reaches nobody', hint: `give it ${either(kinds)}` })
-  if (given('smtp') && (receiver?.to ?? []).length === 0) report.keyProblem(path, { message: 'does not say who gets its mail', hint: 'give it to: [oncall@example.com]' })
+  if (given('smtp') && (settings?.to ?? []).length === 0) report.keyProblem(path, { message: 'does not say who gets its mail', hint: 'give it to: [oncall@example.com]' })
   for (const name of ['to', 'from', 'smtpVerify']) if (given(name) && !given('smtp')) report.keyProblem(`${path}.${name}`, { message: 'means nothing without smtp', hint: 'leave it out, or give it smtp' })
   if (given('alertmanager.password') !== given('alertmanager.username')) report.keyProblem(`${path}.alertmanager`, { message: 'a username and a password go together', hint: 'give both' })
 }
-const receiverType = receiver
 
 function checkGroupBy(path: string, names: readonly (string | undefined)[] | undefined, report: Report): void {
   if (names?.includes('...') === true && names.length > 1) report.problem(path, { message: '... stands for all labels, and others are named besides', hint: 'write groupBy: [...] alone' })

@@ -64,7 +64,7 @@ export type Type<V = unknown> = Scalar<V> | ListType<V> | MapType<V> | ObjectTyp
 export type Keys = Readonly<Record<string, Key | PlannedKey>>
 /** The value that a type stands for, once parsed. */
 export type Value<T> = T extends Type<infer V> ? V : never
-type ObjectValue<K> = { readonly [N in keyof K as K[N] extends PlannedKey ? never : N]: K[N] extends Key<infer V> ? V : never }
+export type ObjectValue<K> = { readonly [N in keyof K as K[N] extends PlannedKey ? never : N]: K[N] extends Key<infer V> ? V : never }
 
 /** What applying a change of a key does; the sentence of each is in `diff.ts`. */
 export type ChangeKind =
