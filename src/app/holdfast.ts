@@ -227,6 +227,7 @@ export class Holdfast {
       newId,
       apiUrl: () => this.apiUrl,
       config: () => this.config,
+      suppressor: this.dependencies,
       maintenance: { inMaintenance: ({ service }) => service !== undefined && routing.switches.maintenanceServices.includes(service) },
       onProblem: problem('telling of alerts'),
     })
