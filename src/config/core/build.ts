@@ -57,7 +57,6 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
     ...(statusPage && { statusPage }),
     ...(Object.values(settings.health).some((part) => Object.keys(part).length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
-    ...((settings.health.checks.length > 0 || settings.health.canaries.length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
     alerting: toAlerting(settings.alerting),
   })
 }
