@@ -8,6 +8,7 @@ import { Audit } from './audit.tsx'
 import { Cache } from './cache.tsx'
 import { CheckPage } from './check.tsx'
 import { Checks } from './checks.tsx'
+import { Dependencies } from './dependencies.tsx'
 import { Events } from './events.tsx'
 import { NodePage } from './node.tsx'
 import { Overview } from './overview.tsx'
@@ -49,6 +50,7 @@ export const pages: readonly PageEntry[] = [
   page('/services/:name/:part', ServicePage),
   page('/checks', Checks, { label: 'Checks', icon: 'checks', group: 'Operate' }),
   page('/checks/:name', CheckPage),
+  page('/dependencies', Dependencies, { label: 'Dependencies', icon: 'dependencies', group: 'Operate' }),
 ]
 
 type NavPage = PageEntry & { readonly nav: NavEntry }
