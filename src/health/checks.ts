@@ -345,8 +345,9 @@ export class Checks {
   #witnesses(group: string | undefined): readonly Witness[] {
     const found: Witness[] = []
     for (const { checker } of this.#entries.values()) {
-      const { definition, monitor, abandoned } = checker
-      if (definition.address === undefined || isLocal(definition.address) || monitor.state !== 'up' || abandoned) continue
+      const { definition, believed } = checker
+      // Whoever is only suspect now passed before: it may fail for the same reason.
+      if (definition.address === undefined || isLocal(definition.address) || believed !== 'up') continue
       const own = this.#groupOf(definition)
       if (own !== group) found.push({ name: definition.name, group: own, timeoutMs: definition.timeoutMs, probe: checker.probe })
     }

@@ -32,7 +32,7 @@ export class OwnNetwork {
   #view: NetworkView = { blind: false, since: undefined, reason: undefined }
   /** Who passed before it went blind. */
   #before: readonly Witness[] = []
-  #survey: { readonly at: number; readonly blind: Promise<boolean> } | undefined
+  #survey: { endedAt: number; readonly blind: Promise<boolean> } | undefined
   #timer: Disposable | undefined
   #stopped = false
 
@@ -48,7 +48,11 @@ export class OwnNetwork {
   async isOurs(group: string): Promise<boolean> {
     if (this.#view.blind) return true
     const now = this.#deps.clock.now()
-    if (this.#survey === undefined || now - this.#survey.at > freshMs) this.#survey = { at: now, blind: this.#ask(group) }
+    if (this.#survey === undefined || now - this.#survey.endedAt > freshMs) {
+      const survey = { endedAt: Infinity, blind: this.#ask(group) }
+      this.#survey = survey
+      void survey.blind.finally(() => (survey.endedAt = this.#deps.clock.now()))
+    }
     return this.#survey.blind
   }
 
