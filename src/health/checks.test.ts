@@ -48,7 +48,7 @@ describe('a check', () => {
     await checks.start()
     await clock.advance(seconds(60))
     expect(events.of('check.changed')).toEqual(['db down'])
-    expect(events.told.find(({ type }) => type === 'check.changed')?.data['from']).toBe('unknown')
+    expect(events.told.find(({ type }) => type === 'check.changed')?.data.from).toBe('unknown')
     checks.stop()
   })
 
@@ -191,12 +191,12 @@ describe('a check', () => {
 
 describe('over a restart', () => {
   it('what was down is down, what was paused is paused', async () => {
-    const kept: Record<string, RememberedCheck> = {}
+    const kept = new Map<string, RememberedCheck>()
     const memory = {
-      load: () => Promise.resolve(kept),
+      load: () => Promise.resolve(Object.fromEntries(kept)),
       save: (name: string, remembered: RememberedCheck | undefined) => {
-        if (remembered) kept[name] = remembered
-        else delete kept[name]
+        if (remembered) kept.set(name, remembered)
+        else kept.delete(name)
         return Promise.resolve()
       },
     }
@@ -207,7 +207,7 @@ describe('over a restart', () => {
     await first.clock.advance(seconds(30))
     first.checks.pause('asleep')
     first.checks.stop()
-    expect(Object.keys(kept)).toEqual(['dead', 'asleep'])
+    expect([...kept.keys()]).toEqual(['dead', 'asleep'])
 
     const second = engine({ memory })
     await second.checks.start()

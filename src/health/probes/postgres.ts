@@ -10,6 +10,8 @@ export const postgresProbe = ({ url, query }: Extract<CheckSpec, { kind: 'postgr
       connectionString: url,
       connectionTimeoutMillis: timeoutMs,
       query_timeout: timeoutMs,
+      // The server gives the query up as well, and does not go on with it for nobody.
+      statement_timeout: timeoutMs,
       application_name: 'holdfast-check',
     })
     const end = (): void => void client.end().catch(() => undefined)

@@ -21,7 +21,7 @@ export class Recorder implements EventSink {
 
   /** `database down`, of events of one type. */
   of(type: EventType): string[] {
-    return this.told.filter((one) => one.type === type).map(({ data }) => [data['check'], data['to'] ?? data['cause'] ?? ''].join(' ').trim())
+    return this.told.filter((one) => one.type === type).map(({ data }) => [data.check, data.to ?? data.cause ?? ''].join(' ').trim())
   }
 }
 
