@@ -24,6 +24,7 @@ export function percent(value: number | null | undefined): string {
 
 export function milliseconds(value: number | null | undefined): string {
   if (!given(value)) return none
+  if (value === 0) return '0 ms'
   return value >= 10_000 ? `${oneDigit.format(value / 1_000)} s` : value >= 1_000 ? `${twoDigits.format(value / 1_000)} s` : `${three(value)} ms`
 }
 

@@ -4,6 +4,7 @@ import { get } from '../lib/api.ts'
 import type { ApiEvent } from '../lib/events.ts'
 import { query, setQuery } from '../lib/router.ts'
 import { useLoad } from '../lib/use-load.ts'
+import { Shape } from '../ui/icon.tsx'
 import { Loaded } from '../ui/loaded.tsx'
 import { Card, Page, Segments } from '../ui/page.tsx'
 import { EmptyState } from '../ui/states.tsx'
@@ -32,15 +33,34 @@ const columns: readonly Column<ApiEvent>[] = [
   { key: 'who', label: 'Who', sort: ({ data }) => say(data.actor), cell: ({ data }) => <strong class="nowrap">{say(data.actor)}</strong> },
   { key: 'role', label: 'Role', hide: 'narrow', cell: ({ data }) => say(data.role) },
   { key: 'from', label: 'From', hide: 'medium', cell: ({ data }) => <span class="mono">{say(data.address)}</span> },
-  { key: 'outcome', label: 'Outcome', sort: outcomeOf, cell: (event) => <Status tone={isBad(event) ? 'warn' : 'ok'}>{outcomeOf(event)}</Status> },
+  {
+    key: 'outcome',
+    label: 'Outcome',
+    hide: 'narrow',
+    sort: outcomeOf,
+    cell: (event) => <Status tone={isBad(event) ? 'warn' : 'ok'}>{outcomeOf(event)}</Status>,
+  },
   {
     key: 'what',
     label: 'What',
-    cell: ({ data, message, type }) => (
-      <span class="break">{type.startsWith('action.') || type === 'access.denied' ? <span class="mono">{say(data.action)}</span> : message}</span>
+    cell: (event) => (
+      <span class="break">
+        <span class={`status ${isBad(event) ? 'warn' : 'ok'} only-narrow`} title={outcomeOf(event)}>
+          <Shape tone={isBad(event) ? 'warn' : 'ok'} />
+        </span>{' '}
+        <What {...event} />
+      </span>
     ),
   },
 ]
+
+/** Without the part of the path that all have. */
+const What = ({ data, message, type }: ApiEvent) =>
+  type.startsWith('action.') || type === 'access.denied' ? (
+    <span class="mono">{say(data.action).replace('/api/infrastructure', '')}</span>
+  ) : (
+    <>{message}</>
+  )
 
 type Shown = 'all' | 'refused'
 

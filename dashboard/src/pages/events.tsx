@@ -35,7 +35,7 @@ const nouns = [
 ] as const
 
 const columns: readonly Column<ApiEvent>[] = [
-  { key: 'time', label: 'When', width: 128, cell: ({ time }) => <Time at={time} /> },
+  { key: 'time', label: 'When', width: 128, narrowWidth: 88, cell: ({ time }) => <Time at={time} /> },
   { key: 'level', label: 'Level', width: 92, hide: 'narrow', cell: ({ level }) => <Status tone={levelTones[level]}>{level}</Status> },
   { key: 'type', label: 'Type', width: 200, hide: 'narrow', cell: ({ type }) => <span class="mono">{type}</span> },
   { key: 'service', label: 'Service', width: 110, hide: 'medium', cell: ({ service }) => service ?? <span class="muted">{none}</span> },

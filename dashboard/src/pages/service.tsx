@@ -68,7 +68,7 @@ export function ServicePage({ name, part = '' }: { name: string; part?: string }
         />
         {part === '' && (
           <div class="stack">
-            <ServiceCharts name={name} />
+            <TrafficCharts name={name} />
             {kind === 'process' && (
               <Card title="Instances" flush>
                 <Instances service={name} />
@@ -77,6 +77,7 @@ export function ServicePage({ name, part = '' }: { name: string; part?: string }
             <Card title="Endpoints" flush>
               <Endpoints service={name} />
             </Card>
+            {kind === 'process' && <ResourceCharts name={name} />}
           </div>
         )}
         {part === 'logs' && <LogTail service={name} />}
@@ -122,7 +123,7 @@ export function ServicePage({ name, part = '' }: { name: string; part?: string }
   )
 }
 
-function ServiceCharts({ name }: { name: string }) {
+function TrafficCharts({ name }: { name: string }) {
   const of = { service: name }
   return (
     <>
@@ -142,17 +143,25 @@ function ServiceCharts({ name }: { name: string }) {
             { metric: 'p99', of, name: 'p99' },
           ]}
         />
-        <Chart title="CPU by instance" unit="percent" lines={[{ metric: 'instance_cpu', of, by: 'instance', name: 'instance' }]} area={false} />
-        <Chart title="Memory by instance" unit="bytes" lines={[{ metric: 'instance_memory', of, by: 'instance', name: 'instance' }]} area={false} />
-        <Chart
-          title="Ready"
-          unit="count"
-          lines={[
-            { metric: 'ready', of, name: 'ready' },
-            { metric: 'desired', of, name: 'wanted' },
-          ]}
-        />
       </div>
     </>
+  )
+}
+
+function ResourceCharts({ name }: { name: string }) {
+  const of = { service: name }
+  return (
+    <div class="columns three">
+      <Chart title="CPU by instance" unit="percent" lines={[{ metric: 'instance_cpu', of, by: 'instance', name: 'instance' }]} area={false} />
+      <Chart title="Memory by instance" unit="bytes" lines={[{ metric: 'instance_memory', of, by: 'instance', name: 'instance' }]} area={false} />
+      <Chart
+        title="Ready"
+        unit="count"
+        lines={[
+          { metric: 'ready', of, name: 'ready' },
+          { metric: 'desired', of, name: 'wanted' },
+        ]}
+      />
+    </div>
   )
 }

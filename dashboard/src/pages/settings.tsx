@@ -55,7 +55,14 @@ const columns: readonly Column<Origin>[] = [
       </span>
     ),
   },
-  { key: 'source', label: 'From', width: 110, sort: ({ source }) => source, cell: ({ source }) => <Badge tone={tones[source]}>{source}</Badge> },
+  {
+    key: 'source',
+    label: 'From',
+    width: 110,
+    hide: 'narrow',
+    sort: ({ source }) => source,
+    cell: ({ source }) => <Badge tone={tones[source]}>{source}</Badge>,
+  },
   { key: 'where', label: 'Where', width: 210, hide: 'narrow', cell: ({ where }) => <span class="mono muted">{where ?? ''}</span> },
 ]
 

@@ -71,7 +71,7 @@ const layout = computed((): Layout => {
     const node: Node = {
       id: `service ${service.name}`,
       label: service.name,
-      note: `${count(service.ready)} of ${count(service.desired)} ready`,
+      note: `${count(service.ready)} of ${count(service.desired)} ready · ${rate(service.traffic.requestRate)}/s`,
       tone: tones[service.health],
       y: y + height / 2 - 22,
       height: 44,
@@ -171,11 +171,6 @@ function EdgeLine({ edge, column }: { edge: Edge; column: number }) {
         d={`M${x1},${y1} C${middle},${y1} ${middle},${y2} ${x2},${y2}`}
         style={{ strokeWidth: `${Math.min(9, 1.25 + Math.log10(1 + flow) * 2.4)}px` }}
       />
-      {flow > 0 && column === 0 && (
-        <text x={x2 - 8} y={y2 - 7} text-anchor="end">
-          {rate(flow)}/s
-        </text>
-      )}
     </g>
   )
 }

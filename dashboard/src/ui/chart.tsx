@@ -23,16 +23,18 @@ interface ChartProps {
 }
 
 const lineColours = [1, 2, 3, 4, 5, 6].map((n) => `--series-${n}`)
-const plotPx = 150
 
 export function Chart({ title, unit, lines, area = lines.length === 1, top }: ChartProps) {
   const { data, error } = useSeries(lines)
   const [at, setAt] = useState<number | undefined>(undefined)
   const format = formats[unit]
+  const single = lines.length === 1 && lines[0]?.by === undefined
+  const legend = <Legend data={data} at={at} format={format} fallback={lines.map(({ name }) => name)} single={single} />
   const drawn = data !== undefined && data.times.length > 0
   return (
-    <Card title={title} beside={<Legend data={data} at={at} format={format} fallback={lines.map(({ name }) => name)} />}>
-      <div class="chart" role="img" aria-label={spoken(title, data, format)}>
+    <Card title={title} beside={single && legend}>
+      {!single && legend}
+      <div class={`chart ${single ? 'tall' : ''}`} role="img" aria-label={spoken(title, data, format)}>
         {drawn && <Plot data={data} unit={unit} area={area} top={top} onPoint={setAt} />}
         {!drawn && error !== undefined && <div class="empty">{sayError(error)}</div>}
         {!drawn && error === undefined && <div class="empty">{data ? 'Nothing was measured in this time' : ''}</div>}
@@ -46,20 +48,22 @@ function Legend({
   at,
   format,
   fallback,
+  single,
 }: {
   data: SeriesData | undefined
   at: number | undefined
   format: (value: number | null | undefined) => string
   fallback: readonly string[]
+  single: boolean
 }) {
   const lines = data?.lines ?? fallback.map((name) => ({ name, values: [] }))
   return (
-    <div class="legend">
+    <div class={`legend ${single ? '' : 'chart-legend'}`}>
       {at !== undefined && <span>{moment(data?.times[at] ?? 0)}</span>}
       {lines.map(({ name, values }, i) => (
         <span key={name}>
           <i style={{ background: `var(${lineColours[i] ?? '--muted'})` }} />
-          {lines.length > 1 ? `${name} ` : ''}
+          {single ? '' : `${name} `}
           <b>{format(at === undefined ? values.findLast((value) => value !== null) : values[at])}</b>
         </span>
       ))}
@@ -96,9 +100,9 @@ function Plot({
   useEffect(() => {
     const element = box.current
     if (!element) return undefined
-    const made = new uPlot(options(data, unit, area, top, element.clientWidth, onPoint), aligned(data), element)
+    const made = new uPlot(options(data, unit, area, top, element, onPoint), aligned(data), element)
     plot.current = made
-    const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: plotPx }))
+    const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: element.clientHeight }))
     watch.observe(element)
     return () => {
       watch.disconnect()
@@ -116,7 +120,7 @@ function options(
   unit: ChartUnit,
   area: boolean,
   top: number | undefined,
-  width: number,
+  { clientWidth: width, clientHeight: height }: HTMLElement,
   onPoint: (at: number | undefined) => void,
 ): uPlot.Options {
   const [muted, line] = [colour('--muted'), colour('--line')]
@@ -124,8 +128,8 @@ function options(
   const format = formats[unit]
   return {
     width,
-    height: plotPx,
-    padding: [6, 6, 0, 0],
+    height,
+    padding: [6, 14, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'page' }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
     scales: {

@@ -14,6 +14,8 @@ export interface Column<T> {
   /** Left out below 640 pixels, or below 1080. */
   readonly hide?: 'narrow' | 'medium'
   readonly width?: number | undefined
+  /** Below 640 pixels; by default as wide as what is left. */
+  readonly narrowWidth?: number | undefined
 }
 
 interface TableProps<T> {
@@ -54,13 +56,7 @@ export function Table<T>({ label, ids, item, peek = item, columns, onRow, sortBy
         <thead>
           <tr>
             {columns.map((column) => (
-              <th
-                key={column.key}
-                scope="col"
-                class={classOf(column)}
-                style={column.width === undefined ? undefined : { width: `${column.width}px` }}
-                aria-sort={ariaSort(sort, column.key)}
-              >
+              <th key={column.key} scope="col" class={classOf(column)} style={widthOf(column)} aria-sort={ariaSort(sort, column.key)}>
                 {column.sort ? (
                   <button type="button" data-sorted={sort?.[0] === column.key ? sort[1] : undefined} onClick={() => toggle(column.key)}>
                     {column.label}
@@ -73,23 +69,29 @@ export function Table<T>({ label, ids, item, peek = item, columns, onRow, sortBy
           </tr>
         </thead>
         <tbody ref={body}>
-          {isLong && <Spacer rows={from} columns={columns.length} />}
+          {isLong && <Spacer rows={from} />}
           {shown.map((id) => (
             <Row key={id} id={id} item={item} columns={columns} onRow={onRow} />
           ))}
-          {isLong && <Spacer rows={sorted.length - to} columns={columns.length} />}
+          {isLong && <Spacer rows={sorted.length - to} />}
         </tbody>
       </table>
     </div>
   )
 }
 
-const Spacer = ({ rows, columns }: { rows: number; columns: number }) =>
+/** One cell only: with more, columns that a narrow window hides would take their part of the width. */
+const Spacer = ({ rows }: { rows: number }) =>
   rows > 0 ? (
     <tr class="spacer" aria-hidden="true">
-      <td colSpan={columns} style={{ height: `${rows * rowPx}px` }} />
+      <td style={{ height: `${rows * rowPx}px` }} />
     </tr>
   ) : null
+
+const widthOf = ({ width, narrowWidth }: { width?: number | undefined; narrowWidth?: number | undefined }): Record<string, string> => ({
+  ...(width !== undefined && { '--width': `${width}px` }),
+  ...(narrowWidth !== undefined && { '--narrow-width': `${narrowWidth}px` }),
+})
 
 function Row<T>({
   id,

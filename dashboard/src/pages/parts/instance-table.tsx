@@ -142,7 +142,7 @@ const endpointColumns: readonly Column<EndpointStatus>[] = [
     hide: 'medium',
     cell: ({ role, version }) => (role !== undefined ? <Badge>{role}</Badge> : (version ?? <span class="muted">{none}</span>)),
   },
-  { key: 'actions', label: '', width: 150, cell: (endpoint) => <MaintenanceButton endpoint={endpoint} /> },
+  { key: 'actions', label: '', width: 110, num: true, cell: (endpoint) => <MaintenanceButton endpoint={endpoint} /> },
 ]
 
 function MaintenanceButton({ endpoint: { id, host, port, service, state } }: { endpoint: EndpointStatus }) {
