@@ -22,6 +22,7 @@ import { addHomePage } from './home-page.ts'
 import { MachineReader } from './machine-reader.ts'
 import { alertmanagerRoutes } from './resources/alertmanager.ts'
 import { alertRoutes } from './resources/alerts.ts'
+import { alertRuleRoutes } from './resources/alert-rules.ts'
 import { authRoutes } from './resources/auth.ts'
 import { cacheRoutes } from './resources/cache.ts'
 import { checkRoutes } from './resources/checks.ts'
@@ -96,6 +97,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...mirrorRoutes(deps),
       ...breakerRoutes(deps),
       ...quarantineRoutes(deps),
+      ...alertRuleRoutes(deps, clock),
       ...cacheRoutes(deps),
       ...checkRoutes(deps),
       ...eventRoutes(deps, streams, clock),

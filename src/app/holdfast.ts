@@ -26,6 +26,7 @@ import { Acme } from './acme.ts'
 import { Caches } from './caches.ts'
 import { redisView } from './cache-view.ts'
 import { Values } from './values.ts'
+import { AlertRules } from './alert-rules.ts'
 import { HealthChecks } from './checks.ts'
 import { Certificates, lookMs } from './certificates.ts'
 import { Configuration } from './configuration.ts'
@@ -81,6 +82,7 @@ export class Holdfast {
   readonly seeing: SeeingMetrics
   readonly checks: HealthChecks
   readonly notifications: Notifications
+  readonly rules: AlertRules
   readonly #values: Values
   readonly operations: LiveOperations
   /** What needs what. */
@@ -202,11 +204,13 @@ export class Holdfast {
       config: () => this.config,
       services: () => this.operations.services(),
       traffic: this.traffic,
+      alerts: () => this.notifications.notifier,
       onProblem: problem('a check could not be carried on'),
     })
     this.seeing.register(this.checks)
     events.on('config.applied', () => {
       this.checks.apply()
+      this.rules.configure()
     })
     this.dependencies = new Dependencies({
       ...{ clock, events, store },
@@ -228,8 +232,22 @@ export class Holdfast {
       apiUrl: () => this.apiUrl,
       config: () => this.config,
       suppressor: this.dependencies,
-      maintenance: { inMaintenance: ({ service }) => service !== undefined && routing.switches.maintenanceServices.includes(service) },
+      maintenance: {
+        inMaintenance: (labels) =>
+          (labels.service !== undefined && routing.switches.maintenanceServices.includes(labels.service)) || this.rules.inMaintenance(labels),
+      },
       onProblem: problem('telling of alerts'),
+    })
+    this.rules = new AlertRules({
+      clock,
+      store,
+      events,
+      seeing: this.seeing,
+      config: () => this.config.alerting,
+      sink: this.notifications.notifier,
+      certificates: () => this.certificates.statuses,
+      checkSeverity: (check) => this.checks.checks().find(({ name }) => name === check)?.severity,
+      onError: problem('a rule could not be carried on'),
     })
     const log = this.#log.logger
     this.#api = new ApiServer({
@@ -325,6 +343,8 @@ export class Holdfast {
     this.#undo.push(() => {
       this.checks.stop()
     })
+    await this.rules.start()
+    this.#undo.push(() => this.rules.stop())
     this.#watchCertificates()
     this.events.emit('holdfast.started', {
       message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${this.#adopted} running instances` : ''}`,
@@ -447,6 +467,7 @@ export class Holdfast {
   async down(force: AbortSignal, onStep: (text: string) => void): Promise<void> {
     this.#stopping = true
     this.checks.stop()
+    await this.rules.stop()
     const { gracefulShutdownTimeout } = this.config.cluster
     this.events.emit('holdfast.stopped', { message: 'holdfast was told to stop everything', data: { reason: 'ordered' } })
     onStep('draining the balancer')
@@ -472,6 +493,7 @@ export class Holdfast {
     this.#certificatesTimer?.[Symbol.dispose]()
     this.#acme.stop()
     this.checks.stop()
+    await this.rules.stop()
     this.seeing.stop()
     await this.dependencies.stop()
     await this.#api.stop(deadline)

@@ -9,6 +9,7 @@ import type { PrometheusMetrics } from '../metrics/index.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
 import type { EventQuery } from '../store/index.ts'
+import type { AlertRules } from './alert-rules.ts'
 import type { Caches } from './caches.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
 import type { HealthChecks } from './checks.ts'
@@ -60,6 +61,10 @@ export class LiveOperations implements Operations {
 
   get statusPage(): PublicStatus {
     return this.#holdfast.statusPage
+  }
+
+  get rules(): AlertRules {
+    return this.#holdfast.rules
   }
 
   get history(): MetricsOperations {

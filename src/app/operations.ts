@@ -15,6 +15,7 @@ import type { CacheOperations } from './cache-operations.ts'
 import type { DependencyOperations } from './dependency-operations.ts'
 import type { Explanation } from './explaining.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
+import type { RuleOperations } from './rule-operations.ts'
 import type { HealthOperations } from './health-operations.ts'
 import type { AlertOperations } from './alert-operations.ts'
 import type { StatusPageOperations } from './status-operations.ts'
@@ -127,6 +128,7 @@ export interface Operations {
   /** What was measured. */
   readonly history: MetricsOperations
   readonly dependencies: DependencyOperations
+  readonly rules: RuleOperations
   readonly statusPage: StatusPageOperations
   readonly health: HealthOperations
   readonly alerting: AlertOperations

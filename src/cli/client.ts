@@ -14,6 +14,7 @@ import type { ServiceStatus } from '../registry/types.ts'
 import type { CacheDescription, PurgeBody, Purged } from './cache-api.ts'
 import type { CheckDescription, ChecksDescription } from './checks-api.ts'
 import { ApiError } from './errors.ts'
+import type { BacktestBody, BacktestDescription, RuleDescription } from './rules-api.ts'
 import { readServerSentEvents } from './sse.ts'
 
 export interface EventFilter {
@@ -111,6 +112,8 @@ export interface Api {
   checks(): Promise<ChecksDescription>
   check(name: string): Promise<CheckDescription>
   orderCheck(name: string, action: 'run' | 'pause' | 'resume' | 'heartbeat'): Promise<CheckDescription>
+  rules(): Promise<readonly RuleDescription[]>
+  backtest(order: BacktestBody): Promise<BacktestDescription>
   cacheStats(): Promise<CacheDescription>
   cached(key: string): Promise<unknown>
   cache(key: string, value: unknown, options: ValueOptions): Promise<StoredValue>
@@ -232,6 +235,14 @@ export class ApiClient implements Api {
 
   orderCheck(name: string, action: 'run' | 'pause' | 'resume' | 'heartbeat'): Promise<CheckDescription> {
     return this.#data(`/health/checks/${encodeURIComponent(name)}/${action}`, { method: 'POST' })
+  }
+
+  rules(): Promise<readonly RuleDescription[]> {
+    return this.#data('/alerts/rules')
+  }
+
+  backtest(order: BacktestBody): Promise<BacktestDescription> {
+    return this.#data('/alerts/rules/backtest', { method: 'POST', body: order, timeoutMs: 0 })
   }
 
   cacheStats(): Promise<CacheDescription> {

@@ -26,6 +26,7 @@ const open = fullest
   .replace('pagerduty: { key: hunter8, url: "https://events.eu.pagerduty.com/v2/enqueue" }', 'webhook: "https://pager.example.com"')
   .replace(', username: holdfast, password: hunter9', '')
   .replace(', token: hunter10', '')
+  .replace(', token: hunter11', '')
 const withoutSecrets = open.replace(/^(?:access| +encryptionKey| +formerEncryptionKeys):.*$/gm, '').replace(', password: hunter2', '').replace(', sentinelPassword: hunter3', '')
 
 describe('showing', () => {

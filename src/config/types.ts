@@ -8,6 +8,7 @@ import type { AlertingConfig } from './alerting-types.ts'
 import type { CacheConfig } from './cache-types.ts'
 import type { HealthConfig } from './health-types.ts'
 import type { ListenerConfig } from './listener-types.ts'
+import type { RulesConfig } from './rule-types.ts'
 import type { ExplainConfig, LogConfig, TracingConfig } from './log-types.ts'
 import type { ServiceConfig } from './service-types.ts'
 import type { StatusPageConfig } from './status-types.ts'
@@ -20,6 +21,7 @@ export * from './listener-types.ts'
 export * from './log-types.ts'
 export * from './resilience-types.ts'
 export * from './route-types.ts'
+export * from './rule-types.ts'
 export * from './service-types.ts'
 export * from './status-types.ts'
 
@@ -52,7 +54,7 @@ export interface Config {
   readonly statusPage?: StatusPageConfig | undefined
   /** undefined: nothing is checked but services by their own probes. */
   readonly health?: HealthConfig | undefined
-  readonly alerting: AlertingConfig
+  readonly alerting: RulesConfig & AlertingConfig
 }
 
 export interface ApiConfig {

@@ -5,6 +5,7 @@ import { DependencyGraph } from '../../dependencies/core/graph.ts'
 import { impactOf } from '../../dependencies/core/impact.ts'
 import type { DependencyOperations } from '../../app/dependency-operations.ts'
 import type { CacheOperations } from '../../app/cache-operations.ts'
+import type { RuleOperations, RuleReport } from '../../app/rule-operations.ts'
 import type { CheckDetail, HealthOperations } from '../../app/health-operations.ts'
 import type { Actor, ConfigChange, LogLine, Operations, MirrorReport, Overview, ScalingRecord, Split } from '../../app/operations.ts'
 import { explanationOf } from '../../app/explaining.ts'
@@ -36,7 +37,18 @@ export const testConfig: Config = {
   cluster: { workers: 2, gracefulShutdownTimeout: ms(30_000) },
   services: { shop: serviceConfig('shop'), chat: serviceConfig('chat') },
   access: { jwtSecret: 'a secret of more than thirty-two bytes, for tests', rateLimit: { count: 600, per: ms(60_000) } },
-  alerting: { receivers: {}, root: { receiver: '' }, fallback: undefined, inhibit: [], timeIntervals: {}, resolveTimeout: ms(300_000) },
+  alerting: {
+    rules: [],
+    defaultRules: true,
+    objectives: {},
+    maintenance: [],
+    receivers: {},
+    root: { receiver: '' },
+    fallback: undefined,
+    inhibit: [],
+    timeIntervals: {},
+    resolveTimeout: ms(300_000),
+  },
   cache: { memory: { maxEntries: 10_000, maxBytes: 1_048_576, ttl: ms(3_600_000) }, http: { maxBytes: 1_048_576, workerBytes: 1_048_576 } },
 }
 
@@ -55,6 +67,37 @@ function serviceConfig(name: string): Config['services'][string] {
     balance: { algorithm: name === 'shop' ? 'p2c-ewma' : 'least-connections', hashHeader: undefined, slowStart: ms(0), weights: 'fused' },
     resilience: { timeout: ms(30_000), connectTimeout: ms(2_000), retries: { attempts: 1, budget: 0.2 }, parking: undefined },
   }
+}
+
+const fakeRule: RuleReport = {
+  name: 'HighErrors',
+  when: 'error_rate(shop) > 5%',
+  clearWhen: undefined,
+  forMs: 60_000,
+  keepFiringForMs: 0,
+  intervalMs: 1_000,
+  severity: 'critical',
+  labels: {},
+  owner: 'web',
+  runbook: undefined,
+  why: undefined,
+  shipped: false,
+  state: 'firing',
+  alerts: [
+    {
+      labels: { alertname: 'HighErrors', severity: 'critical', service: 'shop' },
+      phase: 'firing',
+      since: startOfTime,
+      firedAt: startOfTime + 60_000,
+      value: '7.2 %',
+      flapping: false,
+    },
+  ],
+  lastAt: startOfTime + 61_000,
+  tookMs: 0.2,
+  evaluations: 61,
+  missed: 0,
+  error: undefined,
 }
 
 const noStats = {
@@ -264,6 +307,28 @@ export class FakeOperations implements Operations, EventSink {
   #ids = 0
 
   readonly values = new Map<string, unknown>()
+  readonly rules: RuleOperations = {
+    list: () => [fakeRule],
+    backtest: ({ rule, when = 'error_rate(shop) > 5%' }) => {
+      this.journal.push(`backtest ${rule} ${when}`)
+      const nothing = {
+        evaluations: 10,
+        stepMs: 60_000,
+        from: startOfTime,
+        to: startOfTime + 600_000,
+        episodes: [],
+        fired: 0,
+        firingMs: 0,
+        flapped: 0,
+        withoutImpact: 0,
+        windows: [],
+        outside: undefined,
+        failed: 0,
+        error: undefined,
+      }
+      return Promise.resolve({ ...nothing, rule, when, sentence: 'would not have fired in 10 min' })
+    },
+  }
   readonly cache: CacheOperations = {
     report: () => ({
       values: { ...noStats, hits: 9_000, remoteHits: 900, staleHits: 100, misses: 1_000, hitRate: 90.91, keys: this.values.size, bytes: 262_144 },

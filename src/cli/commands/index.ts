@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts'
+import { alertRules, alertsBacktest } from './alert-rules.ts'
 import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
 import { breaker } from './breaker.ts'
 import { cacheClear, cacheDel, cacheGet, cachePurge, cacheSet, cacheStats } from './cache.ts'
@@ -41,6 +42,8 @@ export const commands: readonly Command[] = [
   checksPause,
   checksResume,
   checksHeartbeat,
+  alertRules,
+  alertsBacktest,
   cacheStats,
   cacheGet,
   cacheSet,

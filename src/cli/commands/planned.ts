@@ -2,7 +2,7 @@
 export const plannedCommands: readonly string[] = [
   'init',
   'top',
-  'alerts',
+  'alerts ack',
   'silence',
   'scale simulate',
   'deploy',

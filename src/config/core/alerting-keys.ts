@@ -1,5 +1,6 @@
 /** The keys of alerting. */
 import { notifierKeys } from './notifier-keys.ts'
+import { ruleKeys } from './rule-keys.ts'
 import { object } from './schema.ts'
 
-export const alerting = object({ ...notifierKeys })
+export const alerting = object({ ...ruleKeys, ...notifierKeys })

@@ -11,6 +11,7 @@ import { fromAlerting, toAlerting } from './notifier-keys.ts'
 import { fromOrigin, toOrigin } from './origin-keys.ts'
 import { toWhen } from './route-keys.ts'
 import { toStatusPage } from './status-keys.ts'
+import { fromRules, toRules } from './rule-keys.ts'
 import { toTls } from './tls-keys.ts'
 
 /** What the surroundings add. */
@@ -57,7 +58,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
     ...(statusPage && { statusPage }),
     ...(Object.values(settings.health).some((part) => Object.keys(part).length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
-    alerting: toAlerting(settings.alerting),
+    alerting: { ...toRules(settings.alerting), ...toAlerting(settings.alerting) },
   })
 }
 
@@ -171,7 +172,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     statusPage: config.statusPage ?? 'off',
     store: { sqlite: {} },
     health: fromHealthConfig(config.health ?? { checks: [], canaries: [] }),
-    alerting: fromAlerting(config.alerting),
+    alerting: { ...fromRules(config.alerting), ...fromAlerting(config.alerting) },
   }
 }
 

@@ -16,6 +16,7 @@ import { firstHttp } from './listeners.ts'
 import { checkWhen, whenKey } from './route-keys.ts'
 import { checkMirror } from './mirror-keys.ts'
 import { checkNotifier } from './notifier-keys.ts'
+import { checkRules } from './rule-keys.ts'
 import { checkSplit } from './session-keys.ts'
 import { checkStatusPage } from './status-keys.ts'
 import { checkTls } from './tls-keys.ts'
@@ -56,6 +57,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
     }
   }
   checkCache(settings.cache, report)
+  checkRules(settings.alerting, Object.keys(services), report)
   checkStatusPage(settings.statusPage, services, report)
   checkNotifier(settings.alerting, report)
   checkEntrances(settings, services, report)

@@ -85,7 +85,9 @@ class Interpreter {
     const value = type.read(text)
     if (value === undefined) {
       const secret = this.origins.get(spot.path)?.secret ?? spot.secret
-      this.#complain(node.place, spot.path, { expected: type.expected, found: text, hint: type.hint?.(text), secret })
+      const inside = secret ? undefined : type.complaint?.(text)
+      if (inside === undefined) this.#complain(node.place, spot.path, { expected: type.expected, found: text, hint: type.hint?.(text), secret })
+      else this.#complain(placeInside(node, text, inside), spot.path, { message: inside.message, hint: inside.hint, expected: type.expected })
     }
     return value
   }
@@ -207,6 +209,14 @@ class Interpreter {
   #complain(place: Place, path: string, complaint: Complaint): void {
     if (this.problems.length < interpretLimits.problemsMax) this.problems.push(problemAt(place, path, complaint))
   }
+}
+
+/** A part of a text, where it stands in the file as it is: on one line, with or without quotes, nothing filled in. */
+function placeInside({ place, text: written }: ScalarNode, text: string, { offset, width }: { readonly offset: number; readonly width: number }): Place {
+  if (place.kind !== 'file' || written !== text) return place
+  const quotes = (place.width - text.length) / 2
+  if (quotes !== 0 && quotes !== 1) return place
+  return { ...place, column: place.column + quotes + offset, width: Math.max(1, Math.min(width, text.length - offset)) }
 }
 
 /** As it is where it could be a name; anything else quoted and cut. */

@@ -23,6 +23,8 @@ export interface Scalar<T = unknown> {
   write(value: T): Plain
   /** What was probably meant by a text that was not understood. */
   hint?(text: string): string | undefined
+  /** What is wrong in it and where, from 0; for texts that have a language of their own. */
+  complaint?(text: string): { readonly message: string; readonly hint?: string | undefined; readonly offset: number; readonly width: number } | undefined
 }
 
 /** `V` is the value that comes out; it stands in the type only. */

@@ -72,6 +72,23 @@ limits: { redis: "rediss://redis.internal:6380/1", machines: 3 }
 store: { sqlite: {} }
 statusPage: { title: Shop status, url: https://status.example.com, days: 30, services: [legacy, { service: shop, name: The shop, group: Sales }] }
 alerting:
+  rules:
+    - name: HighErrors
+      when: error_rate(shop) > 5%
+      clearWhen: error_rate(shop) < 1%
+      for: 1m
+      keepFiringFor: 5m
+      severity: critical
+      labels: { team: web }
+      annotations: { summary: "{{value}} of {{service}}" }
+      runbook: https://runbooks.example.com/errors
+      owner: web
+      interval: 5s
+      enabled: false
+  defaultRules: false
+  prometheus: { url: "http://prometheus.internal:9090", token: hunter11 }
+  objectives: { shop: 99.5% }
+  maintenance: [{ services: [shop], cron: "30 2 * * sun", duration: 2h, comment: backup }, { from: 2026-03-01T02:30Z, duration: 1h }]
   receivers:
     ops: { webhook: { url: "https://ops.example.com/hook", secret: hunter4, headers: { authorization: hunter5 }, timeout: 5s }, sendResolved: false }
     chat: { slack: { url: "https://hooks.slack.com/services/hunter6", channel: "#ops" } }

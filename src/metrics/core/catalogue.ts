@@ -71,6 +71,7 @@ export const catalogue: readonly MetricInfo[] = [
   control('control_lag', 'ms', "How long the control process's event loop kept others waiting (99th percentile)."),
   control('control_memory', 'bytes', 'Resident memory of the control process.'),
   control('control_cpu', 'percent', 'Percent of one core.'),
+  control('certificate_days', 'days', 'Until the certificate of a listener expires, by `listener` and `file`.'),
   control('control_gc', 'ms', 'How long collecting garbage took since the reading before.'),
   proxy('proxy_connected', 'ratio', '1 while the control process and the balancer speak with each other, else 0.'),
   proxy('proxy_connections', 'count', 'Open client connections.'),

@@ -1,0 +1,41 @@
+/** Whether somebody has said that work is being done now, and that nobody wants to be told of what comes of it. */
+import type { MaintenanceConfig } from '../../../config/types.ts'
+import type { Labels } from '../../../kernel/labels.ts'
+import { parseCron, type Cron } from './cron.ts'
+
+const minute = 60_000
+
+export interface MaintenanceWindow {
+  readonly services: readonly string[]
+  readonly comment: string | undefined
+  /** Wall time; `until` exclusive. */
+  readonly from: number
+  readonly until: number
+}
+
+export class MaintenancePlan {
+  readonly #windows: readonly { readonly config: MaintenanceConfig; readonly cron: Cron | undefined }[]
+
+  constructor(windows: readonly MaintenanceConfig[]) {
+    this.#windows = windows.map((config) => ({ config, cron: config.cron === undefined ? undefined : parseCron(config.cron) }))
+  }
+
+  /** Those that are open. */
+  open(now: number): readonly MaintenanceWindow[] {
+    return this.#windows.flatMap(({ config, cron }) => {
+      const from = cron === undefined ? config.from : lastBeginning(cron, now, config.duration)
+      if (from === undefined || now < from || now >= from + config.duration) return []
+      return [{ services: config.services, comment: config.comment, from, until: from + config.duration }]
+    })
+  }
+
+  /** Of the service of an alert, or of everything. */
+  covers({ service }: Labels, now: number): boolean {
+    return this.open(now).some(({ services }) => services.length === 0 || (service !== undefined && services.includes(service)))
+  }
+}
+
+function lastBeginning(cron: Cron, now: number, duration: number): number | undefined {
+  for (let at = Math.floor(now / minute) * minute; at > now - duration; at -= minute) if (cron.matches(at)) return at
+  return undefined
+}

@@ -1,0 +1,79 @@
+/** The rules of alerts: where each stands, and what one would have told. */
+import { z } from 'zod'
+import type { BacktestAnswer, RuleReport } from '../../app/rule-operations.ts'
+import { HoldfastError } from '../../kernel/errors.ts'
+import type { Clock } from '../../kernel/time.ts'
+import type { ApiDeps } from '../deps.ts'
+import { route, type Immutable, type Route } from '../route.ts'
+import { lineOfText, momentOf } from '../schemas/common.ts'
+import { backtestOrderSchema, backtestSchema, ruleSchema } from '../schemas/rules.ts'
+
+const tag = 'Alerts'
+
+export function alertRuleRoutes({ operations }: ApiDeps, clock: Clock): readonly Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/alerts/rules',
+      tag,
+      summary: 'All rules, where each stands, and what fires',
+      permission: 'read:status',
+      data: z.array(ruleSchema),
+      handler: () => operations.rules.list().map(shownRule),
+    }),
+    route({
+      method: 'GET',
+      path: '/alerts/rules/:rule',
+      tag,
+      summary: 'One rule',
+      permission: 'read:status',
+      params: z.strictObject({ rule: lineOfText(63) }),
+      data: ruleSchema,
+      handler({ params: { rule } }) {
+        const found = operations.rules.list().find(({ name }) => name === rule)
+        if (found === undefined)
+          throw new HoldfastError('unknown_rule', `looked for the rule ${rule}, found none of this name`, { hint: 'GET /alerts/rules lists them' })
+        return shownRule(found)
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/alerts/rules/backtest',
+      tag,
+      summary: 'What a rule would have told, had it been there',
+      description: 'The same evaluation over the history, or over rows that are given. Changes nothing.',
+      permission: 'read:status',
+      audited: false,
+      body: backtestOrderSchema,
+      data: backtestSchema,
+      handler: async ({ body: { from, to, ...order } }) => {
+        const now = clock.wallTime()
+        return shownBacktest(await operations.rules.backtest({ ...order, from: momentOf(from, now), to: momentOf(to, now) }))
+      },
+    }),
+  ]
+}
+
+function shownRule({ alerts, ...rule }: RuleReport): Immutable<z.input<typeof ruleSchema>> {
+  const { clearWhen, owner, runbook, why, lastAt, error } = rule
+  return {
+    ...rule,
+    clearWhen: clearWhen ?? null,
+    owner: owner ?? null,
+    runbook: runbook ?? null,
+    why: why ?? null,
+    lastAt: lastAt ?? null,
+    error: error ?? null,
+    alerts: alerts.map((alert) => ({ ...alert, firedAt: alert.firedAt ?? null })),
+  }
+}
+
+function shownBacktest({ outside, error, windows, episodes, ...rest }: BacktestAnswer): Immutable<z.input<typeof backtestSchema>> {
+  return {
+    ...rest,
+    outside: outside ?? null,
+    error: error ?? null,
+    windows: windows.map((window) => ({ ...window, name: window.name ?? null })),
+    episodes: episodes.map((episode) => ({ ...episode, to: episode.to ?? null, inWindow: episode.inWindow ?? null, impact: episode.impact ?? null })),
+  }
+}
