@@ -325,7 +325,7 @@ export class Holdfast {
     this.#undo.push(() => this.access.stop())
     this.#values.start(redisView(this.config.cache))
     this.#undo.push(() => this.#values.stop())
-    this.seeing.start()
+    await this.seeing.start()
     this.#undo.push(() => {
       this.seeing.stop()
     })

@@ -12,6 +12,8 @@ export const seriesMax = 200
 
 export interface QueriedHistory {
   read(query: RangeQuery): Promise<readonly Series[]>
+  /** The step in which that time is answered. */
+  stepOf(query: Pick<RangeQuery, 'from' | 'to' | 'step'>): number
   /** How many series of each metric. */
   metrics(): ReadonlyMap<string, number>
 }
@@ -33,7 +35,7 @@ export class MetricsQueries implements MetricsOperations {
   async query(query: MetricsQuery): Promise<MetricsAnswer> {
     const { metric, labels, from, to, by, agg, rate, limit = seriesMax } = query
     this.#check(query)
-    const step = Math.max(query.step ?? 0, stepFor(to - from))
+    const step = this.#history.stepOf({ from, to, step: Math.max(query.step ?? 0, stepFor(to - from)) })
     const read = await this.#history.read({ metric, from, to, step, ...(labels && { labels }) })
     const rated = rate === true ? read.map(rateOf) : read
     const together = by === undefined && agg === undefined ? rated : combine(rated, by ?? [], agg ?? 'sum')

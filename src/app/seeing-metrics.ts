@@ -1,8 +1,10 @@
 /** Sampler and history, joined to the parts that they read: once a second everything is measured, kept, and handed to whoever listens. */
+import { join } from 'node:path'
 import type { ProxyTelemetry } from '../balancer/port.ts'
+import { messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Clock } from '../kernel/time.ts'
-import { ControlReader, History, MachineReader, Sampler, ServiceReader, TrafficReader } from '../metrics/index.ts'
+import { ControlReader, History, HistoryFile, MachineReader, Sampler, ServiceReader, TrafficReader } from '../metrics/index.ts'
 import type { Reading, Sample, SampleSource, SeriesReader } from '../metrics/types.ts'
 import type { ServiceStatus } from '../registry/types.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
@@ -28,6 +30,23 @@ export class SeeingMetrics {
   constructor({ clock, events, directory, services, telemetry, proxyConnected, onError }: SeeingMetricsDeps) {
     this.#sampler = new Sampler({ clock, onError })
     this.#history = new History({
+      file: new HistoryFile({
+        path: join(directory, 'history.db'),
+        onSetAside: (file, reason) => {
+          events.emit('store.setAside', {
+            message: `the history was damaged and has been set aside as ${file}: ${reason}`,
+            level: 'error',
+            data: { file, reason },
+          })
+        },
+      }),
+      onProblem: (error) => {
+        events.emit('metrics.notKept', {
+          message: `the history cannot be kept on the disk: ${messageOf(error)}`,
+          level: 'error',
+          data: { reason: messageOf(error) },
+        })
+      },
       onRefused: (metric, labels, why) => {
         events.emit('metrics.refused', {
           message: `no room in the history for another series of ${metric}: ${reasons[why]}`,
@@ -70,7 +89,8 @@ export class SeeingMetrics {
     return this.#sampler.onReading(listener)
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    await this.#history.start()
     this.#control.start()
     this.#sampler.start()
   }
@@ -78,6 +98,7 @@ export class SeeingMetrics {
   stop(): void {
     this.#sampler.stop()
     this.#control.stop()
+    this.#history.stop()
   }
 }
 

@@ -161,6 +161,8 @@ export interface EventData {
   /** This node does not see the network; what cannot be reached is not taken for down. */
   'network.lost': { readonly reason: string }
   'network.recovered': { readonly forMs: number }
+  /** What was measured stays in memory only; told once until it can be kept again. */
+  'metrics.notKept': { readonly reason: string }
   'store.setAside': { readonly file: string; readonly reason: string }
   'alert.fired': AlertData
   'alert.resolved': AlertData & { readonly firedForMs: number }
@@ -310,6 +312,7 @@ const known: Readonly<Record<EventType, true>> = {
   'check.resumed': true,
   'network.lost': true,
   'network.recovered': true,
+  'metrics.notKept': true,
   'store.setAside': true,
   'alert.fired': true,
   'alert.resolved': true,

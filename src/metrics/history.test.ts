@@ -64,7 +64,18 @@ describe('the last hour', () => {
     history.add({ at: start + 1_000, samples: [sample('x', 2)] })
     history.add({ at: start, samples: [sample('x', 3)] })
     expect(history.range({ metric: 'x', from: 0, to: start + 9_999, step: 1_000 })[0]?.points.map(({ last }) => last)).toEqual([1])
-    expect(history.latest({ metric: 'x' })).toEqual([sample('x', 1)])
+    // What holds now is told all the same.
+    expect(history.latest({ metric: 'x' })).toEqual([sample('x', 3)])
+  })
+
+  it('believes a clock that stays set back, and forgets what is of a time that has not come', () => {
+    const history = new History()
+    history.add({ at: start, samples: [sample('x', 1)] })
+    history.add({ at: start + 86_400_000, samples: [sample('x', 2)] })
+    for (let s = 1; s <= 650; s++) history.add({ at: start + 1_000 * s, samples: [sample('x', 1_000 + s)] })
+    const [kept] = history.range({ metric: 'x', from: 0, to: start + 90_000_000, step: 1_000 })
+    expect(kept?.points.map(({ last }) => last)).toEqual([1, ...Array.from({ length: 50 }, (_, i) => 1_601 + i)])
+    expect(history.latest({ metric: 'x' })).toEqual([sample('x', 1_650)])
   })
 
   it('refuses a flood of label values, says so once, and keeps what it knew', () => {

@@ -1,6 +1,7 @@
 /** The metrics room: what is measured, for others to read; what was measured, kept and rolled up. */
 export { PrometheusMetrics, type MetricsSource } from './prometheus.ts'
 export { History, type HistoryOptions } from './history.ts'
+export { HistoryFile } from './history-file.ts'
 export { Sampler, type SamplerOptions } from './sampler.ts'
 export { ServiceReader } from './readers/services.ts'
 export { TrafficReader } from './readers/traffic.ts'

@@ -33,6 +33,20 @@ export class OpenBlock implements Block {
     this.start = start
   }
 
+  /** To go on with a minute that was sealed already. */
+  static reopened(sealed: SealedBlock): OpenBlock {
+    const block = new OpenBlock(sealed.start)
+    while (block.times.length < sealed.length) block.times = grown(block.times)
+    block.times.set(sealed.times)
+    block.length = sealed.length
+    for (const series of sealed.series) {
+      const column = new Float64Array(block.times.length).fill(NaN)
+      sealed.read(series, column)
+      block.#columns.set(series, column)
+    }
+    return block
+  }
+
   /** A new row; later than the last one. */
   begin(at: number): void {
     if (this.length === this.times.length) this.times = grown(this.times)

@@ -32,11 +32,11 @@ export class SeriesTable {
   /** Readers hand over the same labels again and again: found without sorting them. */
   #known = new WeakMap<Labels, Map<string, SeriesEntry>>()
   #count = 0
-  #nextId: number
+  #nextId = 1
+  #recall: (metric: string, labels: Labels) => number | undefined = () => undefined
 
-  constructor(limits: SeriesLimits = seriesLimits, nextId = 1) {
+  constructor(limits: SeriesLimits = seriesLimits) {
     this.#limits = limits
-    this.#nextId = nextId
   }
 
   get count(): number {
@@ -62,8 +62,13 @@ export class SeriesTable {
   #add(metric: string, labels: Labels, key: string): SeriesEntry | Refusal {
     const refusal = this.#refusal(metric, labels)
     if (refusal !== undefined) return refusal
-    const own = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''))
-    return this.put({ id: this.#nextId, metric, labels: own, key, lastAt: -Infinity, lastValue: NaN })
+    const own = Object.fromEntries(
+      Object.entries(labels)
+        .filter(([, value]) => value !== '')
+        .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    )
+    const id = this.#recall(metric, own) ?? this.#nextId
+    return this.put({ id, metric, labels: own, key, lastAt: -Infinity, lastValue: NaN })
   }
 
   #refusal(metric: string, labels: Labels): Refusal | undefined {
@@ -74,8 +79,15 @@ export class SeriesTable {
     return (this.#metrics.get(metric)?.size ?? 0) >= seriesPerMetricMax ? 'seriesPerMetric' : undefined
   }
 
+  /** Lower numbers than `next` are taken; `recall` knows by whom, given labels in order of their names. */
+  continueFrom(next: number, recall: (metric: string, labels: Labels) => number | undefined): void {
+    this.#nextId = Math.max(this.#nextId, next)
+    this.#recall = recall
+  }
+
   /** One that was met before, with its number. */
-  put(entry: SeriesEntry): SeriesEntry {
+  put(given: Omit<SeriesEntry, 'key'> & { readonly key?: string }): SeriesEntry {
+    const entry = { ...given, key: given.key ?? labelsKey(given.labels) }
     let series = this.#metrics.get(entry.metric)
     if (series === undefined) this.#metrics.set(entry.metric, (series = new Map<string, SeriesEntry>()))
     if (!series.has(entry.key)) this.#count++

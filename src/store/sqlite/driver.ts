@@ -9,7 +9,7 @@
  */
 import { HoldfastError } from '../../kernel/errors.ts'
 
-export type SqlValue = string | number | null
+export type SqlValue = string | number | null | Uint8Array
 
 export interface Statement {
   get(...values: SqlValue[]): unknown
