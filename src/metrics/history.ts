@@ -229,7 +229,7 @@ export class History implements SeriesReader {
 
   /** The step in which a time is answered: as asked for, or as finely as it is kept. */
   stepOf({ from, to, step = stepFor(to - from) }: Pick<RangeQuery, 'from' | 'to' | 'step'>): number {
-    if (from >= this.#recent.oldest || this.#archive === undefined) return step
+    if (this.#recent.has(from) || this.#archive === undefined) return step
     const kept = this.#archive.finest(from)
     return Math.ceil(Math.max(step, kept) / kept) * kept
   }
@@ -259,7 +259,7 @@ export class History implements SeriesReader {
   /** Those that live, and those of before that the disk knows. */
   #described(query: RangeQuery): readonly Described[] {
     const living = this.#series.select(query)
-    if (this.#archive === undefined || query.from >= this.#recent.oldest) return living
+    if (this.#archive === undefined || this.#recent.has(query.from)) return living
     const known = new Set(living.map(({ id }) => id))
     const wanted = Object.entries(query.labels ?? {})
     const before = (this.#file?.seriesOf(query.metric) ?? []).filter(
@@ -274,7 +274,7 @@ export class History implements SeriesReader {
     const step = this.stepOf(query)
     const series = ({ metric, labels }: Described, points: readonly Point[]): Series[] => (points.length === 0 ? [] : [{ metric, labels, points }])
     if (step <= secondMs) return (one) => series(one, this.#samples(one.id, from, to))
-    const each = from >= this.#recent.oldest || this.#archive === undefined ? undefined : this.#archive.reader(from, to, step)
+    const each = this.#recent.has(from) || this.#archive === undefined ? undefined : this.#archive.reader(from, to, step)
     return (one) => series(one, this.#steps(one.id, query, step, each).map(pointOf))
   }
 

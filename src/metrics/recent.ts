@@ -25,6 +25,11 @@ export class Recent {
     return this.#sealed[0]?.start ?? this.#open?.start ?? Infinity
   }
 
+  /** It has all from `at` on: nothing as old had to go yet. */
+  has(at: number): boolean {
+    return at >= this.oldest || this.#sealed.length < blocksMax
+  }
+
   /** A new row at `at`, later than all. Returns the minute that ended with it. */
   begin(at: number): SealedBlock | undefined {
     const start = Math.floor(at / blockMs) * blockMs

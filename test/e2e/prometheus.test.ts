@@ -75,6 +75,7 @@ describe.runIf(hasPrometheus())('a Prometheus that scrapes us', () => {
     const answer = await product.ask<{ series: { labels: { service: string }; points: [number, number][] }[] }>(
       '/metrics/query?metric=requests_good&from=10m&step=1s',
     )
+    expect(answer).toMatchObject({ step: 1_000 })
     const counted = Object.fromEntries(answer.series.map(({ labels, points }) => [labels.service, points.reduce((sum, [, value]) => sum + value, 0)]))
     const good = await reader.query('sum by (service) (holdfast_requests_total{code=~"[1-4]xx"})')
     for (const { labels, value } of good) expect([labels.service, counted[labels.service ?? '']]).toEqual([labels.service, value])
