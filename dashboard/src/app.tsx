@@ -154,7 +154,7 @@ function Top() {
       <button type="button" class="button quiet icon" aria-label="Help" title="Help (?)" onClick={openHelp}>
         <Icon name="help" />
       </button>
-      <button type="button" class="button quiet" popovertarget="account" aria-label="Account">
+      <button type="button" class="button quiet" popovertarget="account" aria-label={`Account: ${self.value?.role ?? ''}`}>
         <Icon name="user" />
         <span class="who">{self.value?.role}</span>
       </button>

@@ -78,12 +78,12 @@ export function Cache() {
                 <Tile name="Redis failures" value={count(now.errors)} tone={now.errors > 0 ? 'warn' : undefined} note="did not answer in time" />
               </div>
             </Card>
+            <Card title="Look at a value">
+              <Lookup />
+            </Card>
           </>
         )}
       </Loaded>
-      <Card title="Look at a value">
-        <Lookup />
-      </Card>
     </Page>
   )
 }

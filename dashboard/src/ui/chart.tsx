@@ -154,7 +154,7 @@ function options(
       ...data.lines.map((_, i) => ({
         stroke: colour(lineColours[i] ?? '--muted'),
         width: 1.5,
-        points: { show: false },
+        points: { show: true, size: 4, filter: alone },
         spanGaps: false,
         ...(area && { fill: translucent(colour(lineColours[i] ?? '--muted')) }),
       })),
@@ -165,6 +165,13 @@ function options(
 
 /** 1, 2, 4, 8, 16, 32 … of each binary unit, so that the axis has whole numbers of them. */
 const binarySteps = Array.from({ length: 44 }, (_, power) => 2 ** power)
+
+/** Samples without a neighbour, which no line goes through. */
+function alone(plot: uPlot, line: number): number[] {
+  const values = plot.data[line] ?? []
+  const isThere = (i: number): boolean => values[i] !== null && values[i] !== undefined
+  return Array.from(values.keys()).filter((i) => isThere(i) && !isThere(i - 1) && !isThere(i + 1))
+}
 
 const translucent = (rgb: string): string => rgb.replace(/^rgb\((.*)\)$/, 'rgba($1, 0.12)')
 
