@@ -218,7 +218,12 @@ export class Notifications implements AlertOperations {
     return Object.entries(this.notifier.config.receivers).map(([name, { sendResolved: _, ...ways }]) => {
       const own = counts.filter(({ receiver }) => receiver === name)
       const sum = (read: (each: (typeof counts)[number]) => number): number => own.reduce((total, each) => total + read(each), 0)
-      return { name, ways: Object.keys(ways), sent: sum(({ sent }) => sent), failed: sum(({ failed }) => failed) }
+      return {
+        name,
+        ways: Object.entries(ways).flatMap(([way, settings]) => (settings === undefined ? [] : [way])),
+        sent: sum(({ sent }) => sent),
+        failed: sum(({ failed }) => failed),
+      }
     })
   }
 

@@ -50,7 +50,9 @@ const columns: readonly Column<Check>[] = [
 
 const Name = ({ name, target }: { name: string; target: string }) => (
   <>
-    <a href={href(checkHref(name))}>{name}</a>
+    <div>
+      <a href={href(checkHref(name))}>{name}</a>
+    </div>
     <span class="sub truncate">{target}</span>
   </>
 )

@@ -4,6 +4,8 @@
  */
 import type { FunctionComponent } from 'preact'
 import type { IconName } from '../ui/icon.tsx'
+import { AlertPage } from './alert.tsx'
+import { Alerts, FiringCount } from './alerts.tsx'
 import { Audit } from './audit.tsx'
 import { Cache } from './cache.tsx'
 import { CheckPage } from './check.tsx'
@@ -12,10 +14,13 @@ import { Dependencies } from './dependencies.tsx'
 import { Events } from './events.tsx'
 import { NodePage } from './node.tsx'
 import { Overview } from './overview.tsx'
+import { Rules } from './rules.tsx'
 import { Scaling } from './scaling.tsx'
+import { Receivers } from './receivers.tsx'
 import { ServicePage } from './service.tsx'
 import { Services } from './services.tsx'
 import { Settings } from './settings.tsx'
+import { Silences } from './silences.tsx'
 import { TrafficMap } from './traffic.tsx'
 
 export interface PageEntry {
@@ -39,6 +44,14 @@ export const pages: readonly PageEntry[] = [
   page('/', Overview, { label: 'Overview', icon: 'overview', group: '' }),
   page('/services', Services, { label: 'Services', icon: 'services', group: 'Services' }),
   page('/traffic', TrafficMap, { label: 'Traffic map', icon: 'traffic', group: 'Services' }),
+  page('/alerts', Alerts, { label: 'Alerts', icon: 'alerts', group: 'Operate', count: FiringCount }),
+  page('/alerts/silences', Silences),
+  page('/alerts/receivers', Receivers),
+  page('/alerts/:id', AlertPage),
+  page('/checks', Checks, { label: 'Checks', icon: 'checks', group: 'Operate' }),
+  page('/checks/:name', CheckPage),
+  page('/rules', Rules, { label: 'Rules', icon: 'rules', group: 'Operate' }),
+  page('/dependencies', Dependencies, { label: 'Dependencies', icon: 'dependencies', group: 'Operate' }),
   page('/scaling', Scaling, { label: 'Scaling', icon: 'scaling', group: 'Operate' }),
   page('/cache', Cache, { label: 'Cache', icon: 'cache', group: 'Operate' }),
   page('/node', NodePage, { label: 'Node', icon: 'node', group: 'Operate' }),
@@ -48,9 +61,6 @@ export const pages: readonly PageEntry[] = [
   page('/settings/:part', Settings),
   page('/services/:name', ServicePage),
   page('/services/:name/:part', ServicePage),
-  page('/checks', Checks, { label: 'Checks', icon: 'checks', group: 'Operate' }),
-  page('/checks/:name', CheckPage),
-  page('/dependencies', Dependencies, { label: 'Dependencies', icon: 'dependencies', group: 'Operate' }),
 ]
 
 type NavPage = PageEntry & { readonly nav: NavEntry }
