@@ -184,6 +184,7 @@ export class Holdfast {
       telemetry: () => this.traffic.latest,
       certificates: () => this.certificates.statuses,
       cache: () => this.caches.report(),
+      checks: () => ({ checks: this.checks.checks(), network: this.checks.network() }),
       version: options.version,
     })
     this.operations = new LiveOperations(this, metrics, options.version)

@@ -7,6 +7,7 @@ import type { HistogramData } from '../kernel/histogram.ts'
 import { publicEndpointId } from '../registry/index.ts'
 import { instancePhases, type ServiceStatus } from '../registry/types.ts'
 import { cacheMetrics, type CacheReadings } from './cache-metrics.ts'
+import { checkMetrics, type CheckReadings } from './check-metrics.ts'
 import { histogramValues, type Labels, type Sample } from './histograms.ts'
 
 /** What is read at each scrape. */
@@ -16,6 +17,8 @@ export interface MetricsSource {
   certificates(): readonly { readonly listener: string; readonly file: string; readonly expiresAt: number }[]
   /** undefined: not known. */
   cache?(): CacheReadings
+  /** undefined: not known. */
+  checks?(): CheckReadings | undefined
   readonly version: string
 }
 
@@ -257,10 +260,14 @@ export class PrometheusMetrics {
       () => source.certificates().map(({ listener, file, expiresAt }) => [{ listener, file }, expiresAt / 1_000] as const),
     )
     this.#instances(source)
-    for (const { kind, name, help, labels, read } of cacheMetrics(
-      () => source.cache?.(),
-      () => source.telemetry(),
-    )) {
+    const more = [
+      ...cacheMetrics(
+        () => source.cache?.(),
+        () => source.telemetry(),
+      ),
+      ...checkMetrics(() => source.checks?.()),
+    ]
+    for (const { kind, name, help, labels, read } of more) {
       if (kind === 'counter') this.#counter(name, help, labels, read)
       else this.#gauge(name, help, labels, read)
     }
