@@ -27,3 +27,18 @@ export { LoadBalancerService, type LoadBalancerServer, type LoadBalancerServiceS
 export { CacheService, type CacheServiceStats } from './library/cache-service.ts'
 export type { CacheServiceOptions, InfrastructureConfig, LoadBalancerOptions, HealthCheckOptions } from './library/infrastructure-config.ts'
 export { getFaultToleranceSystem, type CircuitBreakerConfig, type FaultToleranceSystem } from './resilience/index.ts'
+export {
+  getHealthMonitoringSystem,
+  HealthMonitor,
+  HealthMonitoringSystem,
+  type CheckFunction,
+  type CustomCheck,
+  type HealthAlert,
+  type HealthAlertRule,
+  type HealthCheckConfig,
+  type HealthDashboard,
+  type HealthMonitorOptions,
+  type HealthTrend,
+  type MachineAlert,
+  type MachineHealth,
+} from './health/index.ts'

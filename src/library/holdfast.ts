@@ -14,6 +14,8 @@ import { overrides } from '../config/core/environment.ts'
 import { loadConfig, parseConfig, type LoadedConfig } from '../config/index.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventOf, EventType } from '../kernel/events.ts'
+import { customDefinition, type CustomCheck } from '../health/index.ts'
+import { ms, sleep } from '../kernel/time.ts'
 import type { EndpointStatus, ServiceStatus } from '../registry/types.ts'
 import type { Settlement } from '../supervisor/index.ts'
 import { configText, type ConfigInput } from './config-input.ts'
@@ -146,6 +148,14 @@ export class Holdfast implements AsyncDisposable {
   on(type: '*', listener: (event: AnyEvent) => unknown): Disposable
   on(type: EventType | '*', listener: (event: never) => unknown): Disposable {
     return this.#plane.events.on(type as '*', listener as (event: AnyEvent) => unknown)
+  }
+
+  /**
+   * A check that is a function of this program, among those of the configuration: in the API, in rules, in alerts. It is there until the result is disposed, or the
+   * program ends. Throws `conflict` when there is one, or a service, of that name.
+   */
+  registerHealthCheck(name: string, check: CustomCheck): Disposable {
+    return this.#plane.checks.register(customDefinition(name, check, (forMs) => sleep(this.#plane.clock, ms(forMs))))
   }
 
   // --- how it stands --------------------------------------------------------------------------------------------------
