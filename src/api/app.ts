@@ -31,6 +31,7 @@ import { dashboardRoutes } from './resources/dashboard.ts'
 import { dependencyRoutes } from './resources/dependencies.ts'
 import { eventRoutes } from './resources/events.ts'
 import { explainRoutes } from './resources/explain.ts'
+import { incidentRoutes } from './resources/incidents.ts'
 import { healthRoutes } from './resources/health.ts'
 import { liveRoutes } from './resources/live.ts'
 import { loadBalancerRoutes } from './resources/loadbalancer.ts'
@@ -109,6 +110,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...statusRoutes(deps),
       ...alertRoutes(deps, clock),
       ...alertmanagerRoutes(deps, clock),
+      ...incidentRoutes(deps),
       ...notAvailableRoutes(),
     ])
     if (deps.dashboard) addDashboard(scope, deps.dashboard)

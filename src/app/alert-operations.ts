@@ -1,11 +1,12 @@
 /** What a user can ask of alerts: which there are, who is told of them and why not, silences, acknowledgements, receivers. */
 import type { Alert } from '../alerting/core/alerts.ts'
 import type { Ack, Quiet } from '../alerting/core/dispatcher.ts'
+import type { Incident, IncidentStatus } from '../alerting/core/incidents.ts'
 import type { Silence, SilenceDraft, SilenceState } from '../alerting/core/silences.ts'
-import type { DeadLetter, PutAlert } from '../alerting/index.ts'
+import type { DeadLetter, Labels, PutAlert } from '../alerting/index.ts'
 import type { Actor } from './operations.ts'
 
-export type { Ack, Alert, DeadLetter, PutAlert, Quiet, Silence, SilenceDraft, SilenceState }
+export type { Ack, Alert, DeadLetter, Incident, PutAlert, Quiet, Silence, SilenceDraft, SilenceState }
 
 export interface AlertView {
   /** The fingerprint of its labels. */
@@ -81,4 +82,16 @@ export interface AlertOperations {
   testReceiver(name: string, options: { readonly actor: Actor }): Promise<readonly string[]>
   deadLetters(): readonly DeadLetter[]
   resend(id: string, options: { readonly actor: Actor }): Promise<void>
+  /** Newest first. */
+  incidents(): readonly Incident[]
+  /** Throws `unknown_incident`. */
+  incident(id: string): Incident
+  /** Writes about one, for the status page unless told otherwise. */
+  postIncident(
+    id: string,
+    post: { readonly text: string; readonly status?: IncidentStatus | undefined; readonly published?: boolean | undefined },
+    options: { readonly actor: Actor },
+  ): Incident
+  /** Receivers of whoever would be told of such an alert, and the places of their routes. */
+  routesOf(labels: Labels): readonly { readonly receiver: string; readonly route: string }[]
 }

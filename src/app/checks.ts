@@ -149,7 +149,7 @@ export class HealthChecks implements HealthOperations, SampleSource {
     return samples
   }
 
-    #ofServices(): readonly CheckDetail[] {
+  #ofServices(): readonly CheckDetail[] {
     const { services, config, clock } = this.#deps
     return this.#services.look(services(), config().services, clock.wallTime())
   }

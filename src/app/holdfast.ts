@@ -178,6 +178,7 @@ export class Holdfast {
       config: () => this.config,
       services: () => this.operations.services(),
       maintenanceEvents: (service) => events.query({ type: 'service.maintenanceChanged', service, limit: 1 }),
+      incidents: { published: () => this.notifications.published() },
     })
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),

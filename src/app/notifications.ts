@@ -1,14 +1,15 @@
 /** `AlertOperations`: the notifier among the other parts. It tells of what rules and programs put, and follows the configuration. */
 import { stringify } from 'yaml'
-import { Notifier, type MaintenanceReader, type PutAlert, type Suppressor } from '../alerting/index.ts'
+import { Incidents, Notifier, type Labels, type MaintenanceReader, type PutAlert, type Suppressor } from '../alerting/index.ts'
 import { isResolved, type Alert } from '../alerting/core/alerts.ts'
 import type { Group } from '../alerting/core/dispatcher.ts'
 import { alertmanagerForm } from '../alerting/core/alertmanager-config.ts'
 import { severityOf } from '../alerting/core/notification.ts'
+import { routesFor } from '../alerting/core/routes.ts'
 import { silenceState, type Silence, type SilenceDraft } from '../alerting/core/silences.ts'
 import type { Config } from '../config/types.ts'
 import { HoldfastError } from '../kernel/errors.ts'
-import type { EventSink } from '../kernel/events.ts'
+import type { AnyEvent, EventSink } from '../kernel/events.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { StateStore } from '../store/port.ts'
@@ -20,9 +21,11 @@ import type {
   AlertView,
   DeadLetter,
   GroupView,
+  Incident,
   ReceiverView,
   SilenceView,
 } from './alert-operations.ts'
+import type { PublicIncident } from '../status/types.ts'
 import type { EventBus } from './event-bus.ts'
 import type { Actor } from './operations.ts'
 
@@ -30,7 +33,7 @@ export interface NotificationsDeps {
   readonly clock: Clock
   readonly random: Random
   readonly store: StateStore
-  readonly events: EventSink & Pick<EventBus, 'on'>
+  readonly events: EventSink & Pick<EventBus, 'on' | 'query'>
   readonly newId: () => string
   /** Address of the API; asked only when something is told. */
   readonly apiUrl: () => string
@@ -41,10 +44,15 @@ export interface NotificationsDeps {
   readonly onProblem: (error: unknown) => void
 }
 
+/** Before an outage, to find what led to it. */
+const eventsLookedAtMax = 1_000
+
 export class Notifications implements AlertOperations {
   readonly #deps: NotificationsDeps
   readonly notifier: Notifier
+  readonly #incidents: Incidents
   #listening: Disposable | undefined
+  #following: Disposable | undefined
 
   constructor(deps: NotificationsDeps) {
     this.#deps = deps
@@ -61,11 +69,17 @@ export class Notifications implements AlertOperations {
       maintenance,
       onProblem,
     })
+    const recentEvents = (since: number): readonly AnyEvent[] => events.query({ since, order: 'ascending', limit: eventsLookedAtMax })
+    this.#incidents = new Incidents({ clock, notifier: this.notifier, events, newId, recentEvents })
   }
 
   /** The store must have started. */
   async start(): Promise<void> {
     await this.notifier.start()
+    await this.#incidents.start()
+    this.#following = this.#deps.events.on('*', (event) => {
+      this.#incidents.onEvent(event)
+    })
     this.#listening = this.#deps.events.on('config.applied', () => {
       const { alerting } = this.#deps.config()
       if (JSON.stringify(alerting) !== JSON.stringify(this.notifier.config)) this.notifier.adopt(alerting)
@@ -74,6 +88,7 @@ export class Notifications implements AlertOperations {
 
   async stop(): Promise<void> {
     this.#listening?.[Symbol.dispose]()
+    this.#following?.[Symbol.dispose]()
     await this.notifier.stop()
   }
 
@@ -242,5 +257,40 @@ export class Notifications implements AlertOperations {
 
   async resend(id: string): Promise<void> {
     await this.notifier.resend(id)
+  }
+
+  routesOf(labels: Labels): readonly { readonly receiver: string; readonly route: string }[] {
+    return routesFor(this.notifier.dispatcher.policy.root, labels).map(({ options, key }) => ({ receiver: options.receiver, route: key }))
+  }
+
+  // --- incidents ----------------------------------------------------------------------------------------------------
+
+  incidents(): readonly Incident[] {
+    return this.#incidents.book.all()
+  }
+
+  incident(id: string): Incident {
+    return this.#incidents.book.get(id)
+  }
+
+  postIncident(id: string, post: Parameters<AlertOperations['postIncident']>[1], { actor }: { readonly actor: Actor }): Incident {
+    return this.#incidents.post(id, { ...post, by: actor.name }, actor.cause)
+  }
+
+  /** For the public status page. */
+  published(): readonly PublicIncident[] {
+    return this.incidents()
+      .filter(({ published }) => published)
+      .map(({ id, impact, openedAt, resolvedAt, services, updates }) => ({
+        ...{
+          id,
+          title: services.length > 0 ? `Trouble with ${services.join(', ')}` : 'Trouble with a part of the system',
+          impact,
+          startedAt: openedAt,
+          resolvedAt,
+          services,
+        },
+        updates: updates.map(({ at, status, text }) => ({ at, status, text })).toReversed(),
+      }))
   }
 }

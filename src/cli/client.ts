@@ -11,6 +11,14 @@ import { codeOf, HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventLevel } from '../kernel/events.ts'
 import { seconds, type Duration } from '../kernel/time.ts'
 import type { ServiceStatus } from '../registry/types.ts'
+import type {
+  AlertDescription,
+  AlertExplanationDescription,
+  IncidentDescription,
+  NewSilence,
+  RouteDescription,
+  SilenceDescription,
+} from './alerts-api.ts'
 import type { CacheDescription, PurgeBody, Purged } from './cache-api.ts'
 import type { CheckDescription, ChecksDescription } from './checks-api.ts'
 import { ApiError } from './errors.ts'
@@ -108,6 +116,18 @@ export interface Api {
   setSplit(service: string, shares: Split['shares']): Promise<Split>
   orderBreaker(service: string, action: 'isolate' | 'close' | 'reset'): Promise<void>
   quarantined(): Promise<readonly QuarantinedDescription[]>
+  alerts(filter: { readonly all?: boolean | undefined; readonly service?: string | undefined }): Promise<readonly AlertDescription[]>
+  ackAlert(
+    id: string,
+    ack: { readonly comment?: string | undefined; readonly for?: number | undefined },
+  ): Promise<{ readonly by: string; readonly until: string }>
+  explainAlert(id: string): Promise<AlertExplanationDescription>
+  alertRoutes(labels: Readonly<Record<string, string>>): Promise<readonly RouteDescription[]>
+  silences(all: boolean): Promise<readonly SilenceDescription[]>
+  silence(silence: NewSilence): Promise<SilenceDescription>
+  expireSilence(id: string): Promise<SilenceDescription>
+  incidents(): Promise<readonly IncidentDescription[]>
+  incident(id: string): Promise<IncidentDescription>
   forgetQuarantined(id: string): Promise<void>
   checks(): Promise<ChecksDescription>
   check(name: string): Promise<CheckDescription>
@@ -215,6 +235,45 @@ export class ApiClient implements Api {
 
   impact(name: string): Promise<Impact> {
     return this.#data<Impact>(`/dependencies/${encodeURIComponent(name)}/impact`)
+  }
+
+  alerts({ all, service }: { readonly all?: boolean | undefined; readonly service?: string | undefined }): Promise<readonly AlertDescription[]> {
+    return this.#data('/alerts', { query: { all, service } })
+  }
+
+  ackAlert(
+    id: string,
+    ack: { readonly comment?: string | undefined; readonly for?: number | undefined },
+  ): Promise<{ readonly by: string; readonly until: string }> {
+    return this.#data(`/alerts/${encodeURIComponent(id)}/ack`, { method: 'POST', body: ack })
+  }
+
+  explainAlert(id: string): Promise<AlertExplanationDescription> {
+    return this.#data(`/alerts/${encodeURIComponent(id)}/explain`)
+  }
+
+  alertRoutes(labels: Readonly<Record<string, string>>): Promise<readonly RouteDescription[]> {
+    return this.#data('/alerts/routes/test', { method: 'POST', body: { labels } })
+  }
+
+  silences(all: boolean): Promise<readonly SilenceDescription[]> {
+    return this.#data('/silences', { query: { all } })
+  }
+
+  silence(silence: NewSilence): Promise<SilenceDescription> {
+    return this.#data('/silences', { method: 'POST', body: silence })
+  }
+
+  expireSilence(id: string): Promise<SilenceDescription> {
+    return this.#data(`/silences/${encodeURIComponent(id)}`, { method: 'DELETE' })
+  }
+
+  incidents(): Promise<readonly IncidentDescription[]> {
+    return this.#data('/incidents')
+  }
+
+  incident(id: string): Promise<IncidentDescription> {
+    return this.#data(`/incidents/${encodeURIComponent(id)}`)
   }
 
   quarantined(): Promise<readonly QuarantinedDescription[]> {

@@ -14,6 +14,7 @@ import {
   asSilence,
   deadLetterSchema,
   explanationSchema,
+  labelsSchema,
   silenceSchema,
 } from '../schemas/alerts.ts'
 import { durationSchema, isoTime, limitParameter, lineOfText, pageOf, queryFlag, serviceName } from '../schemas/common.ts'
@@ -94,6 +95,20 @@ export function alertRoutes({ operations }: ApiDeps, clock: Clock): readonly Rou
         await alerts().resend(id, { actor })
         return { id, sent: true } as const
       },
+    }),
+    route({
+      method: 'POST',
+      path: '/alerts/routes/test',
+      tag: 'Alerts',
+      summary: 'Who would be told of an alert with these labels',
+      permission: 'read:alerts',
+      audited: false,
+      body: z.strictObject({ labels: labelsSchema }),
+      data: z.array(z.object({ receiver: z.string().nullable().describe('null: nobody.'), route: z.string() })),
+      handler: ({ body: { labels } }) =>
+        alerts()
+          .routesOf(labels)
+          .map(({ receiver, route }) => ({ receiver: receiver === '' ? null : receiver, route })),
     }),
     route({
       method: 'GET',

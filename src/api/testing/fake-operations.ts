@@ -298,7 +298,7 @@ export class FakeOperations implements Operations, EventSink {
     clock: { now: () => instant(0), wallTime: () => wallTime(this.now), schedule: () => ({ [Symbol.dispose]: () => undefined }) },
     random: { next: () => 0 },
     store: new MemoryStore(),
-    events: { emit: (type, event) => this.emit(type, event), on: () => ({ [Symbol.dispose]: () => undefined }) },
+    events: { emit: (type, event) => this.emit(type, event), on: () => ({ [Symbol.dispose]: () => undefined }), query: () => [] },
     newId: () => `id-${++this.#ids}`,
     apiUrl: () => 'http://127.0.0.1:3006',
     config: () => testConfig,

@@ -1,20 +1,29 @@
 import type { Explanation } from '../../app/explaining.ts'
 import type { Candidate, RequestTrail, TrailStep } from '../../balancer/core/trail.ts'
+import { codeOf } from '../../kernel/errors.ts'
 import { defineCommand, required, text } from '../command.ts'
 import { renderEvent } from '../event-line.ts'
 import { formatDateTime } from '../format.ts'
 import type { Output } from '../output.ts'
 import { printable } from '../style.ts'
+import { renderAlertExplanation } from './alerts.ts'
 
 export const explain = defineCommand({
   name: 'explain',
-  summary: 'why: the trail of a request, or what an event came from and led to',
+  summary: 'why: the trail of a request, what an event came from and led to, or who is told of an alert',
   description:
     'Of requests, those are remembered that failed, waited, were tried again or were slow, and those that asked for it; see explain in the configuration.',
-  arguments: { id: required('<id>', 'the X-Request-Id of a request, or the id of an event', text) },
-  examples: ['holdfast explain 4f1c09a2b70000001', 'holdfast explain --json 4f1c09a2b70000001'],
+  arguments: { id: required('<id>', 'the X-Request-Id of a request, or the id of an event or an alert', text) },
+  examples: ['holdfast explain 4f1c09a2b70000001', 'holdfast explain e87341228dc943c8', 'holdfast explain --json 4f1c09a2b70000001'],
   async run(context, { id }) {
     const api = await context.connect()
+    if (/^[0-9a-f]{16}$/.test(id)) {
+      const alert = await api.explainAlert(id).catch((error: unknown) => {
+        if (codeOf(error) === 'unknown_alert') return undefined
+        throw error
+      })
+      if (alert) return { data: alert, text: renderAlertExplanation(alert, context.out) }
+    }
     const found = await api.explain(id)
     return { data: found, text: renderExplanation(found, context.out) }
   },

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts'
 import { alertRules, alertsBacktest } from './alert-rules.ts'
 import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
+import { alerts, alertsAck, alertsRoutes } from './alerts.ts'
 import { breaker } from './breaker.ts'
 import { cacheClear, cacheDel, cacheGet, cachePurge, cacheSet, cacheStats } from './cache.ts'
 import { quarantine, quarantineForget } from './quarantine.ts'
@@ -11,10 +12,12 @@ import { doctor } from './doctor.ts'
 import { down } from './down.ts'
 import { events } from './events.ts'
 import { explain } from './explain.ts'
+import { incidents } from './incidents.ts'
 import { logs } from './logs.ts'
 import { maintenance } from './maintenance.ts'
 import { restart } from './restart.ts'
 import { scale } from './scale.ts'
+import { silence, silenceExpire, silenceList } from './silence.ts'
 import { split } from './split.ts'
 import { status } from './status.ts'
 import { tokenCreate } from './token.ts'
@@ -35,6 +38,13 @@ export const commands: readonly Command[] = [
   maintenance,
   split,
   breaker,
+  alerts,
+  alertsAck,
+  alertsRoutes,
+  silence,
+  silenceList,
+  silenceExpire,
+  incidents,
   quarantine,
   quarantineForget,
   checks,

@@ -2,8 +2,6 @@
 export const plannedCommands: readonly string[] = [
   'init',
   'top',
-  'alerts ack',
-  'silence',
   'scale simulate',
   'deploy',
   'rollouts',
