@@ -1,9 +1,10 @@
 /**
  * `npm run conformance -- http-cache [ID]`: the score of a public suite at the built product, by group, and what is not passed with its reason. Exit 1 below what has
- * been reached before (`http-cache/floor.json`), or when something is not passed and nobody has said why.
+ * been reached before (`http-cache/floor.json`), or when something is not passed and nobody has said why. `npm run conformance -- alerts`: see `alerts/main.ts`.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { alertsConformance } from './alerts/main.ts'
 import { reasons } from './http-cache/reasons.ts'
 import { scoreOf, type Score, type Tally } from './http-cache/score.ts'
 import { runHere, said } from './http-cache/settings.ts'
@@ -26,7 +27,11 @@ function show({ required, optimal, groups, failures }: Score): void {
 async function main(): Promise<void> {
   const { positionals } = parseArgs({ allowPositionals: true })
   const [suite = 'http-cache', only] = positionals
-  if (suite !== 'http-cache') throw new Error(`unknown suite ${suite}; there is http-cache`)
+  if (suite === 'alerts') {
+    if (!(await alertsConformance(only))) process.exitCode = 1
+    return
+  }
+  if (suite !== 'http-cache') throw new Error(`unknown suite ${suite}; there are http-cache and alerts`)
   const startedAt = performance.now()
   const { tests, outcomes } = await runHere(only)
   const score = scoreOf(tests, outcomes)

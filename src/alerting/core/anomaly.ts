@@ -54,11 +54,12 @@ export class AnomalyDetector {
   readonly #distances: RollingMoments
   /** The same rows as those of `#distances`, as they are. */
   readonly #seasonal: RollingMoments
-  readonly #season: number[] = []
+  #season: number[] = []
   #steps: number[] = []
   #lastAt: number | undefined
   /** Rows in a season; 0: not known, or too many. */
   #period = 0
+  #stepMs = 0
   #rows = 0
   #firing = false
   #below = 0
@@ -81,7 +82,8 @@ export class AnomalyDetector {
   /** The next row. A value that is no number says nothing. */
   observe(at: number, value: number): AnomalyReading {
     if (!Number.isFinite(value)) return { score: 0, firing: this.#firing, began: false, by: 'level', expected: this.#level.mean }
-    this.#learnStep(at)
+    if (this.#steps.length < stepRows) this.#learnStep(at)
+    else this.#skip(at)
     const judged = this.#judge(value)
     const began = this.#step(judged.score)
     this.#remember(value)
@@ -89,13 +91,30 @@ export class AnomalyDetector {
   }
 
   #learnStep(at: number): void {
-    if (this.#period > 0 || this.#steps.length >= stepRows) return
     if (this.#lastAt !== undefined && at > this.#lastAt) this.#steps.push(at - this.#lastAt)
     this.#lastAt = at
     if (this.#steps.length < stepRows) return
     const step = this.#steps.toSorted((a, b) => a - b)[stepRows >> 1]!
     const period = Math.round(this.#seasonMs / step)
     this.#period = period > 2 && period <= seasonRowsMax ? period : 0
+    this.#stepMs = step
+    this.#turnSeason()
+  }
+
+  /** What came before the period was known takes its place in the round. */
+  #turnSeason(): void {
+    const early = this.#season
+    this.#season = []
+    if (this.#period > 0) early.forEach((value, row) => (this.#season[row % (this.#period + 2)] = value))
+  }
+
+  /** Rows that are missing say nothing, and the next one is a day after that of its time all the same. */
+  #skip(at: number): void {
+    const before = this.#lastAt
+    this.#lastAt = at
+    if (this.#period === 0 || before === undefined || at <= before) return
+    const missing = Math.min(Math.round((at - before) / this.#stepMs) - 1, this.#period + 2)
+    for (let i = 0; i < missing; i++) this.#season[this.#rows++ % (this.#period + 2)] = NaN
   }
 
   #judge(value: number): Pick<AnomalyReading, 'score' | 'by' | 'expected'> {
@@ -123,10 +142,11 @@ export class AnomalyDetector {
     let high = -Infinity
     for (let row = this.#rows - period - 1; row <= this.#rows - period + 1; row++) {
       const then = row < 0 ? undefined : this.#season[row % (period + 2)]
-      if (then === undefined) continue
+      if (then === undefined || Number.isNaN(then)) continue
       low = Math.min(low, then)
       high = Math.max(high, then)
     }
+    if (low > high) return undefined
     if (value > high) return value - high
     return value < low ? value - low : 0
   }
@@ -162,7 +182,8 @@ export class AnomalyDetector {
       this.#seasonal.add(value)
     }
     this.#level.add(value)
-    if (this.#period > 0 || this.#steps.length < stepRows) this.#season[this.#period > 0 ? this.#rows % (this.#period + 2) : this.#rows] = value
+    if (this.#period > 0) this.#season[this.#rows % (this.#period + 2)] = value
+    else if (this.#steps.length < stepRows && this.#rows < seasonRowsMax) this.#season[this.#rows] = value
     this.#rows++
   }
 }
