@@ -94,8 +94,8 @@ export class AnomalyDetector {
     if (this.#lastAt !== undefined && at > this.#lastAt) this.#steps.push(at - this.#lastAt)
     this.#lastAt = at
     if (this.#steps.length < stepRows) return
-    const step = this.#steps.toSorted((a, b) => a - b)[stepRows >> 1]!
-    const period = Math.round(this.#seasonMs / step)
+    const step = this.#steps.toSorted((a, b) => a - b)[stepRows >> 1] ?? 0
+    const period = step > 0 ? Math.round(this.#seasonMs / step) : 0
     this.#period = period > 2 && period <= seasonRowsMax ? period : 0
     this.#stepMs = step
     this.#turnSeason()
