@@ -64,7 +64,7 @@ async function watched(context: BrowserContext): Promise<Page> {
   const page = await context.newPage()
   page.setDefaultTimeout(10_000)
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type()) && !/Failed to load resource/.test(message.text())) complaints.push(message.text())
+    if (['error', 'warning'].includes(message.type()) && !message.text().includes('Failed to load resource')) complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(error.message))
   return page

@@ -19,6 +19,7 @@ export interface LiveSystem {
   readonly proxyPid?: number
   readonly proxyStartedAt?: number
   readonly connections?: number
+  readonly alertsFiring: Readonly<Record<LiveAlert['severity'], number>>
 }
 export type LiveService = Omit<ServiceStatus, 'instances' | 'endpoints'>
 export interface LiveListener {
@@ -37,6 +38,17 @@ export interface LiveCertificate {
   readonly expiresAt: number
 }
 
+export interface LiveAlert {
+  readonly id: string
+  readonly severity: 'warning' | 'critical' | 'emergency'
+  readonly labels: Readonly<Record<string, string>>
+  readonly summary?: string
+  readonly startsAt: number
+  /** Why nobody is told of it. */
+  readonly quiet?: string
+  readonly ackedBy?: string
+}
+
 export const tables = {
   system: new Table<LiveSystem>(),
   listeners: new Table<LiveListener>(),
@@ -45,6 +57,8 @@ export const tables = {
   endpoints: new Table<EndpointStatus>(),
   workers: new Table<LiveWorker>(),
   certificates: new Table<LiveCertificate>(),
+  /** The gravest that fire, and the newest of those; `system.alertsFiring` counts all. */
+  alerts: new Table<LiveAlert>(),
 } satisfies Record<LiveCollection, unknown>
 
 export const system = tables.system.record('system')
@@ -68,6 +82,9 @@ const silentMs = 3_500
 export const instancesOf = (service: string): readonly string[] =>
   tables.instances.ids.value.filter((id) => tables.instances.peek(id)?.service === service)
 export const endpointsOf = (service: string): readonly string[] => tables.endpoints.ids.value.filter((id) => id.startsWith(`${service}/`))
+
+/** How many alerts fire. */
+export const firing = computed(() => Object.values(system.value?.alertsFiring ?? {}).reduce((sum, n) => sum + n, 0))
 
 export const services = computed(() => tables.services.all())
 

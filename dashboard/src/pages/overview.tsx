@@ -52,8 +52,8 @@ export function Overview() {
           tone={unwell === 0 ? undefined : now?.status === 'unhealthy' ? 'bad' : 'warn'}
           note={plural(services.value.length, 'service')}
         />
+        <AlertsTile />
         <TrafficTiles />
-        <Tile name="Up for" value={duration(at.value - (now?.startedAt ?? at.value))} note="control process" />
         <Tile name="RPO · RTO" value="–" note="not measured: no backup configured" />
       </div>
       <div class="columns three">
@@ -71,6 +71,23 @@ export function Overview() {
         <BalancerCard />
       </div>
     </Page>
+  )
+}
+
+function AlertsTile() {
+  const { warning = 0, critical = 0, emergency = 0 } = system.value?.alertsFiring ?? {}
+  const grave = critical + emergency
+  return (
+    <Tile
+      name="Alerts"
+      value={count(warning + grave)}
+      tone={grave > 0 ? 'bad' : warning > 0 ? 'warn' : undefined}
+      note={
+        warning + grave === 0
+          ? 'none fires'
+          : [grave > 0 && `${count(grave)} grave`, warning > 0 && plural(warning, 'warning')].filter(Boolean).join(', ')
+      }
+    />
   )
 }
 

@@ -31,7 +31,6 @@ export const ServiceHealth = ({ health, reason }: Pick<ServiceStatus, 'health'> 
 
 const systemTones = { healthy: 'ok', degraded: 'warn', unhealthy: 'bad' } as const
 export const SystemHealth = ({ status }: { status: keyof typeof systemTones }) => <Status tone={systemTones[status]}>{status}</Status>
-export const toneOfSystem = (status: keyof typeof systemTones): Tone => systemTones[status]
 
 const phaseTones: Record<InstancePhase, Tone> = {
   starting: 'info',

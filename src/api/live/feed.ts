@@ -27,7 +27,7 @@ interface Watcher {
 }
 
 export class LiveFeed {
-  readonly #operations: Pick<Operations, 'overview' | 'onEvent'>
+  readonly #operations: Pick<Operations, 'overview' | 'onEvent' | 'alerting'>
   readonly #clock: Clock
   readonly #watchers = new Set<Watcher>()
   #tables: LiveTables | undefined
@@ -38,7 +38,7 @@ export class LiveFeed {
   #events: ApiEvent[] = []
   #startedAt: number | undefined
 
-  constructor(operations: Pick<Operations, 'overview' | 'onEvent'>, clock: Clock) {
+  constructor(operations: Pick<Operations, 'overview' | 'onEvent' | 'alerting'>, clock: Clock) {
     this.#operations = operations
     this.#clock = clock
   }
@@ -116,6 +116,6 @@ export class LiveFeed {
   #read(): LiveTables {
     const overview = this.#operations.overview()
     this.#startedAt ??= this.#clock.wallTime() - overview.uptime * 1_000
-    return liveTables(overview, this.#startedAt)
+    return liveTables(overview, this.#operations.alerting.alerts(), this.#startedAt)
   }
 }

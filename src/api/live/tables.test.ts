@@ -37,7 +37,7 @@ const tables = fc
 
 describe('the tables', () => {
   it('lay an overview out flat, and say once to which service everything belongs', () => {
-    const laid = liveTables(new FakeOperations().overview(), startOfTime)
+    const laid = liveTables(new FakeOperations().overview(), [], startOfTime)
     expect(Object.keys(laid.services)).toEqual(['shop', 'chat'])
     expect(laid.services.shop).not.toHaveProperty('instances')
     for (const [id, instance] of Object.entries(laid.instances)) expect(instance).toMatchObject({ id, service: expect.any(String) as string })
@@ -47,7 +47,7 @@ describe('the tables', () => {
 
   it('nothing changed is no change', () => {
     const operations = new FakeOperations()
-    expect(liveChanges(liveTables(operations.overview(), startOfTime), liveTables(operations.overview(), startOfTime))).toBeUndefined()
+    expect(liveChanges(liveTables(operations.overview(), [], startOfTime), liveTables(operations.overview(), [], startOfTime))).toBeUndefined()
   })
 
   it('tell only the fields that changed', () => {

@@ -1,4 +1,5 @@
 /** The state of the system as flat tables, and what has changed from one such state to the next. Pure. */
+import type { AlertView } from '../../app/alert-operations.ts'
 import type { Overview } from '../../app/operations.ts'
 import {
   liveCollections,
@@ -10,16 +11,23 @@ import {
   type LiveTables,
 } from './types.ts'
 
+/** Firing alerts that are told one by one, the gravest and newest of them; `alertsFiring` of the system counts all. */
+const alertsTold = 100
 /** Records in one message of the whole: each stays far below what a stream may hold back. */
 const recordsPerPart = 200
 
 /** `startedAt`: of the control process; an uptime would change with every message. */
-export function liveTables({ services, listeners, proxy, certificates, uptime: _, ...system }: Overview, startedAt: number): LiveTables {
+export function liveTables(
+  { services, listeners, proxy, certificates, uptime: _, ...system }: Overview,
+  alerts: readonly AlertView[],
+  startedAt: number,
+): LiveTables {
   return {
     system: {
       system: {
         ...system,
         startedAt,
+        alertsFiring: countsOf(alerts),
         proxyPid: proxy?.pid,
         proxyStartedAt: proxy?.startedAt,
         connections: proxy?.connections.active,
@@ -40,11 +48,33 @@ export function liveTables({ services, listeners, proxy, certificates, uptime: _
     ),
     workers: tableOf(proxy?.workers ?? [], ({ pid }) => String(pid)),
     certificates: tableOf(certificates ?? [], ({ file }) => file),
+    alerts: tableOf(gravest(alerts).map(shownAlert), ({ id }) => id),
   }
 }
 
 const tableOf = <T extends object>(items: readonly T[], idOf: (item: T) => string): LiveTable =>
   Object.fromEntries(items.map((item) => [idOf(item), item as LiveRecord]))
+
+const gravity = { warning: 0, critical: 1, emergency: 2 } as const
+
+function countsOf(alerts: readonly AlertView[]): Readonly<Record<keyof typeof gravity, number>> {
+  const counts = { warning: 0, critical: 0, emergency: 0 }
+  for (const { severity } of alerts) counts[severity]++
+  return counts
+}
+
+const gravest = (alerts: readonly AlertView[]): readonly AlertView[] =>
+  alerts.toSorted((a, b) => gravity[b.severity] - gravity[a.severity] || b.alert.startsAt - a.alert.startsAt).slice(0, alertsTold)
+
+const shownAlert = ({ id, severity, alert, quiet, ack }: AlertView) => ({
+  id,
+  severity,
+  labels: alert.labels,
+  summary: alert.annotations.summary,
+  startsAt: alert.startsAt,
+  quiet: quiet?.reason,
+  ackedBy: ack?.by,
+})
 
 /** Undefined: nothing has changed. */
 export function liveChanges(before: LiveTables, now: LiveTables): LiveChanges | undefined {

@@ -7,7 +7,7 @@
  */
 import type { AnyEvent } from '../../kernel/events.ts'
 
-export const liveCollections = ['system', 'listeners', 'services', 'instances', 'endpoints', 'workers', 'certificates'] as const
+export const liveCollections = ['system', 'listeners', 'services', 'instances', 'endpoints', 'workers', 'certificates', 'alerts'] as const
 export type LiveCollection = (typeof liveCollections)[number]
 
 /** A field that is null is no longer there. */

@@ -1,22 +1,42 @@
 /** What needs somebody now, above everything else; nothing when all is well. */
-import { services, system, tables } from '../../lib/live.ts'
-import { duration } from '../../lib/format.ts'
+import { Fragment } from 'preact'
+import { duration, plural } from '../../lib/format.ts'
+import { at, firing, services, system, tables, type LiveAlert } from '../../lib/live.ts'
 import { href } from '../../lib/router.ts'
 import { Shape } from '../../ui/icon.tsx'
+import { Badge } from '../../ui/status.tsx'
 import { serviceHref } from './service-table.tsx'
 
+const alertsShown = 4
+const gravity = { emergency: 0, critical: 1, warning: 2 } as const
+
+/** Those that are of somebody's concern: neither kept quiet nor taken on. */
+const open = ({ quiet, ackedBy }: LiveAlert): boolean => quiet === undefined && ackedBy === undefined
+
 export function Trouble() {
-  const down = services.value.filter(({ health }) => health === 'unhealthy')
+  const alerts = tables.alerts
+    .all()
+    .filter(open)
+    .toSorted((a, b) => gravity[a.severity] - gravity[b.severity] || b.startsAt - a.startsAt)
+  const told = new Set(alerts.map(({ labels }) => labels.service))
+  const down = services.value.filter(({ name, health }) => health === 'unhealthy' && !told.has(name))
   const disconnected = system.value?.proxyConnected === false
   const expiring = tables.certificates.all()
-  if (down.length === 0 && !disconnected && expiring.length === 0) return null
+  const more = firing.value - Math.min(alertsShown, alerts.length)
+  if (alerts.length === 0 && down.length === 0 && !disconnected && expiring.length === 0) return null
   return (
-    <div class="stack" style={{ gap: '6px' }}>
+    <div class="stack tight">
+      {alerts.slice(0, alertsShown).map((alert) => (
+        <AlertNotice key={alert.id} alert={alert} />
+      ))}
+      {alerts.length > 0 && more > 0 && (
+        <p class="small">
+          <a href={href('/alerts')}>{plural(more, 'more alert')}</a>
+        </p>
+      )}
       {down.map(({ name, reason }) => (
         <div class="notice bad" key={name} role="status">
-          <span class="status bad" style={{ paddingTop: '4px' }}>
-            <Shape tone="bad" />
-          </span>
+          <Mark tone="bad" />
           <div class="break">
             <a href={href(serviceHref(name))}>
               <strong>{name}</strong>
@@ -27,14 +47,39 @@ export function Trouble() {
       ))}
       {disconnected && (
         <div class="notice warn" role="status">
+          <Mark tone="warn" />
           The balancer is not connected to the control process. It serves by the last view it has; changes reach it when it is back.
         </div>
       )}
       {expiring.map(({ file, hosts, expiresAt }) => (
-        <div class="notice warn" key={file} role="status">
-          The certificate for {hosts.join(', ')} {expiresAt < Date.now() ? 'has expired' : `expires in ${duration(expiresAt - Date.now())}`}.
-        </div>
+        <Fragment key={file}>
+          <div class="notice warn" role="status">
+            <Mark tone="warn" />
+            The certificate for {hosts.join(', ')} {expiresAt < at.value ? 'has expired' : `expires in ${duration(expiresAt - at.value)}`}.
+          </div>
+        </Fragment>
       ))}
+    </div>
+  )
+}
+
+const Mark = ({ tone }: { tone: 'warn' | 'bad' }) => (
+  <span class={`status ${tone} mark`}>
+    <Shape tone={tone} />
+  </span>
+)
+
+function AlertNotice({ alert: { severity, labels, summary, startsAt } }: { alert: LiveAlert }) {
+  const tone = severity === 'warning' ? 'warn' : 'bad'
+  return (
+    <div class={`notice ${tone}`} role="status">
+      <Mark tone={tone} />
+      <div class="break">
+        <a href={href('/alerts')}>
+          <strong>{labels.alertname}</strong>
+        </a>{' '}
+        <Badge tone={tone}>{severity}</Badge> {summary ?? labels.service} <span class="muted small">for {duration(at.value - startsAt)}</span>
+      </div>
     </div>
   )
 }
