@@ -8,12 +8,14 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machineFacts } from '../lib/machine.ts'
 import { measureChecks } from './checks.ts'
+import { measureProfile } from './profile.ts'
 import type { Measurement, WatchRow } from './row.ts'
 
 const results = join(dirname(fileURLToPath(import.meta.url)), '..', 'results')
 
 const measurements: Readonly<Record<string, Measurement>> = {
   checks: measureChecks,
+  profile: measureProfile,
 }
 
 export async function benchWatch(args: readonly string[]): Promise<void> {

@@ -41,6 +41,7 @@ import { mirrorRoutes } from './resources/mirror.ts'
 import { splitRoutes } from './resources/split.ts'
 import { metricsRoutes } from './resources/metrics.ts'
 import { notAvailableRoutes } from './resources/not-available.ts'
+import { profileRoutes } from './resources/profiles.ts'
 import { quarantineRoutes } from './resources/quarantine.ts'
 import { scalingRoutes } from './resources/scaling.ts'
 import { serviceRoutes } from './resources/services.ts'
@@ -89,6 +90,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...healthRoutes(deps, machine, clock),
       ...metricsRoutes(deps, clock),
       ...dependencyRoutes(deps),
+      ...profileRoutes(deps),
       ...dashboardRoutes(deps, machine, clock),
       ...loadBalancerRoutes(deps),
       ...scalingRoutes(deps),

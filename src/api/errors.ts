@@ -22,6 +22,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   host_not_allowed: 403,
   not_found: 404,
   conflict: 409,
+  not_reporting: 409,
   not_renewable: 409,
   store_conflict: 409,
   store_limit: 409,

@@ -39,6 +39,7 @@ import { LiveOperations } from './live-operations.ts'
 import { SeeingMetrics } from './seeing-metrics.ts'
 import { Notifications } from './notifications.ts'
 import { nameOwner } from './port-conflict.ts'
+import { Profiling } from './profiling.ts'
 import { Routing } from './routing.ts'
 import { PublicStatus } from './status-page.ts'
 import { loadSwitches, pruneSwitches } from './switches.ts'
@@ -85,6 +86,7 @@ export class Holdfast {
   readonly rules: AlertRules
   readonly #values: Values
   readonly operations: LiveOperations
+  readonly profiling: Profiling
   /** What needs what. */
   readonly dependencies: Dependencies
   readonly #eventLog: SqliteEventLog
@@ -214,6 +216,13 @@ export class Holdfast {
       this.checks.apply()
       this.rules.configure()
     })
+    this.profiling = new Profiling({
+      ...{ clock, events },
+      proxy: this.proxy,
+      directory: config.data,
+      service: (name) => this.operations.service(name),
+      onError: problem('keeping a profile'),
+    })
     this.dependencies = new Dependencies({
       ...{ clock, events, store },
       config: () => this.config,
@@ -333,6 +342,10 @@ export class Holdfast {
     })
     await this.dependencies.start()
     this.#undo.push(() => this.dependencies.stop())
+    await this.profiling.start()
+    this.#undo.push(() => {
+      this.profiling.stop()
+    })
     onStep('starting the API')
     await this.#api.start()
     this.#undo.push(() => this.#api.stop(stopSoon()))
@@ -498,6 +511,7 @@ export class Holdfast {
     await this.rules.stop()
     this.seeing.stop()
     await this.dependencies.stop()
+    this.profiling.stop()
     await this.#api.stop(deadline)
     await this.#metricsServer.stop(deadline)
     await this.supervisor.stop(deadline)

@@ -13,6 +13,7 @@ import type { AlertRules } from './alert-rules.ts'
 import type { Caches } from './caches.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
 import type { HealthChecks } from './checks.ts'
+import type { Profiling } from './profiling.ts'
 import type { Dependencies } from './dependencies.ts'
 import { explanationOf, type Explanation } from './explaining.ts'
 import type { Holdfast } from './holdfast.ts'
@@ -69,6 +70,10 @@ export class LiveOperations implements Operations {
 
   get history(): MetricsOperations {
     return this.#holdfast.seeing.operations
+  }
+
+  get profiles(): Profiling {
+    return this.#holdfast.profiling
   }
 
   get dependencies(): Dependencies {

@@ -12,6 +12,7 @@ import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/
 import type { EventQuery } from '../store/port.ts'
 import type { LogLine, LogQuery } from '../supervisor/index.ts'
 import type { CacheOperations } from './cache-operations.ts'
+import type { ProfileOperations } from './profile-operations.ts'
 import type { DependencyOperations } from './dependency-operations.ts'
 import type { Explanation } from './explaining.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
@@ -129,6 +130,7 @@ export interface Operations {
   readonly history: MetricsOperations
   readonly dependencies: DependencyOperations
   readonly rules: RuleOperations
+  readonly profiles: ProfileOperations
   readonly statusPage: StatusPageOperations
   readonly health: HealthOperations
   readonly alerting: AlertOperations

@@ -122,6 +122,10 @@ export class ProxyClient implements Proxy {
     await this.#order((id) => ({ type: 'forgetQuarantined', id, request }), orderTimeoutMs)
   }
 
+  async instruct(instance: string, line: string): Promise<void> {
+    await this.#order((id) => ({ type: 'instruct', id, endpoint: instance, line }), orderTimeoutMs)
+  }
+
   async purge(order: PurgeOrder): Promise<{ readonly entries: number }> {
     const { entries = 0 } = await this.#order((id) => ({ type: 'purge', id, order }), orderTimeoutMs)
     return { entries }

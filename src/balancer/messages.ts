@@ -27,6 +27,8 @@ export type ControlToPrimary =
   /** A request is quarantined no longer. */
   | { readonly type: 'forgetQuarantined'; readonly id: number; readonly request: string }
   | { readonly type: 'purge'; readonly id: number; readonly order: PurgeOrder }
+  /** A line for an instance that reports. */
+  | { readonly type: 'instruct'; readonly id: number; readonly endpoint: string; readonly line: string }
   | { readonly type: 'shutdown'; readonly deadlineMs: number }
   /** Readings that hold all that was counted until now. */
   | { readonly type: 'read'; readonly id: number }

@@ -36,6 +36,8 @@ export interface Proxy {
   onSignal(listener: (signal: ProxySignal) => void): Disposable
   /** A request is no longer quarantined. Rejects with `unknown_id`. A proxy without this quarantines nothing. */
   forgetQuarantined?(id: string): Promise<void>
+  /** Says a line to the busiest process of an instance. Rejects with `not_reporting`, `proxy_unreachable`. A proxy without this hears of no instances. */
+  instruct?(instance: string, line: string): Promise<void>
   /**
    * Kept responses that are not to be used any more; `entries`: how many it took. Resolves when no worker uses them: those that have not acknowledged it are
    * cut off, and begin anew. Rejects with `proxy_unreachable`.

@@ -2,9 +2,11 @@
  * The REST API as methods: one per thing that a command asks. Opens the envelope, turns refusals into errors with
  * the server's own words, and tells "nobody there" (exit code 3) from "no" (1) and "not you" (4).
  */
+import type { Readable } from 'node:stream'
 import { Agent, errors, request } from 'undici'
 import type { Explanation } from '../app/explaining.ts'
 import type { StoredValue, ValueOptions } from '../app/cache-operations.ts'
+import type { Flame, ProfileInfo } from '../app/profile-operations.ts'
 import type { Impact } from '../app/dependency-operations.ts'
 import type { ConfigChange, LogLine, Overview, RestartReport, ScalingRecord, Split } from '../app/operations.ts'
 import { codeOf, HoldfastError } from '../kernel/errors.ts'
@@ -100,7 +102,23 @@ export interface DependencyList {
   }[]
 }
 
+export interface ProfileDescription extends Omit<ProfileInfo, 'startedAt' | 'pid' | 'error'> {
+  readonly startedAt: string
+  readonly pid: number | null
+  readonly error: string | null
+}
+
+export interface ProfileAsk {
+  readonly kind: ProfileInfo['kind']
+  readonly durationMs: number
+  readonly instance?: string
+}
+
 export interface Api {
+  takeProfile(service: string, ask: ProfileAsk): Promise<ProfileDescription>
+  profiles(): Promise<readonly ProfileDescription[]>
+  profile(id: string): Promise<Readable>
+  flame(id: string): Promise<Flame>
   dependencies(): Promise<DependencyList>
   impact(name: string): Promise<Impact>
   /** Where it is asked: `http://127.0.0.1:3006`. */
@@ -227,6 +245,26 @@ export class ApiClient implements Api {
 
   async setMaintenance(target: MaintenanceTarget, enabled: boolean): Promise<void> {
     await this.#data('/maintenance', { method: 'PUT', body: { ...target, enabled } })
+  }
+
+  takeProfile(service: string, ask: ProfileAsk): Promise<ProfileDescription> {
+    return this.#data(`/services/${encodeURIComponent(service)}/profiles`, { method: 'POST', body: ask })
+  }
+
+  profiles(): Promise<readonly ProfileDescription[]> {
+    return this.#data('/profiles')
+  }
+
+  async profile(id: string): Promise<Readable> {
+    const path = `/profiles/${encodeURIComponent(id)}`
+    const answer = await this.#send(path, { timeoutMs: 0 })
+    if (answer.statusCode === 200) return answer.body
+    openEnvelope(answer.statusCode, await readJson(answer, this.#at(path)), `GET ${this.#at(path)}`)
+    throw new ApiError(answer.statusCode, 'unexpected_answer', `GET ${this.#at(path)}: expected a recording, got status ${answer.statusCode}`)
+  }
+
+  flame(id: string): Promise<Flame> {
+    return this.#data(`/profiles/${encodeURIComponent(id)}/flame`)
   }
 
   dependencies(): Promise<DependencyList> {

@@ -13,6 +13,7 @@ import { socketPath } from '../kernel/socket-path.ts'
 import { backgroundClock, systemRandom } from '../kernel/system.ts'
 import { after, ms, type Clock } from '../kernel/time.ts'
 import { asksNothing, readAsked } from './core/asked-state.ts'
+import { Profiling } from './profiling.ts'
 import { Reporter } from './reporter.ts'
 import { Servers, type AnyServer } from './servers.ts'
 
@@ -84,8 +85,13 @@ class OwnInstance implements Instance {
     this.service = service
     this.#stopMs = stopMs
     this.#clock = clock
-    if (id !== undefined && data !== undefined)
-      this.#reporter = new Reporter({ clock, random: systemRandom, instance: id, path: socketPath(data, 'instances') })
+    if (id === undefined || data === undefined) return
+    const profiling = new Profiling(clock)
+    this.#reporter = new Reporter({
+      ...{ clock, random: systemRandom, instance: id },
+      path: socketPath(data, 'instances'),
+      onOrder: (line) => void profiling.take(line),
+    })
   }
 
   start(signals: readonly NodeJS.Signals[]): void {

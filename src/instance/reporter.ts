@@ -14,12 +14,16 @@ import { reportIntervalMs, type InstanceReport } from './types.ts'
 
 const retryMsMin = 250
 const retryMsMax = 5_000
+/** An order is a short line. */
+const orderBytesMax = 4_096
 
 export interface ReporterOptions {
   readonly clock: Clock
   readonly random: Random
   readonly instance: string
   readonly path: string
+  /** Holdfast asks for something. */
+  readonly onOrder?: ((line: string) => void) | undefined
 }
 
 export class Reporter {
@@ -87,8 +91,14 @@ export class Reporter {
       })
       this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2)
     })
-    // Nothing is ever said to us; without a reader the end of the other side would go unnoticed.
-    socket.resume()
+    // Without a reader the end of the other side would go unnoticed, too.
+    let rest = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = (lines.pop() ?? '').slice(-orderBytesMax)
+      for (const line of lines) this.#options.onOrder?.(line)
+    })
   }
 
   #reportAgain(socket: Socket): void {

@@ -106,6 +106,9 @@ export interface EventData {
   'proxy.disconnected': { readonly reason: string }
   'proxy.reconnectFailed': { readonly reason: string; readonly hint: string }
   'proxy.viewRefused': { readonly reason: string; readonly hint?: string }
+  'profile.recorded': { readonly id: string; readonly kind: string; readonly bytes: number; readonly actor: string }
+  'profile.failed': { readonly id: string; readonly kind: string; readonly reason: string; readonly actor: string }
+  'profile.removed': { readonly id: string; readonly kind: string; readonly actor: string }
   /** One is seen to need another: by calls through the balancer, or by connections. */
   'dependency.learned': {
     readonly from: string
@@ -295,6 +298,9 @@ const known: Readonly<Record<EventType, true>> = {
   'proxy.disconnected': true,
   'proxy.reconnectFailed': true,
   'proxy.viewRefused': true,
+  'profile.recorded': true,
+  'profile.failed': true,
+  'profile.removed': true,
   'dependency.learned': true,
   'dependency.forgotten': true,
   'certificate.reloaded': true,

@@ -12,6 +12,7 @@ export const permissions = {
   'read:cache': { from: 'viewer', means: 'see what the cache holds and how it does' },
   'scale:service': { from: 'operator', means: 'change the number of instances' },
   'restart:service': { from: 'operator', means: 'replace the instances of a service' },
+  'profile:service': { from: 'operator', means: 'record what instances do and hold in memory, and read what was recorded' },
   'maintain:service': { from: 'operator', means: 'switch maintenance on and off' },
   'act:checks': { from: 'operator', means: 'make, pause and resume checks, and report heartbeats' },
   'change:servers': { from: 'operator', means: 'add and remove endpoints of the balancer' },

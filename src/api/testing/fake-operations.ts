@@ -1,8 +1,10 @@
 /** A Holdfast made by hand: two services, a journal of what was asked of it, and failures on request. */
+import { fileURLToPath } from 'node:url'
 import type { QuarantinedRequest } from '../../balancer/index.ts'
 import { rootCauses } from '../../dependencies/core/causes.ts'
 import { DependencyGraph } from '../../dependencies/core/graph.ts'
 import { impactOf } from '../../dependencies/core/impact.ts'
+import type { ProfileInfo, ProfileOperations } from '../../app/profile-operations.ts'
 import type { DependencyOperations } from '../../app/dependency-operations.ts'
 import type { CacheOperations } from '../../app/cache-operations.ts'
 import type { RuleOperations, RuleReport } from '../../app/rule-operations.ts'
@@ -406,6 +408,32 @@ export class FakeOperations implements Operations, EventSink {
           ['shop', startOfTime + 1_000],
         ]),
       ),
+  }
+
+  profileList: ProfileInfo[] = []
+  readonly profiles: ProfileOperations = {
+    take: async (of, { kind, durationMs, instance: by = `${of}-000001`, actor }) => {
+      await this.#asked(`profile ${of} ${by} ${kind} ${durationMs}`, actor)
+      const made: ProfileInfo = {
+        ...{ id: `p${this.profileList.length}`, service: of, instance: by, pid: 4_001, kind, durationMs, bytes: 0 },
+        ...{ state: 'running', startedAt: startOfTime, error: undefined, actor: actor.name },
+      }
+      this.profileList.unshift(made)
+      return made
+    },
+    list: () => this.profileList,
+    get: (id) => {
+      const found = this.profileList.find((each) => each.id === id)
+      if (found === undefined) throw new HoldfastError('unknown_profile', `looked for profile ${id}, found no such profile`)
+      return found
+    },
+    file: () => fileURLToPath(import.meta.url),
+    flame: (id) =>
+      Promise.resolve({ root: { name: '(root)', at: '', selfMs: 0, totalMs: 10, children: [] }, samples: this.profiles.get(id).bytes, omitted: 0 }),
+    remove: async (id, { actor }) => {
+      await this.#asked(`remove profile ${id}`, actor)
+      this.profileList = this.profileList.filter((each) => each.id !== id)
+    },
   }
 
   config = (): Config => testConfig

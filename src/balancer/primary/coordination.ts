@@ -412,6 +412,11 @@ export class Coordination {
     return forgotten
   }
 
+  /** Says something to a process of an instance. Returns false when none of them reports. */
+  instruct(endpoint: string, line: string): boolean {
+    return this.#reports?.instruct(endpoint, line) ?? false
+  }
+
   // --- what is known of endpoints -----------------------------------------------------------------------------------
 
   #onVerdict(endpoint: string, service: string, healthy: boolean, reason: string | undefined): void {

@@ -28,6 +28,7 @@ export class InstanceReports {
   readonly #options: InstanceReportsOptions
   readonly #instances = new Map<string, ReportedInstance>()
   readonly #sockets = new Set<Socket>()
+  readonly #connections = new Map<Reporting, Socket>()
   #server: Server | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -100,6 +101,15 @@ export class InstanceReports {
     return latest === undefined || latest.heapLimitBytes === 0 ? 0 : latest.heapUsedBytes / latest.heapLimitBytes
   }
 
+  /** Says something to its busiest process. Returns false when none of them reports. */
+  instruct(endpoint: string, line: string): boolean {
+    const processes = [...(this.#instances.get(endpoint)?.processes ?? [])]
+    const [busiest] = processes.sort((a, b) => b.latest.utilization - a.latest.utilization)
+    const socket = busiest && this.#connections.get(busiest)
+    socket?.write(`${line}\n`)
+    return socket !== undefined
+  }
+
   #accept(socket: Socket): void {
     socket.on('error', () => undefined)
     if (this.#sockets.size >= connectionsMax) {
@@ -126,6 +136,7 @@ export class InstanceReports {
         if (reporting) reporting.hear(report, now)
         else {
           reporting = new Reporting(report, now)
+          this.#connections.set(reporting, socket)
           this.#join(id, reporting)
         }
         this.#tell(id, now)
@@ -134,7 +145,9 @@ export class InstanceReports {
     })
     socket.on('close', () => {
       this.#sockets.delete(socket)
-      if (id !== undefined && reporting) this.#leave(id, reporting)
+      if (id === undefined || !reporting) return
+      this.#connections.delete(reporting)
+      this.#leave(id, reporting)
     })
   }
 

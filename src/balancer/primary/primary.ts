@@ -212,6 +212,9 @@ export class Primary {
       case 'forgetQuarantined':
         this.#forget(channel, message.id, message.request)
         return
+      case 'instruct':
+        this.#instruct(channel, message)
+        return
       case 'read':
         coordination.read(() => {
           channel.send({ type: 'telemetry', telemetry: coordination.snapshot() })
@@ -242,6 +245,11 @@ export class Primary {
   #forget(channel: ControlChannel, id: number, request: string): void {
     if (this.#running.coordination.forgetQuarantined(request)) channel.send({ type: 'done', id })
     else channel.send({ type: 'failed', id, code: 'unknown_id', message: `tried to forget ${request}: no request of this id is quarantined` })
+  }
+
+  #instruct(channel: ControlChannel, { id, endpoint, line }: Extract<ControlToPrimary, { readonly type: 'instruct' }>): void {
+    if (this.#running.coordination.instruct(endpoint, line)) channel.send({ type: 'done', id })
+    else channel.send({ type: 'failed', id, code: 'not_reporting', message: `tried to reach ${endpoint}: it reports nothing` })
   }
 
   #welcome(channel: ControlChannel, { role, pid }: Extract<ControlToPrimary, { readonly type: 'hello' }>): void {

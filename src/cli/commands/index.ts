@@ -4,6 +4,7 @@ import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
 import { alerts, alertsAck, alertsRoutes } from './alerts.ts'
 import { breaker } from './breaker.ts'
 import { cacheClear, cacheDel, cacheGet, cachePurge, cacheSet, cacheStats } from './cache.ts'
+import { profile } from './profile.ts'
 import { quarantine, quarantineForget } from './quarantine.ts'
 import { checks, checksHeartbeat, checksPause, checksResume, checksRun } from './checks.ts'
 import { configCheck, configDiff, configExplain, configShow } from './config.ts'
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   explain,
   dependencies,
   impact,
+  profile,
   scale,
   restart,
   maintenance,

@@ -18,7 +18,6 @@ export const plannedCommands: readonly string[] = [
   'drill',
   'objectives',
   'audit',
-  'profile',
   'chaos',
   'node',
   'store',

@@ -1,5 +1,5 @@
 /** The declaration of what needs what, `health.dependencies`: `shop: [auth, db-a|db-b, cache?]`. */
-import type { NeedConfig } from '../health-types.ts'
+import type { NeedConfig } from '../types.ts'
 import type { Report } from './checks.ts'
 import { nameOf } from './scalars.ts'
 import { key, list, map, type Draft, type Scalar, type Value } from './schema.ts'
