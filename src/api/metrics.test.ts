@@ -78,3 +78,12 @@ it('GET /metrics/catalogue names what is measured', async () => {
   const { body } = await ask(app, { token: h.tokens.viewer, url: `${apiBase}/metrics/catalogue` })
   expect(body.data).toContainEqual({ name: 'instance_cpu', unit: 'percent', subject: 'instance', help: 'Percent of one core.', series: 2 })
 })
+
+it('GET /services/:name/uptime tells of days', async () => {
+  const uptime = (name: string) => ask(app, { token: h.tokens.viewer, url: `${apiBase}/services/${name}/uptime?days=30` })
+  expect(await uptime('chat')).toMatchObject({
+    status: 200,
+    body: { data: [{ day: '2023-11-14', good: 999, bad: 1, unknownMs: 60_000, downMs: 5_000 }] },
+  })
+  expect(await uptime('nobody')).toMatchObject({ status: 404 })
+})

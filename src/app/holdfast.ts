@@ -181,6 +181,7 @@ export class Holdfast {
       services: () => this.operations.services(),
       maintenanceEvents: (service) => events.query({ type: 'service.maintenanceChanged', service, limit: 1 }),
       incidents: { published: () => this.notifications.published() },
+      uptime: { days: (service, count) => this.seeing.uptime.days(service, count) },
     })
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),

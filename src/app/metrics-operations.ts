@@ -1,6 +1,7 @@
 /** What a user can ask of what was measured. */
 import type { MetricInfo } from '../metrics/core/catalogue.ts'
 import type { Aggregate } from '../metrics/core/combine.ts'
+import type { Day } from '../metrics/core/uptime-book.ts'
 import type { Labels, Series } from '../metrics/types.ts'
 
 export interface MetricsQuery {
@@ -46,4 +47,6 @@ export interface MetricsOperations {
   catalogue(): readonly CatalogueEntry[]
   /** Rejects with `unknown_metric` when it is neither in the catalogue nor has series, and with `invalid_input` when `from` is not before `to`. */
   query(query: MetricsQuery): Promise<MetricsAnswer>
+  /** What the service served and failed on each of the last days (UTC), oldest first; days of which nothing is known may be missing. */
+  uptime(service: string, days: number): readonly Day[]
 }

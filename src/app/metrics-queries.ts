@@ -4,6 +4,7 @@ import { HoldfastError } from '../kernel/errors.ts'
 import { catalogue, metricInfo } from '../metrics/core/catalogue.ts'
 import { combine, rateOf } from '../metrics/core/combine.ts'
 import { stepFor } from '../metrics/core/steps.ts'
+import type { Day } from '../metrics/core/uptime-book.ts'
 import type { RangeQuery, Series } from '../metrics/types.ts'
 import type { CatalogueEntry, MetricsAnswer, MetricsOperations, MetricsQuery } from './metrics-operations.ts'
 
@@ -20,9 +21,15 @@ export interface QueriedHistory {
 
 export class MetricsQueries implements MetricsOperations {
   readonly #history: QueriedHistory
+  readonly #days: MetricsOperations['uptime']
 
-  constructor(history: QueriedHistory) {
+  constructor(history: QueriedHistory, days: MetricsOperations['uptime']) {
     this.#history = history
+    this.#days = days
+  }
+
+  uptime(service: string, days: number): readonly Day[] {
+    return this.#days(service, days)
   }
 
   catalogue(): readonly CatalogueEntry[] {

@@ -4,7 +4,7 @@ import type { ProxyTelemetry } from '../balancer/port.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Clock } from '../kernel/time.ts'
-import { ControlReader, History, HistoryFile, MachineReader, Sampler, ServiceReader, TrafficReader } from '../metrics/index.ts'
+import { ControlReader, History, HistoryFile, MachineReader, Sampler, ServiceReader, TrafficReader, Uptime } from '../metrics/index.ts'
 import type { Reading, Sample, SampleSource, SeriesReader } from '../metrics/types.ts'
 import type { ServiceStatus } from '../registry/types.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
@@ -26,6 +26,8 @@ export class SeeingMetrics {
   readonly #sampler: Sampler
   readonly #control: ControlReader
   readonly operations: MetricsOperations
+  /** What services served and failed, by days. */
+  readonly uptime: Uptime
 
   constructor({ clock, events, directory, services, telemetry, proxyConnected, onError }: SeeingMetricsDeps) {
     this.#sampler = new Sampler({ clock, onError })
@@ -55,7 +57,7 @@ export class SeeingMetrics {
         })
       },
     })
-    this.operations = new MetricsQueries(this.#history)
+    this.operations = new MetricsQueries(this.#history, (service, days) => this.uptime.days(service, days))
     this.#control = new ControlReader(() => clock.now())
     let asked = clock.now()
     const secondsSince = (): number => {
@@ -65,11 +67,14 @@ export class SeeingMetrics {
     }
     const connected = (): Sample[] => [{ metric: 'proxy_connected', labels: {}, value: proxyConnected() ? 1 : 0 }]
     this.register(new ServiceReader(services, secondsSince))
-    this.register(new TrafficReader(telemetry, () => clock.wallTime()))
+    const traffic = new TrafficReader({ telemetry, wallTime: () => clock.wallTime(), count: (totals) => this.uptime.count(totals, clock.wallTime()) })
+    this.register(traffic)
     this.register({ samples: connected })
     this.register(new MachineReader({ directory, now: () => clock.now() }))
     this.register(this.#control)
+    this.uptime = new Uptime(this.#history, () => clock.wallTime())
     this.#sampler.onReading((reading) => {
+      this.uptime.tick(reading.at, services(), traffic.known)
       this.#history.add(reading)
     })
   }
@@ -91,6 +96,7 @@ export class SeeingMetrics {
 
   async start(): Promise<void> {
     await this.#history.start()
+    this.uptime.restore()
     this.#control.start()
     this.#sampler.start()
   }

@@ -54,7 +54,7 @@ export class History implements SeriesReader {
   #ended: SealedBlock[] = []
   #failing = false
   #rolled = Promise.resolve()
-  #alsoFlush: (() => void)[] = []
+  readonly #alsoFlush: ((file: HistoryFile) => () => void)[] = []
 
   constructor({ limits = seriesLimits, file, onRefused = () => undefined, onProblem = () => undefined }: HistoryOptions = {}) {
     this.#series = new SeriesTable(limits)
@@ -111,9 +111,14 @@ export class History implements SeriesReader {
     this.#file?.close()
   }
 
-  /** `work` writes into the file whenever the history does, in the same transaction. */
-  alsoFlush(work: () => void): void {
+  /** Writes into the file whenever the history does, in the same transaction; what it returns is called when that was written. */
+  alsoFlush(work: (file: HistoryFile) => () => void): void {
     this.#alsoFlush.push(work)
+  }
+
+  /** undefined: there is none, or it could not be opened. */
+  get file(): HistoryFile | undefined {
+    return this.#archive && this.#file
   }
 
   /** Of the newest reading; -Infinity before the first. */
@@ -181,14 +186,16 @@ export class History implements SeriesReader {
     const [archive, file] = [this.#archive, this.#file]
     if (archive === undefined || file === undefined) return
     this.#guard(() => {
+      const written: (() => void)[] = []
       file.transaction(() => {
         for (const entry of this.#newSeries) file.addSeries(entry)
         for (const { start, bytes } of this.#ended) file.putRaw(start, bytes)
         const open = this.#recent.sealOpen()
         if (open) file.putRaw(open.start, open.bytes)
         if (this.#ended.length > 0) file.keepRaw(blocksMax)
-        for (const work of this.#alsoFlush) work()
+        for (const work of this.#alsoFlush) written.push(work(file))
       })
+      for (const tell of written) tell()
       this.#newSeries = []
       this.#ended = []
     })

@@ -4,8 +4,8 @@ import type { MetricsAnswer } from '../../app/metrics-operations.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { ApiDeps } from '../deps.ts'
 import { RawAnswer, route, type Immutable, type Route } from '../route.ts'
-import { momentOf } from '../schemas/common.ts'
-import { catalogueSchema, metricsAnswerSchema, metricsQuery } from '../schemas/metrics.ts'
+import { momentOf, serviceName } from '../schemas/common.ts'
+import { catalogueSchema, metricsAnswerSchema, metricsQuery, uptimeQuery, uptimeSchema } from '../schemas/metrics.ts'
 
 /** Source: Prometheus docs, "Exposition formats". */
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
@@ -35,6 +35,19 @@ export function metricsRoutes({ operations }: ApiDeps, clock: Clock): readonly R
       permission: 'read:status',
       data: catalogueSchema,
       handler: () => operations.history.catalogue().map((metric) => ({ ...metric })),
+    }),
+    route({
+      method: 'GET',
+      path: '/services/:name/uptime',
+      tag: 'Services',
+      summary: 'What it served and failed, by days',
+      description:
+        'From the traffic itself: counted by the balancer, also while no control process was there. Days of which nothing is known may be missing.',
+      permission: 'read:status',
+      params: z.object({ name: serviceName.describe('Name of the service.') }),
+      query: uptimeQuery,
+      data: uptimeSchema,
+      handler: ({ params: { name }, query: { days } }) => operations.history.uptime(operations.service(name).name, days).map((day) => ({ ...day })),
     }),
     route({
       method: 'GET',

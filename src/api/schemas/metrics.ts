@@ -89,3 +89,19 @@ export const catalogueSchema = z.array(
     })
     .meta({ id: 'Metric' }),
 )
+
+export const uptimeQuery = z.strictObject({
+  days: queryNumber(1, 400, 'How many days, today (UTC) included; default 90.')
+    .optional()
+    .transform((days) => days ?? 90),
+})
+
+export const uptimeSchema = z.array(
+  z.object({
+    day: z.string().describe('UTC: `2026-11-21`.'),
+    good: z.number().int().describe('Answers that are not 5xx, as the balancer counted them.'),
+    bad: z.number().int().describe('Answers of 5xx. What clients left is in neither.'),
+    unknownMs: z.number().describe('Time of which nothing is known.'),
+    downMs: z.number().describe('Time in which nothing of it was ready.'),
+  }),
+)

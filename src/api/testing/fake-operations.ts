@@ -295,7 +295,9 @@ export class FakeOperations implements Operations, EventSink {
   })
 
   readonly measured = new History()
-  readonly history = new MetricsQueries(this.measured)
+  readonly history = new MetricsQueries(this.measured, (service) => [
+    { day: '2023-11-14', good: 999, bad: 1, unknownMs: 60_000, downMs: service === 'chat' ? 5_000 : 0 },
+  ])
   readonly alerting = new Notifications({
     clock: { now: () => instant(0), wallTime: () => wallTime(this.now), schedule: () => ({ [Symbol.dispose]: () => undefined }) },
     random: { next: () => 0 },

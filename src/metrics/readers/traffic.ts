@@ -9,43 +9,59 @@ import { difference, emptyHistogram, quantile, type HistogramData } from '../../
 import type { Labels } from '../../kernel/labels.ts'
 import { publicEndpointId } from '../../registry/index.ts'
 import type { Sample, SampleSource } from '../types.ts'
+import type { ServiceCounts, Totals } from '../core/uptime-book.ts'
 import { StableLabels } from './stable-labels.ts'
 
 /** It reports once a second. */
 const staleMs = 3_500
 
-/** What came in one interval of one service. */
-export interface ServiceCounts {
-  readonly good: number
-  readonly bad: number
+/** A balancer that is met for the first time after it has run for longer has no rates yet. */
+const freshMs = 5_000
+
+export interface TrafficReaderDeps {
+  readonly telemetry: () => ProxyTelemetry | undefined
+  readonly wallTime: () => number
+  /** Takes what the balancer has counted; gives what of it is new. */
+  readonly count: (totals: Totals) => ReadonlyMap<string, ServiceCounts>
 }
 
 export class TrafficReader implements SampleSource {
-  readonly #telemetry: () => ProxyTelemetry | undefined
-  readonly #wallTime: () => number
+  readonly #deps: TrafficReaderDeps
   readonly #labels = new StableLabels()
   #last: ProxyTelemetry | undefined
   /** Of the last interval, without what is counted. */
   #samples: readonly Sample[] = []
 
-  constructor(telemetry: () => ProxyTelemetry | undefined, wallTime: () => number) {
-    this.#telemetry = telemetry
-    this.#wallTime = wallTime
+  constructor(deps: TrafficReaderDeps) {
+    this.#deps = deps
+  }
+
+  /** The balancer has reported lately. */
+  get known(): boolean {
+    const now = this.#deps.telemetry()
+    return now !== undefined && Math.abs(this.#deps.wallTime() - now.at) <= staleMs
   }
 
   samples(): readonly Sample[] {
-    const now = this.#telemetry()
-    if (now === undefined || Math.abs(this.#wallTime() - now.at) > staleMs) return []
+    const now = this.#deps.telemetry()
+    if (now === undefined || !this.known) return []
     if (now === this.#last || now.at === this.#last?.at) return this.#samples
     const before = sameProxy(now, this.#last) ? this.#last : undefined
     this.#last = now
     this.#labels.turn()
+    const counts = this.#deps.count(totalsOf(now))
     const seconds = (now.at - (before?.at ?? now.startedAt)) / 1_000
     const lasting: Sample[] = []
     const counted: Sample[] = []
-    for (const [name, service] of Object.entries(now.services)) {
-      this.#service(name, service, before?.services[name], seconds, { lasting, counted })
+    for (const [service, { good, bad }] of counts) {
+      const labels = this.#labels.of(service)
+      counted.push({ metric: 'requests_good', labels, value: good }, { metric: 'requests_bad', labels, value: bad })
     }
+    if (before === undefined && now.at - now.startedAt > freshMs) {
+      this.#samples = []
+      return counted
+    }
+    for (const [name, service] of Object.entries(now.services)) this.#service(name, service, before?.services[name], seconds, lasting)
     for (const [id, endpoint] of Object.entries(now.endpoints)) this.#endpoint(id, endpoint, before?.endpoints[id], seconds, lasting)
     lasting.push({ metric: 'proxy_connections', labels: noLabels, value: now.connections.active })
     lasting.push({ metric: 'proxy_memory', labels: noLabels, value: now.workers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) })
@@ -53,25 +69,19 @@ export class TrafficReader implements SampleSource {
     return [...lasting, ...counted]
   }
 
-  #service(
-    name: string,
-    now: ServiceTelemetry,
-    before: ServiceTelemetry | undefined,
-    seconds: number,
-    { lasting, counted }: { lasting: Sample[]; counted: Sample[] },
-  ): void {
+  #service(name: string, now: ServiceTelemetry, before: ServiceTelemetry | undefined, seconds: number, lasting: Sample[]): void {
     const labels = this.#labels.of(name)
     const push = (metric: string, value: number): void => {
       lasting.push({ metric, labels, value })
     }
     const rate = (read: (service: ServiceTelemetry) => number): number => perSecond(read(now) - (before ? read(before) : 0), seconds)
-    const { good, bad } = countsOf(now, before)
+    const [total, earlier] = [countsOf(now), before ? countsOf(before) : { good: 0, bad: 0 }]
+    const [good, bad] = [Math.max(0, total.good - earlier.good), Math.max(0, total.bad - earlier.bad)]
     push(
       'request_rate',
       rate(({ requests }) => requests),
     )
     if (good + bad > 0) push('error_rate', ratio(bad, good + bad))
-    counted.push({ metric: 'requests_good', labels, value: good }, { metric: 'requests_bad', labels, value: bad })
     const times = difference(now.duration, before?.duration ?? emptyHistogram)
     for (const [metric, q] of quantiles) pushQuantile(lasting, metric, labels, times, q)
     push('active', now.active)
@@ -122,10 +132,14 @@ const quantiles = [
 const sameProxy = (now: ProxyTelemetry, before: ProxyTelemetry | undefined): boolean =>
   now.pid === before?.pid && now.startedAt === before.startedAt && now.at > before.at
 
-/** Answers since `before`, or since the proxy started. What clients left is neither good nor bad. */
-export function countsOf(now: ServiceTelemetry, before: ServiceTelemetry | undefined): ServiceCounts {
-  const since = (name: string): number => Math.max(0, (now.responses[name] ?? 0) - (before?.responses[name] ?? 0))
-  return { good: since('1xx') + since('2xx') + since('3xx') + since('4xx'), bad: since('5xx') }
+/** Answers since the balancer started. What clients left is neither good nor bad. */
+function countsOf({ responses }: ServiceTelemetry): ServiceCounts {
+  const of = (name: string): number => responses[name] ?? 0
+  return { good: of('1xx') + of('2xx') + of('3xx') + of('4xx'), bad: of('5xx') }
+}
+
+function totalsOf({ pid, startedAt, at, services }: ProxyTelemetry): Totals {
+  return { pid, startedAt, at, services: Object.fromEntries(Object.entries(services).map(([name, service]) => [name, countsOf(service)])) }
 }
 
 function cacheHits(now: CacheCounts | undefined, before: CacheCounts | undefined): number | undefined {
