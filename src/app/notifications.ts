@@ -282,14 +282,7 @@ export class Notifications implements AlertOperations {
     return this.incidents()
       .filter(({ published }) => published)
       .map(({ id, impact, openedAt, resolvedAt, services, updates }) => ({
-        ...{
-          id,
-          title: services.length > 0 ? `Trouble with ${services.join(', ')}` : 'Trouble with a part of the system',
-          impact,
-          startedAt: openedAt,
-          resolvedAt,
-          services,
-        },
+        ...{ id, impact, startedAt: openedAt, resolvedAt, services, byHand: updates.some(({ by }) => by !== 'holdfast') },
         updates: updates.map(({ at, status, text }) => ({ at, status, text })).toReversed(),
       }))
   }

@@ -39,8 +39,9 @@ export interface IncidentUpdate {
 /** An incident that may be published, in words for the public. */
 export interface PublicIncident {
   readonly id: string
-  readonly title: string
   readonly impact: Impact
+  /** Somebody wrote about it for the public. Else it is shown only as far as a service of the page is concerned. */
+  readonly byHand: boolean
   readonly startedAt: number
   /** undefined: it goes on. */
   readonly resolvedAt: number | undefined
@@ -93,7 +94,8 @@ export interface ComponentView {
   readonly days: readonly DayView[]
 }
 
-export interface IncidentView extends Omit<PublicIncident, 'services'> {
+export interface IncidentView extends Omit<PublicIncident, 'services' | 'byHand'> {
+  readonly title: string
   /** Public names. */
   readonly components: readonly string[]
 }

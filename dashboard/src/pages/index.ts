@@ -12,6 +12,8 @@ import { CheckPage } from './check.tsx'
 import { Checks } from './checks.tsx'
 import { Dependencies } from './dependencies.tsx'
 import { Events } from './events.tsx'
+import { IncidentPage } from './incident.tsx'
+import { Incidents } from './incidents.tsx'
 import { NodePage } from './node.tsx'
 import { Overview } from './overview.tsx'
 import { Rules } from './rules.tsx'
@@ -48,6 +50,8 @@ export const pages: readonly PageEntry[] = [
   page('/alerts/silences', Silences),
   page('/alerts/receivers', Receivers),
   page('/alerts/:id', AlertPage),
+  page('/incidents', Incidents, { label: 'Incidents', icon: 'incidents', group: 'Operate' }),
+  page('/incidents/:id', IncidentPage),
   page('/checks', Checks, { label: 'Checks', icon: 'checks', group: 'Operate' }),
   page('/checks/:name', CheckPage),
   page('/rules', Rules, { label: 'Rules', icon: 'rules', group: 'Operate' }),

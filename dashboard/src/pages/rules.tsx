@@ -46,7 +46,12 @@ const columns: readonly Column<Rule>[] = [
 
 const Name = ({ rule: { name, shipped, why, owner } }: { rule: Rule }) => (
   <>
-    <strong>{name}</strong> {shipped && <Badge>shipped</Badge>}
+    <strong>{name}</strong>{' '}
+    {shipped && (
+      <span class="narrow-hidden">
+        <Badge>shipped</Badge>
+      </span>
+    )}
     {(why ?? owner) !== null && <span class="sub">{why ?? `of ${owner ?? ''}`}</span>}
   </>
 )

@@ -43,8 +43,8 @@ export function statusView(inputs: ViewInputs): StatusView {
   const oldest = now - incidentDays * 86_400_000
   const incidents = inputs.incidents
     .filter(({ resolvedAt }) => resolvedAt === undefined || resolvedAt >= oldest)
+    .flatMap((one) => incidentOf(one, publicName))
     .slice(0, incidentsMax)
-    .map(({ services, ...rest }): IncidentView => ({ ...rest, components: namesOf(services, publicName) }))
   const maintenances = inputs.maintenances
     .map(({ services, ...rest }): MaintenanceView => ({ ...rest, components: namesOf(services, publicName) }))
     .filter((one) => one.components.length > 0)
@@ -65,6 +65,13 @@ function componentOf({ service, name, group }: ShownService, inputs: ViewInputs)
   const stands = componentStatus(status)
   const id = idOf('component', service)
   return [{ id, name, group, status: stands, since: since(id, stands), percent: overallPercent(known, days, now), days: dayViews(known, days, now) }]
+}
+
+/** The titles that alerts have are for operators: they name services and errors as these know them. */
+function incidentOf({ services, byHand, ...rest }: PublicIncident, names: ReadonlyMap<string, string>): readonly IncidentView[] {
+  const components = namesOf(services, names)
+  if (components.length === 0 && !byHand) return []
+  return [{ ...rest, title: components.length > 0 ? `Trouble with ${components.join(', ')}` : 'Trouble with a part of the system', components }]
 }
 
 const namesOf = (services: readonly string[], names: ReadonlyMap<string, string>): readonly string[] =>
