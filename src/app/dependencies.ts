@@ -66,6 +66,8 @@ export class Dependencies implements DependencyOperations, Suppressor {
   #ports: { readonly known: ReadonlySet<number>; readonly listeners: ReadonlySet<number> } | undefined
   #timer: Disposable | undefined
   #savedAt = 0
+  /** Somebody was told to keep an alert back since the last tick. */
+  #keptBack = false
   #version = -1
   #stopped = true
 
@@ -127,6 +129,11 @@ export class Dependencies implements DependencyOperations, Suppressor {
     }
     const changes = this.#learning.settle(this.#now(), (name) => this.graph.has(name))
     for (const change of changes) this.#announce(change)
+    // What is kept back for a time is asked for again when the time may be over.
+    if (this.#keptBack) {
+      this.#keptBack = false
+      this.#tellListeners()
+    }
     if (changes.length > 0 || this.#now() - this.#savedAt >= saveEveryMs) await this.#save()
     this.look(this.#deps.services())
   }
@@ -201,6 +208,7 @@ export class Dependencies implements DependencyOperations, Suppressor {
     const name = this.graph.has(check) ? check : service
     if (independentAlerts.has(alertname) || !this.graph.has(name)) return undefined
     const verdict = this.#suppressing.ask(this.graph, name, startsAt, this.#now())
+    this.#keptBack ||= verdict.type !== 'tell'
     switch (verdict.type) {
       case 'tell':
         return undefined
@@ -236,7 +244,8 @@ export class Dependencies implements DependencyOperations, Suppressor {
 
   /** One look at a time at each; whoever waits is told when it is known. */
   async #lookAgain(name: string): Promise<void> {
-    if (this.#looking.has(name) || this.#stopped) return
+    // Who is suspected is looked at by whoever suspects it, a second apart: looks that follow at once confirm nothing.
+    if (this.#looking.has(name) || this.#stopped || this.#states.get(name)?.state === 'suspect') return
     this.#looking.add(name)
     try {
       const { services, checks, config } = this.#deps
