@@ -18,6 +18,8 @@ import { NodePage } from './node.tsx'
 import { Overview } from './overview.tsx'
 import { Rules } from './rules.tsx'
 import { Scaling } from './scaling.tsx'
+import { ProfilePage } from './profile.tsx'
+import { Profiles } from './profiles.tsx'
 import { Receivers } from './receivers.tsx'
 import { ServicePage } from './service.tsx'
 import { Services } from './services.tsx'
@@ -56,6 +58,8 @@ export const pages: readonly PageEntry[] = [
   page('/checks/:name', CheckPage),
   page('/rules', Rules, { label: 'Rules', icon: 'rules', group: 'Operate' }),
   page('/dependencies', Dependencies, { label: 'Dependencies', icon: 'dependencies', group: 'Operate' }),
+  page('/profiles', Profiles, { label: 'Profiles', icon: 'profiles', group: 'Operate' }),
+  page('/profiles/:id', ProfilePage),
   page('/scaling', Scaling, { label: 'Scaling', icon: 'scaling', group: 'Operate' }),
   page('/cache', Cache, { label: 'Cache', icon: 'cache', group: 'Operate' }),
   page('/node', NodePage, { label: 'Node', icon: 'node', group: 'Operate' }),
