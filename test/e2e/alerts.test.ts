@@ -20,7 +20,11 @@ describe.skipIf(missing !== undefined)('alerts', () => {
     product = await Product.create()
     hooks = await HookServer.start()
     alertmanager = await Alertmanager.start({ route: { receiver: 'x' }, receivers: [{ name: 'x' }] })
-    const receivers = { ops: { webhook: { url: hooks.url, secret: 'hunter2' } }, am: { alertmanager: alertmanager.url }, lead: { webhook: hooks.url } }
+    const receivers = {
+      ops: { webhook: { url: hooks.url, secret: 'hunter2' } },
+      am: { alertmanager: alertmanager.url },
+      lead: { webhook: hooks.url },
+    }
     const routes = [
       { receiver: 'am', continue: true },
       { match: { severity: 'emergency' }, receiver: 'lead' },
@@ -39,9 +43,13 @@ describe.skipIf(missing !== undefined)('alerts', () => {
   })
 
   const amtool = (...args: readonly string[]): { readonly code: number | null; readonly text: string } => {
-    const { status, stdout, stderr } = spawnSync('amtool', ['--alertmanager.url', product.control?.url ?? '', '--http.config.file', product.path('http.yml'), ...args], {
-      encoding: 'utf8',
-    })
+    const { status, stdout, stderr } = spawnSync(
+      'amtool',
+      ['--alertmanager.url', product.control?.url ?? '', '--http.config.file', product.path('http.yml'), ...args],
+      {
+        encoding: 'utf8',
+      },
+    )
     return { code: status, text: stdout + stderr }
   }
   const ok = (...args: readonly string[]): string => {
@@ -58,17 +66,31 @@ describe.skipIf(missing !== undefined)('alerts', () => {
       const [pid = 0] = await product.pids()
       const killedAt = performance.now()
       process.kill(pid, 'SIGKILL')
-      const hooked = await until('the webhook', () => hooks.hooked.slice(before).find(({ alerts }) => alerts.some(({ labels }) => labels.alertname === 'InstanceDown')))
+      const hooked = await until('the webhook', () =>
+        hooks.hooked.slice(before).find(({ alerts }) => alerts.some(({ labels }) => labels.alertname === 'InstanceDown')),
+      )
       expect(hooked.at - killedAt).toBeLessThan(5_000)
     }
-    await until('the Alertmanager has it', async () => (await alertmanager.alerts()).some(({ labels }) => labels.alertname === 'InstanceDown') || undefined)
-    await until('the Alertmanager has its end', async () => (await alertmanager.alerts()).length === 0 || undefined, 60_000)
+    const put = (endsAt?: string): Promise<Response> =>
+      fetch(`${product.control?.url ?? ''}/api/v2/alerts`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${product.control?.token ?? ''}`, 'content-type': 'application/json' },
+        body: JSON.stringify([{ labels: { alertname: 'Brief', severity: 'warning' }, ...(endsAt !== undefined && { endsAt }) }]),
+      })
+    const known = async (): Promise<boolean> => (await alertmanager.alerts()).some(({ labels }) => labels.alertname === 'Brief')
+    expect((await put()).status).toBe(200)
+    await until('the Alertmanager has it', async () => (await known()) || undefined)
+    expect((await alertmanager.alerts()).some(({ labels }) => labels.alertname === 'InstanceDown')).toBe(true)
+    await put(new Date().toISOString())
+    await until('the Alertmanager shows it resolved', async () => !(await known()) || undefined)
   })
 
   it('amtool adds, asks, silences, changes, imports and expires', async () => {
     ok('alert', 'add', 'DiskFull', 'instance=a', 'severity=critical', '--annotation=summary=the disk is full')
     expect(ok('alert', 'query')).toMatch(/DiskFull .* the disk is full +active/)
-    expect(JSON.parse(ok('alert', 'query', '-o', 'json', 'alertname=DiskFull'))).toMatchObject([{ labels: { instance: 'a' }, status: { state: 'active' }, receivers: [{ name: 'am' }, { name: 'ops' }] }])
+    expect(JSON.parse(ok('alert', 'query', '-o', 'json', 'alertname=DiskFull'))).toMatchObject([
+      { labels: { instance: 'a' }, status: { state: 'active' }, receivers: [{ name: 'am' }, { name: 'ops' }] },
+    ])
     expect(ok('alert', 'query', '--receiver', 'lead')).not.toContain('DiskFull')
     const id = ok('silence', 'add', 'alertname=DiskFull', '-d', '1h', '-c', 'a new disk', '-a', 'me').trim()
     expect(ok('silence', 'query')).toMatch(new RegExp(`${id} +alertname="DiskFull".*a new disk`))
@@ -80,7 +102,10 @@ describe.skipIf(missing !== undefined)('alerts', () => {
     ok('silence', 'expire', id)
     expect(ok('silence', 'query')).not.toContain(id)
     expect(ok('silence', 'query', '--expired')).toContain(id)
-    const file = product.write('silences.json', JSON.stringify((JSON.parse(exported) as object[]).map((each) => ({ ...each, id: '', comment: 'imported' }))))
+    const file = product.write(
+      'silences.json',
+      JSON.stringify((JSON.parse(exported) as object[]).map((each) => ({ ...each, id: '', comment: 'imported' }))),
+    )
     ok('silence', 'import', file)
     expect(ok('silence', 'query')).toContain('imported')
     ok('silence', 'expire', ...ok('silence', 'query', '-q').trim().split('\n'))
@@ -127,14 +152,23 @@ describe.skipIf(missing !== undefined)('alerts', () => {
   })
 
   it.skipIf(!hasPrometheus())('a Prometheus server sends its alerts to us', async () => {
-    const rules = product.write('rules.yml', JSON.stringify({ groups: [{ name: 'g', rules: [{ alert: 'FromPrometheus', expr: 'vector(1)', labels: { severity: 'warning' } }] }] }))
+    const rules = product.write(
+      'rules.yml',
+      JSON.stringify({
+        groups: [{ name: 'g', rules: [{ alert: 'FromPrometheus', expr: 'vector(1)', for: '8s', labels: { severity: 'warning' } }] }],
+      }),
+    )
     const address = (product.control?.url ?? '').replace('http://', '')
     const prometheus = await Prometheus.start([], {
       rule_files: [rules],
       alerting: { alertmanagers: [{ static_configs: [{ targets: [address] }], basic_auth: { username: 'x', password: product.control?.token } }] },
     })
     try {
-      await until('its alert is here', async () => (await product.ask<readonly { title: string }[]>('/alerts')).some(({ title }) => title === 'FromPrometheus') || undefined, 30_000)
+      await until(
+        'its alert is here',
+        async () => (await product.ask<readonly { title: string }[]>('/alerts')).some(({ title }) => title === 'FromPrometheus') || undefined,
+        30_000,
+      )
     } finally {
       await prometheus.stop()
     }
