@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { machineFacts } from '../lib/machine.ts'
 import { measureChecks } from './checks.ts'
 import { measureProfile } from './profile.ts'
+import { measureDashboard } from './dashboard.ts'
 import type { Measurement, WatchRow } from './row.ts'
 
 const results = join(dirname(fileURLToPath(import.meta.url)), '..', 'results')
@@ -16,6 +17,7 @@ const results = join(dirname(fileURLToPath(import.meta.url)), '..', 'results')
 const measurements: Readonly<Record<string, Measurement>> = {
   checks: measureChecks,
   profile: measureProfile,
+  dashboard: measureDashboard,
 }
 
 export async function benchWatch(args: readonly string[]): Promise<void> {

@@ -88,11 +88,16 @@ export const firing = computed(() => Object.values(system.value?.alertsFiring ??
 
 export const services = computed(() => tables.services.all())
 
+let skew = 0
+/** The time of the server: the clock of this browser may be off, and all that is shown is stamped there. */
+export const now = (): number => Date.now() + skew
+
 function apply({ at: time, part, set = {}, gone = {}, events }: LiveMessage<ApiEvent>): void {
   batch(() => {
     if (part === 'first' || part === 'only') for (const table of Object.values(tables)) table.clear()
     for (const name of Object.keys(tables) as LiveCollection[]) tables[name].apply(set[name], gone[name])
     at.value = time
+    skew = time - Date.now()
     if (events) {
       newEvents.value = events
       recentEvents.value = [...events.toReversed(), ...recentEvents.peek()].slice(0, eventsKept)

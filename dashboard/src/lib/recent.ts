@@ -54,6 +54,11 @@ export class Recent {
     return ring
   }
 
+  /** Rings that are held. */
+  get size(): number {
+    return this.#rings.size
+  }
+
   /** False: too soon after the last one. */
   take(at: number): boolean {
     const passed = at - this.#at

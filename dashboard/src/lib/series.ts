@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { get } from './api.ts'
+import { now } from './live.ts'
 
 export interface LineQuery {
   readonly metric: string
@@ -36,8 +37,8 @@ interface Answer {
 
 const minute = 60_000
 export const spans = {
-  '15m': { ms: 15 * minute, step: '5s', everyMs: 2_500 },
-  '1h': { ms: 60 * minute, step: '10s', everyMs: 5_000 },
+  '15m': { ms: 15 * minute, step: '5s', everyMs: 5_000 },
+  '1h': { ms: 60 * minute, step: '10s', everyMs: 10_000 },
   '6h': { ms: 360 * minute, step: '1m', everyMs: 20_000 },
   '24h': { ms: 1_440 * minute, step: '2m', everyMs: 60_000 },
   '7d': { ms: 10_080 * minute, step: '15m', everyMs: 120_000 },
@@ -69,10 +70,10 @@ export function useSeries(queries: readonly LineQuery[]): SeriesState {
     const { ms, step, everyMs } = spans[shown]
     const look = async (): Promise<void> => {
       try {
-        const now = Date.now()
-        const answers = await Promise.all(queries.map((query) => ask(query, store.lastAt === 0 ? now - ms : store.lastAt, step, ended.signal)))
+        const until = now()
+        const answers = await Promise.all(queries.map((query) => ask(query, store.lastAt === 0 ? until - ms : store.lastAt, step, ended.signal)))
         for (const [i, answer] of answers.entries()) store.add(queries[i]?.name ?? '', queries[i]?.by, answer)
-        store.forgetBefore(now - ms)
+        store.forgetBefore(until - ms)
         setState({ data: store.data(), error: undefined })
       } catch (error) {
         if (!ended.signal.aborted) setState((before) => ({ ...before, error }))

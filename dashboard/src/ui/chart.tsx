@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import { sayError } from '../lib/api.ts'
 import { bytes, count, milliseconds, moment, percent, rate, share } from '../lib/format.ts'
+import { now } from '../lib/live.ts'
 import { span, spanNames, spans, useSeries, type LineQuery, type SeriesData } from '../lib/series.ts'
 import { colour, colours } from '../lib/theme.ts'
 import { Card, Segments } from './page.tsx'
@@ -133,7 +134,7 @@ function options(
     legend: { show: false },
     cursor: { sync: { key: 'page' }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
     scales: {
-      x: { time: true, range: () => [(Date.now() - spans[span.peek()].ms) / 1_000, Date.now() / 1_000] },
+      x: { time: true, range: () => [(now() - spans[span.peek()].ms) / 1_000, now() / 1_000] },
       y: { range: (_, __, highest) => [0, top ?? Math.max(leastTop[unit], highest * 1.12)] },
     },
     axes: [
