@@ -188,6 +188,7 @@ export class Holdfast {
       telemetry: () => this.traffic.latest,
       certificates: () => this.certificates.statuses,
       cache: () => this.caches.report(),
+      machine: () => this.seeing.machine(),
       checks: () => ({ checks: this.checks.checks(), network: this.checks.network() }),
       version: options.version,
     })

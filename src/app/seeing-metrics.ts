@@ -5,6 +5,7 @@ import { messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Clock } from '../kernel/time.ts'
 import { ControlReader, History, HistoryFile, MachineReader, Sampler, ServiceReader, TrafficReader, Uptime } from '../metrics/index.ts'
+import type { MachineReadings } from '../metrics/index.ts'
 import type { Reading, Sample, SampleSource, SeriesReader } from '../metrics/types.ts'
 import type { ServiceStatus } from '../registry/types.ts'
 import type { MetricsOperations } from './metrics-operations.ts'
@@ -25,6 +26,7 @@ export class SeeingMetrics {
   readonly #history: History
   readonly #sampler: Sampler
   readonly #control: ControlReader
+  readonly #machine: MachineReader
   readonly operations: MetricsOperations
   /** What services served and failed, by days. */
   readonly uptime: Uptime
@@ -58,6 +60,7 @@ export class SeeingMetrics {
       },
     })
     this.operations = new MetricsQueries(this.#history, (service, days) => this.uptime.days(service, days))
+    this.#machine = new MachineReader({ directory, now: () => clock.now() })
     this.#control = new ControlReader(() => clock.now())
     let asked = clock.now()
     const secondsSince = (): number => {
@@ -70,7 +73,7 @@ export class SeeingMetrics {
     const traffic = new TrafficReader({ telemetry, wallTime: () => clock.wallTime(), count: (totals) => this.uptime.count(totals, clock.wallTime()) })
     this.register(traffic)
     this.register({ samples: connected })
-    this.register(new MachineReader({ directory, now: () => clock.now() }))
+    this.register(this.#machine)
     this.register(this.#control)
     this.uptime = new Uptime(this.#history, () => clock.wallTime())
     this.#sampler.onReading((reading) => {
@@ -82,6 +85,11 @@ export class SeeingMetrics {
   /** What rules, the API and the dashboard read. */
   get series(): SeriesReader {
     return this.#history
+  }
+
+  /** Of the machine and the history, for Prometheus. */
+  machine(): MachineReadings {
+    return { machine: this.#machine.latest, historySeries: this.#history.seriesCount, historyBytes: this.#history.file?.size() }
   }
 
   /** Its samples are part of every reading. */

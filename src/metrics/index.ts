@@ -1,4 +1,5 @@
 /** The metrics room: what is measured, for others to read; what was measured, kept and rolled up. */
+export type { MachineReadings } from './machine-metrics.ts'
 export { PrometheusMetrics, type MetricsSource } from './prometheus.ts'
 export { History, type HistoryOptions } from './history.ts'
 export { HistoryFile } from './history-file.ts'

@@ -8,6 +8,7 @@ import { publicEndpointId } from '../registry/index.ts'
 import { instancePhases, type ServiceStatus } from '../registry/types.ts'
 import { cacheMetrics, type CacheReadings } from './cache-metrics.ts'
 import { checkMetrics, type CheckReadings } from './check-metrics.ts'
+import { machineMetrics, type MachineReadings } from './machine-metrics.ts'
 import { histogramValues, type Labels, type Sample } from './histograms.ts'
 
 /** What is read at each scrape. */
@@ -17,6 +18,8 @@ export interface MetricsSource {
   certificates(): readonly { readonly listener: string; readonly file: string; readonly expiresAt: number }[]
   /** undefined: not known. */
   cache?(): CacheReadings
+  /** undefined: not known. */
+  machine?(): MachineReadings | undefined
   /** undefined: not known. */
   checks?(): CheckReadings | undefined
   readonly version: string
@@ -266,6 +269,7 @@ export class PrometheusMetrics {
         () => source.telemetry(),
       ),
       ...checkMetrics(() => source.checks?.()),
+      ...machineMetrics(() => source.machine?.()),
     ]
     for (const { kind, name, help, labels, read } of more) {
       if (kind === 'counter') this.#counter(name, help, labels, read)

@@ -1,8 +1,12 @@
 /** A real Prometheus scrapes the product: what it has stored is what we say, and what rules read from it is what it has stored. */
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { PrometheusReader } from '../../src/metrics/index.ts'
 import type { Series } from '../../src/metrics/types.ts'
 import { until } from '../chaos/wait.ts'
@@ -32,6 +36,36 @@ function linesOf(page: string): Line[] {
 
 const keyOf = (name: string, { job: _job, ...labels }: Readonly<Record<string, string>>): string =>
   `${name} ${JSON.stringify(Object.entries(labels).toSorted())}`
+
+const shipped = (file: string): string => readFileSync(new URL(`../../deploy/${file}`, import.meta.url), 'utf8')
+
+/** What dashboard and rules name is on the page, and Prometheus takes every expression of theirs. */
+async function everythingShippedExists(page: string, reader: PrometheusReader): Promise<void> {
+  const known = new Set(
+    [...page.matchAll(/^# TYPE (\S+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
+      type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  )
+  const panels = JSON.parse(shipped('grafana-dashboard.json')) as { panels: { targets?: { expr: string }[] }[] }
+  const ofPanels = panels.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+  const rules = parse(shipped('prometheus-rules.yml')) as { groups: { rules: { expr: string }[] }[] }
+  const ofRules = rules.groups.flatMap((group) => group.rules.map(({ expr }) => expr))
+  expect([ofPanels.length > 20, ofRules.length > 10]).toEqual([true, true])
+  const named = [...ofPanels, ...ofRules].flatMap((expression) => [...expression.matchAll(/\bholdfast_\w+/g)].map(([name]) => name))
+  expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([])
+  for (const expression of [...ofPanels, ...ofRules]) await reader.query(expression.replaceAll('$__rate_interval', '1m').replaceAll('$service', '.*'))
+}
+
+it.runIf(hasPrometheus())('the shipped configuration and rules pass promtool', () => {
+  for (const [what, file] of [
+    ['rules', 'prometheus-rules.yml'],
+    ['config', 'prometheus.yml'],
+  ] as const) {
+    const path = fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url))
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', what, path], { encoding: 'utf8' })
+    expect([file, status, status === 0 ? '' : stdout + stderr]).toEqual([file, 0, ''])
+  }
+})
 
 describe.runIf(hasPrometheus())('a Prometheus that scrapes us', () => {
   let product: Product
@@ -80,6 +114,7 @@ describe.runIf(hasPrometheus())('a Prometheus that scrapes us', () => {
     const good = await reader.query('sum by (service) (holdfast_requests_total{code=~"[1-4]xx"})')
     for (const { labels, value } of good) expect([labels.service, counted[labels.service ?? '']]).toEqual([labels.service, value])
 
+    await everythingShippedExists(await page(), reader)
     const at = Date.now()
     const [up]: readonly Series[] = await reader.range('up{job="holdfast"}', { from: at - 3_000, to: at, step: 1_000 })
     expect(up?.points.at(-1)).toMatchObject({ last: 1, count: 1 })

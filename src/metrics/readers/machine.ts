@@ -21,48 +21,80 @@ export interface MachineReaderOptions {
   readonly proc?: string
 }
 
-interface Before {
+/** What could be read, in bytes and counts. */
+export interface MachineReading {
   readonly at: number
+  /** Since the machine started. */
   readonly cpu: CpuTimes | undefined
+  /** Of all cores since the reading before. */
+  readonly cpuRatio: number | undefined
+  readonly cores: number
+  readonly load: number | undefined
+  readonly memory: { readonly total: number; readonly available: number } | undefined
+  /** Without what is kept back for root, as `df` counts. */
+  readonly disk: { readonly total: number; readonly free: number } | undefined
+  /** Since the machine started. */
   readonly network: { readonly received: number; readonly sent: number } | undefined
+  readonly processes: number | undefined
+  readonly connections: number | undefined
 }
 
 export class MachineReader implements SampleSource {
   readonly #options: Required<MachineReaderOptions>
-  #before: Before | undefined
+  #latest: MachineReading | undefined
   #slowAt = -Infinity
   #looking = false
-  #disk: number | undefined
+  #disk: MachineReading['disk']
   #processes: number | undefined
 
   constructor(options: MachineReaderOptions) {
     this.#options = { proc: '/proc', ...options }
   }
 
+  /** As of the last tick. */
+  get latest(): MachineReading | undefined {
+    return this.#latest
+  }
+
   samples(): readonly Sample[] {
-    const at = this.#options.now()
-    if (at - this.#slowAt >= slowMs && !this.#looking) void this.#look(at)
+    const before = this.#latest
+    const now = this.#reading(before)
+    this.#latest = now
+    const { memory, load, disk, network } = now
+    const seconds = before ? (now.at - before.at) / 1_000 : 0
     const samples: Sample[] = []
     const push = (metric: string, value: number | undefined): void => {
       if (value !== undefined && Number.isFinite(value)) samples.push({ metric, labels: noLabels, value: Math.round(value * 100) / 100 })
     }
-    const now: Before = { at, cpu: this.#read('stat', cpuTimes), network: this.#read('net/dev', networkOf) }
-    const before = this.#before
-    this.#before = now
-    const memory = this.#read('meminfo', memoryOf)
-    const load = this.#read('loadavg', loadOf)
-    push('machine_cpu', cpuPercent(now.cpu, before?.cpu))
+    push('machine_cpu', now.cpuRatio && 100 * now.cpuRatio)
     push('machine_memory', memory && (100 * (memory.total - memory.available)) / memory.total)
-    push('machine_load', load === undefined ? undefined : load / availableParallelism())
-    push('machine_disk', this.#disk)
-    if (now.network && before?.network) {
-      const seconds = (now.at - before.at) / 1_000
-      push('machine_network_in', Math.max(0, Math.round((now.network.received - before.network.received) / seconds)))
-      push('machine_network_out', Math.max(0, Math.round((now.network.sent - before.network.sent) / seconds)))
+    push('machine_load', load && load / now.cores)
+    push('machine_disk', disk && (100 * (disk.total - disk.free)) / disk.total)
+    if (network && before?.network && seconds > 0) {
+      push('machine_network_in', Math.max(0, Math.round((network.received - before.network.received) / seconds)))
+      push('machine_network_out', Math.max(0, Math.round((network.sent - before.network.sent) / seconds)))
     }
-    push('machine_processes', this.#processes)
-    push('machine_connections', this.#read('net/snmp', establishedOf))
+    push('machine_processes', now.processes)
+    push('machine_connections', now.connections)
     return samples
+  }
+
+  #reading(before: MachineReading | undefined): MachineReading {
+    const at = this.#options.now()
+    if (at - this.#slowAt >= slowMs && !this.#looking) void this.#look(at)
+    const cpu = this.#read('stat', cpuTimes)
+    return {
+      at,
+      cpu,
+      cpuRatio: busyRatio(cpu, before?.cpu),
+      cores: availableParallelism(),
+      load: this.#read('loadavg', loadOf),
+      memory: this.#read('meminfo', memoryOf),
+      disk: this.#disk,
+      network: this.#read('net/dev', networkOf),
+      processes: this.#processes,
+      connections: this.#read('net/snmp', establishedOf),
+    }
   }
 
   /** undefined where there is no such file: on another system than Linux. */
@@ -81,14 +113,13 @@ export class MachineReader implements SampleSource {
     // What cannot be looked up is not told of: a series that ends says so better than an old value.
     const [processes, disk] = await Promise.all([readdir(proc).catch(() => undefined), statfs(directory).catch(() => undefined)])
     this.#processes = processes?.filter((name) => /^\d+$/.test(name)).length
-    // As `df` counts: of what is not kept back for root.
-    const used = disk && disk.blocks - disk.bfree
-    this.#disk = disk && used !== undefined && used + disk.bavail > 0 ? (100 * used) / (used + disk.bavail) : undefined
+    const blocks = disk ? disk.blocks - disk.bfree + disk.bavail : 0
+    this.#disk = disk && blocks > 0 ? { total: blocks * disk.bsize, free: disk.bavail * disk.bsize } : undefined
     this.#looking = false
   }
 }
 
-function cpuPercent(now: CpuTimes | undefined, before: CpuTimes | undefined): number | undefined {
+function busyRatio(now: CpuTimes | undefined, before: CpuTimes | undefined): number | undefined {
   if (now === undefined || before === undefined || now.total <= before.total) return undefined
-  return (100 * Math.max(0, now.busy - before.busy)) / (now.total - before.total)
+  return Math.max(0, now.busy - before.busy) / (now.total - before.total)
 }
