@@ -5,7 +5,7 @@
  *   balancer ──flows──▶ finder ──who calls whom──▶ learning ──needs──▶ graph ◀── configuration
  *   services, checks ──how they do──▶ states ──────────────────────────▶ suppression ──▶ notifier
  */
-import type { Labels, Suppression, Suppressor } from '../alerting/types.ts'
+import type { AlertSink, Labels, PutAlert, Suppression, Suppressor } from '../alerting/types.ts'
 import type { Config } from '../config/index.ts'
 import { rootCauses, explainAll, type RankedCause } from '../dependencies/core/causes.ts'
 import { buildGraph } from '../dependencies/core/building.ts'
@@ -231,6 +231,22 @@ export class Dependencies implements DependencyOperations, Suppressor {
         }
       }
     }
+  }
+
+  /** Passes alerts on; to grave ones of something that others need it adds what goes down with it (`impact`). */
+  sink(inner: AlertSink): AlertSink {
+    return {
+      put: (alerts) => {
+        inner.put(alerts.map((alert) => this.#withImpact(alert)))
+      },
+    }
+  }
+
+  #withImpact(alert: PutAlert): PutAlert {
+    const { check = '', service = '', alertname = '', severity } = alert.labels
+    if (severity === 'warning' || independentAlerts.has(alertname)) return alert
+    const impact = impactOf(this.graph, this.graph.has(check) ? check : service)
+    return impact === undefined || impact.affected.length === 0 ? alert : { ...alert, annotations: { ...alert.annotations, impact: impact.summary } }
   }
 
   onChange(listener: () => void): Disposable {

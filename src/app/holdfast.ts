@@ -257,7 +257,7 @@ export class Holdfast {
       events,
       seeing: this.seeing,
       config: () => this.config.alerting,
-      sink: this.notifications.notifier,
+      sink: this.dependencies.sink(this.notifications.notifier),
       certificates: () => this.certificates.statuses,
       checkSeverity: (check) => this.checks.checks().find(({ name }) => name === check)?.severity,
       onError: problem('a rule could not be carried on'),

@@ -1,5 +1,5 @@
 /** One outage is one page: a gateway dies, and with it everything behind it; and what fails by itself is told at once. */
-import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { freePorts } from '../../bench/lib/process.ts'
@@ -18,7 +18,11 @@ afterEach(async () => {
 
 interface Page {
   readonly status: string
-  readonly alerts: readonly { readonly status: string; readonly labels: Readonly<Record<string, string>> }[]
+  readonly alerts: readonly {
+    readonly status: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly annotations: Readonly<Record<string, string>>
+  }[]
 }
 
 /** Whoever dies closes what is open, as a machine that is gone does not answer it. */
@@ -45,8 +49,7 @@ class Target {
   }
 }
 
-it('a gateway with fifty behind it dies: exactly one page; when it is back one of them that stays down is told', async () => {
-  const [hook = 0, gatewayPort = 0, shopPort = 0, restPort = 0] = await freePorts(4)
+function receive(port: number): { readonly pages: readonly Page[]; readonly receiver: HttpServer } {
   const pages: Page[] = []
   const receiver = createHttpServer((request, response) => {
     let body = ''
@@ -55,7 +58,13 @@ it('a gateway with fifty behind it dies: exactly one page; when it is back one o
       pages.push(JSON.parse(body) as Page)
       response.end()
     })
-  }).listen(hook, '127.0.0.1')
+  }).listen(port, '127.0.0.1')
+  return { pages, receiver }
+}
+
+it('a gateway with fifty behind it dies: exactly one page; when it is back one of them that stays down is told', async () => {
+  const [hook = 0, gatewayPort = 0, shopPort = 0, restPort = 0] = await freePorts(4)
+  const { pages, receiver } = receive(hook)
   const gateway = new Target(gatewayPort)
   const shop = new Target(shopPort)
   const rest = new Target(restPort)
@@ -96,6 +105,8 @@ it('a gateway with fifty behind it dies: exactly one page; when it is back one o
     // Twice as long as a group waits.
     await new Promise((resolve) => setTimeout(resolve, 3_000))
     expect(told()).toEqual(['CheckDown gateway'])
+    const [page] = pages
+    expect(page?.alerts[0]?.annotations.impact).toMatch(/^gateway down: affects behind-0, .* and 42 more$/)
     const [cause] = await product.ask<RankedCause[]>('/dependencies/causes')
     expect(cause).toMatchObject({ name: 'gateway', explains: expect.arrayContaining(behind) as string[] })
     await gateway.listen()
@@ -104,6 +115,42 @@ it('a gateway with fifty behind it dies: exactly one page; when it is back one o
     await product.down()
   } finally {
     for (const target of [gateway, shop, rest]) target.die()
+    receiver.close()
+    receiver.closeAllConnections()
+  }
+})
+
+it('this node loses the network: nothing is taken for down, and one alert says so', async () => {
+  const [hook = 0, outside = 0] = await freePorts(2)
+  const { pages, receiver } = receive(hook)
+  const network = new Target(outside)
+  await network.listen()
+  // Another name of this machine, which is not taken for it: as far as checks know, it is out there.
+  const address = `0.0.0.0:${outside}`
+  product.configure(undefined, {
+    health: {
+      canaries: [address, `127.0.0.1:${outside}`],
+      checks: ['a', 'b', 'c'].map((name) => ({ name, tcp: address, interval: '1s', timeout: '500ms' })),
+    },
+    alerting: { receivers: { ops: { webhook: `http://127.0.0.1:${hook}/` } }, routes: [{ receiver: 'ops', groupBy: ['...'] }] },
+  })
+  const told = (): (string | undefined)[] => pages.flatMap(({ alerts }) => alerts.map(({ status, labels }) => `${status} ${labels.alertname}`))
+  try {
+    await product.up()
+    await until(
+      'all are up',
+      async () => (await product.ask<DependencyReport>('/dependencies')).nodes.filter(({ state }) => state === 'up').length >= 3 || undefined,
+      20_000,
+    )
+    network.die()
+    await until('it is told', () => told().includes('firing NetworkLost') || undefined, 30_000)
+    // Longer than it takes to believe that something is down.
+    await new Promise((resolve) => setTimeout(resolve, 4_000))
+    expect(told()).toEqual(['firing NetworkLost'])
+    expect((await product.events('check.changed')).filter(({ data }) => data.to === 'down')).toEqual([])
+    await product.down()
+  } finally {
+    network.die()
     receiver.close()
     receiver.closeAllConnections()
   }

@@ -68,9 +68,9 @@ function listed(graph: DependencyGraph, paths: ReadonlyMap<string, readonly stri
 }
 
 function summaryOf(name: string, affected: readonly Affected[], services: number, total: number): string {
-  const count = `${services} of ${total} service${total === 1 ? '' : 's'}`
-  if (affected.length === 0) return `${name} down: nothing else needs it; ${count}`
+  const count = services === 0 ? '' : `; ${services} of ${total} service${total === 1 ? '' : 's'}`
+  if (affected.length === 0) return `${name} down: nothing else needs it${count}`
   const names = affected.slice(0, namedMax).map((each) => (each.effect === 'degraded' ? `${each.name} (degraded)` : each.name))
   const more = affected.length > namedMax ? ` and ${affected.length - namedMax} more` : ''
-  return `${name} down: affects ${names.join(', ')}${more}; ${count}`
+  return `${name} down: affects ${names.join(', ')}${more}${count}`
 }
