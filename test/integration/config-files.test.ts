@@ -148,6 +148,7 @@ describe('what we ship', () => {
 
   it('the quickstart is valid', () => {
     expect(Object.keys(loadConfig({ file: 'examples/quickstart/holdfast.yml', env: {}, cwd: repository }).config.services)).toEqual(['shop', 'chat'])
+    expect(Object.keys(loadConfig({ file: 'examples/watch/holdfast.yml', env: {}, cwd: repository }).config.services)).toEqual(['shop', 'auth'])
   })
 
   it('the reference page says what the declaration says', () => {
