@@ -38,6 +38,7 @@ import { logEvent, openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
 import { SeeingMetrics } from './seeing-metrics.ts'
 import { Notifications } from './notifications.ts'
+import { Policies } from './policies.ts'
 import { nameOwner } from './port-conflict.ts'
 import { Profiling } from './profiling.ts'
 import { Routing } from './routing.ts'
@@ -82,6 +83,7 @@ export class Holdfast {
   readonly statusPage: PublicStatus
   readonly seeing: SeeingMetrics
   readonly checks: HealthChecks
+  readonly policies: Policies
   readonly notifications: Notifications
   readonly rules: AlertRules
   readonly #values: Values
@@ -214,6 +216,17 @@ export class Holdfast {
       onProblem: problem('a check could not be carried on'),
     })
     this.seeing.register(this.checks)
+    this.policies = new Policies({
+      clock,
+      events,
+      store,
+      config: () => this.config,
+      operations: () => this.operations,
+      onProblem: problem('a policy could not be carried out'),
+    })
+    events.on('*', (event) => {
+      this.policies.hear(event)
+    })
     events.on('config.applied', () => {
       this.checks.apply()
       this.rules.configure()
@@ -357,8 +370,10 @@ export class Holdfast {
     const proxy = await this.#startProxy()
     await this.#startServices(proxy)
     await this.checks.start()
+    await this.policies.start()
     this.#undo.push(() => {
       this.checks.stop()
+      this.policies.stop()
     })
     await this.rules.start()
     this.#undo.push(() => this.rules.stop())
@@ -484,6 +499,7 @@ export class Holdfast {
   async down(force: AbortSignal, onStep: (text: string) => void): Promise<void> {
     this.#stopping = true
     this.checks.stop()
+    this.policies.stop()
     await this.rules.stop()
     const { gracefulShutdownTimeout } = this.config.cluster
     this.events.emit('holdfast.stopped', { message: 'holdfast was told to stop everything', data: { reason: 'ordered' } })
@@ -510,6 +526,7 @@ export class Holdfast {
     this.#certificatesTimer?.[Symbol.dispose]()
     this.#acme.stop()
     this.checks.stop()
+    this.policies.stop()
     await this.rules.stop()
     this.seeing.stop()
     await this.dependencies.stop()

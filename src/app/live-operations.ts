@@ -52,6 +52,10 @@ export class LiveOperations implements Operations {
     return this.#holdfast.caches
   }
 
+  policies(): ReturnType<Operations['policies']> {
+    return this.#holdfast.policies.list()
+  }
+
   get health(): HealthChecks {
     return this.#holdfast.checks
   }

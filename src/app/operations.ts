@@ -21,6 +21,17 @@ import type { HealthOperations } from './health-operations.ts'
 import type { AlertOperations } from './alert-operations.ts'
 import type { StatusPageOperations } from './status-operations.ts'
 
+/** How a policy stands. */
+export interface PolicyStatus {
+  readonly name: string
+  /** Since the control process started, and those before that still count. */
+  readonly runs: number
+  /** Wall time in milliseconds. */
+  readonly lastRun: number | undefined
+  /** Why it did nothing, since it last ran. */
+  readonly lastRefusal: string | undefined
+}
+
 /** Who asks: goes into every event that the action leaves. */
 export interface Actor {
   /** `alice`, `apikey:ci`, `cli`, `config`. */
@@ -133,6 +144,8 @@ export interface Operations {
   readonly profiles: ProfileOperations
   readonly statusPage: StatusPageOperations
   readonly health: HealthOperations
+  /** What is done by itself, and what became of it. */
+  policies(): readonly PolicyStatus[]
   readonly alerting: AlertOperations
   config(): Config
   /** The configuration for people: secrets replaced by `***`. */

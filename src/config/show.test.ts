@@ -73,6 +73,7 @@ describe('showing', () => {
       statusPage: { days: 90 },
       store: { sqlite: {} },
       health: { checks: [], canaries: [], dependencies: {} },
+      policies: [],
     })
   })
 

@@ -10,6 +10,7 @@ import type { HealthConfig } from './health-types.ts'
 import type { ListenerConfig } from './listener-types.ts'
 import type { RulesConfig } from './rule-types.ts'
 import type { ExplainConfig, LogConfig, TracingConfig } from './log-types.ts'
+import type { PolicyConfig } from './policy-types.ts'
 import type { ServiceConfig } from './service-types.ts'
 import type { StatusPageConfig } from './status-types.ts'
 
@@ -19,6 +20,7 @@ export * from './health-types.ts'
 export * from './instance-types.ts'
 export * from './listener-types.ts'
 export * from './log-types.ts'
+export * from './policy-types.ts'
 export * from './resilience-types.ts'
 export * from './route-types.ts'
 export * from './rule-types.ts'
@@ -54,6 +56,8 @@ export interface Config {
   readonly statusPage?: StatusPageConfig | undefined
   /** undefined: nothing is checked but services by their own probes. */
   readonly health?: HealthConfig | undefined
+  /** undefined: nothing is done by itself. */
+  readonly policies?: readonly PolicyConfig[] | undefined
   readonly alerting: RulesConfig & AlertingConfig
 }
 

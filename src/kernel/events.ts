@@ -166,6 +166,11 @@ export interface EventData {
   'network.recovered': { readonly forMs: number }
   /** What was measured stays in memory only; told once until it can be kept again. */
   'metrics.notKept': { readonly reason: string }
+  /** Something was done by itself; `dryRun`: would have been. */
+  'policy.ran': { readonly policy: string; readonly action: string; readonly target: string; readonly dryRun: boolean }
+  /** It was not done; told once until it runs again, or for another reason. */
+  'policy.refused': { readonly policy: string; readonly action: string; readonly reason: string }
+  'policy.failed': { readonly policy: string; readonly action: string; readonly target: string; readonly reason: string }
   'store.setAside': { readonly file: string; readonly reason: string }
   'alert.fired': AlertData
   'alert.resolved': AlertData & { readonly firedForMs: number }
@@ -319,6 +324,9 @@ const known: Readonly<Record<EventType, true>> = {
   'network.lost': true,
   'network.recovered': true,
   'metrics.notKept': true,
+  'policy.ran': true,
+  'policy.refused': true,
+  'policy.failed': true,
   'store.setAside': true,
   'alert.fired': true,
   'alert.resolved': true,

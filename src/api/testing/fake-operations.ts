@@ -284,6 +284,8 @@ export class FakeOperations implements Operations, EventSink {
     return found
   }
 
+  policies: Operations['policies'] = () => [{ name: 'heal', runs: 1, lastRun: startOfTime, lastRefusal: undefined }]
+
   statusPageOn = true
   readonly statusPage = new PublicStatus({
     clock: { wallTime: () => wallTime(this.now) },

@@ -3,6 +3,7 @@ import { ms } from '../../kernel/time.ts'
 import type { Config, RouteConfig, ServiceConfig, ServiceSource } from '../types.ts'
 import { fromCache, fromServiceCache, toCache, toServiceCache } from './cache-keys.ts'
 import { fromHealthConfig, toHealthConfig } from './check-keys.ts'
+import { fromPolicies, toPolicies } from './policy-keys.ts'
 import { givenRules } from './http-keys.ts'
 import type { Settings, ServiceSettings } from './keys.ts'
 import type { Draft } from './schema.ts'
@@ -57,6 +58,7 @@ export function toConfig(settings: Settings, around: Surroundings): Config {
     ...(settings.limits && { limits: settings.limits }),
     cache: toCache(settings.cache, (path) => resolve(around.directory, path)),
     ...(statusPage && { statusPage }),
+    ...(settings.policies.length > 0 && { policies: toPolicies(settings.policies, (path) => resolve(around.directory, path)) }),
     ...(Object.values(settings.health).some((part) => Object.keys(part).length > 0) && { health: toHealthConfig(settings.health, (path) => resolve(around.directory, path)) }),
     alerting: { ...toRules(settings.alerting), ...toAlerting(settings.alerting) },
   })
@@ -171,6 +173,7 @@ export function toSettings(config: Config): NonNullable<Draft<Settings>> {
     cache: fromCache(config.cache),
     statusPage: config.statusPage ?? 'off',
     store: { sqlite: {} },
+    policies: fromPolicies(config.policies ?? []),
     health: fromHealthConfig(config.health ?? { checks: [], canaries: [] }),
     alerting: { ...fromRules(config.alerting), ...fromAlerting(config.alerting) },
   }

@@ -369,8 +369,8 @@ export function fromHealthConfig({ checks, canaries, dependencies = {} }: Health
   return { checks: checks.map(fromCheck), canaries, dependencies }
 }
 
-function fromCheck({ spec, ...rest }: CheckConfig): NonNullable<Draft<CheckSettings>> {
-  return { ...rest, ...fromSpec(spec) }
+function fromCheck({ spec, timeout, ...rest }: CheckConfig): NonNullable<Draft<CheckSettings>> {
+  return { ...rest, ...(spec.kind !== 'heartbeat' && { timeout }), ...fromSpec(spec) }
 }
 
 function fromSpec(spec: CheckSpec): Draft<Partial<CheckSettings>> {

@@ -11,6 +11,7 @@ import { checkHealth } from './health-keys.ts'
 import { checkOrigin, checkTcpOrigin } from './origin-keys.ts'
 import type { Draft } from './schema.ts'
 import { checkTcp, entrances } from './tcp-keys.ts'
+import { checkPolicies as checkActing } from './policy-keys.ts'
 import { checkShared } from './limits-keys.ts'
 import { firstHttp } from './listeners.ts'
 import { checkWhen, whenKey } from './route-keys.ts'
@@ -63,6 +64,7 @@ export function check(settings: Draft<Settings>, report: Report): void {
   checkEntrances(settings, services, report)
   checkDependencies(services, report)
   checkHealthChecks(settings.health, Object.keys(services), report)
+  checkActing(settings.policies, Object.keys(services), (settings.health?.checks ?? []).flatMap((one) => one?.name ?? []), report)
   checkRoutes(settings, services, report)
   checkSockets(settings, services, report)
 }

@@ -7,6 +7,7 @@ import { healthKeys } from './check-keys.ts'
 import { addressRange, errorPages } from './http-keys.ts'
 import { accessLog, explain, tracing } from './observe-keys.ts'
 import { limits } from './limits-keys.ts'
+import { policyKeys } from './policy-keys.ts'
 import { listenerProtocols } from '../types.ts'
 import { boolean, integer, filled, nameOf, oneOf, orWord, patience, port, rate, text } from './scalars.ts'
 import { key, list, map, object, optional, planned, type Value } from './schema.ts'
@@ -122,7 +123,7 @@ export const configType = object({
   regions: planned('Other regions.', 'regions come with a later release'),
   backup: planned('Backups.', 'backups come with a later release'),
   recovery: planned('Objectives, failover and drills.', 'recovery comes with a later release'),
-  policies: planned('What to do when something happens.', 'policies come with a later release'),
+  policies: key(policyKeys, { doc: 'What is done by itself when something happens.', default: [], change: 'immediate' }),
 })
 
 /** The configuration in the shape of the file, complete. */

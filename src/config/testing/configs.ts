@@ -122,6 +122,42 @@ alerting:
     night: [{ times: [22:00-06:00], location: Europe/Berlin }]
     office: [{ times: [08:00-17:00], weekdays: [monday:friday], daysOfMonth: [1:28, -3:-1], months: [january:march], years: [2026] }]
   resolveTimeout: 2m
+health:
+  canaries: ["192.0.2.1:53", "[2001:db8::1]:443"]
+  checks:
+    - name: front
+      http: { url: "https://shop.example.com/health", method: POST, headers: { x-check: a }, expect: { status: 204, body: ok, json: status.db = ok }, ca: tls/ca.crt, verify: false }
+      interval: 30s
+      timeout: 5s
+      alertAfter: 2
+      rise: 1
+      warnAt: 250ms
+      criticalAt: 1s
+      hysteresis: 10%
+      severity: emergency
+      service: shop
+      dependsOn: [auth, database]
+    - { name: database, tcp: "db:5432" }
+    - { name: certificate, tls: { address: "shop.example.com:443", serverName: Shop.example.com, ca: tls/ca.crt, verify: false }, warnAt: 30d, criticalAt: 10d }
+    - { name: record, dns: { name: shop.example.com, type: MX, server: "192.0.2.1:53", expect: [10 mail.example.com] } }
+    - { name: orders, postgres: { url: "postgres://shop@db/shop", query: select count(*) from orders }, criticalAt: 1000 }
+    - { name: sessions, redis: "redis://redis.internal:6379/1" }
+    - { name: script, command: { command: ./check, cwd: bin, exitCode: 3 }, warnAt: 3 }
+    - { name: disk, disk: data, warnAt: 80%, criticalAt: 90% }
+    - { name: memory, memory: on }
+    - { name: cpu, cpu: {} }
+    - { name: load, load: on, warnAt: 1.5 }
+    - { name: uplink, network: { interface: eth0 }, warnAt: 10MiB/s }
+    - { name: nginx, process: { name: nginx, min: 2, max: 9 } }
+    - { name: writer, process: { pidFile: run/writer.pid } }
+    - { name: workers, process: { pattern: worker.js } }
+    - { name: clients, connections: { port: 443 }, criticalAt: 10000 }
+    - { name: nightly, heartbeat: { every: 1d, grace: 1h } }
+    - { name: export, file: exports/latest.csv, criticalAt: 2d }
+policies:
+  - { name: heal, on: instance.crashLooping, match: { service: shop }, do: [restart], cooldown: 1m, limit: 1/h, dryRun: true, enabled: false }
+  - { name: grow, on: alert SlowResponses, do: [{ action: scale, service: shop, by: 2, max: 6 }] }
+  - { name: page, on: check database down, do: [{ action: eject, for: 1m }, { action: command, command: ./page, timeout: 1m, cwd: bin }] }
 `
 
 export function parse(text: string, env: ParseOptions['env'] = {}): LoadedConfig {

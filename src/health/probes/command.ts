@@ -10,10 +10,10 @@ import { unable } from './failures.ts'
 /** Of what it prints, the last so many bytes are kept. */
 const tailMax = 8_192
 
-export const commandProbe = ({ command, cwd, exitCode }: Extract<CheckSpec, { kind: 'command' }>): Probe => ({
+export const commandProbe = ({ command, cwd, exitCode }: Extract<CheckSpec, { kind: 'command' }>, env?: NodeJS.ProcessEnv): Probe => ({
   run: (signal) =>
     new Promise((resolve, reject) => {
-      const child = spawn('/bin/sh', ['-c', command], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn('/bin/sh', ['-c', command], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
       let tail = Buffer.alloc(0)
       const keep = (part: Buffer): void => {
         tail = Buffer.concat([tail, part]).subarray(-tailMax)
