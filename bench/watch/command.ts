@@ -10,6 +10,7 @@ import { machineFacts } from '../lib/machine.ts'
 import { measureChecks } from './checks.ts'
 import { measureProfile } from './profile.ts'
 import { measureDashboard } from './dashboard.ts'
+import { measureKillToWebhook } from './kill-to-webhook.ts'
 import type { Measurement, WatchRow } from './row.ts'
 
 const results = join(dirname(fileURLToPath(import.meta.url)), '..', 'results')
@@ -18,6 +19,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   checks: measureChecks,
   profile: measureProfile,
   dashboard: measureDashboard,
+  'kill-to-webhook': measureKillToWebhook,
 }
 
 export async function benchWatch(args: readonly string[]): Promise<void> {

@@ -3,6 +3,8 @@ import { backtesting, type BacktestData } from '../alerting/core/backtest/backte
 import { rowsAsSeries, seriesNodesOf } from '../alerting/core/backtest/rows.ts'
 import { backtestSentence } from '../alerting/core/backtest/words.ts'
 import { walk } from '../alerting/core/expression/ast.ts'
+import { coverageOf, type CoverageReport } from '../alerting/core/quality/coverage.ts'
+import { precisionOf, type MinuteCounts, type Page, type PrecisionReport } from '../alerting/core/quality/precision.ts'
 import { burnPairs } from '../alerting/core/expression/burn.ts'
 import { selectorOf } from '../alerting/core/expression/evaluate.ts'
 import { anomalyHistoryMs } from '../alerting/core/rules/anomalies.ts'
@@ -19,7 +21,7 @@ import type { AlertSink, MaintenanceReader, Severity } from '../alerting/types.t
 import type { RulesConfig } from '../config/types.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent } from '../kernel/events.ts'
-import type { Labels } from '../kernel/labels.ts'
+import { fingerprint, type Labels } from '../kernel/labels.ts'
 import { after, ms, type Clock } from '../kernel/time.ts'
 import { PrometheusReader } from '../metrics/index.ts'
 import type { Reading, Sample, SampleSource, Series, SeriesReader } from '../metrics/types.ts'
@@ -50,6 +52,10 @@ export interface AlertRulesDeps {
   readonly sink: AlertSink
   readonly certificates: () => readonly CertificateStatus[]
   readonly checkSeverity?: (check: string) => Severity | undefined
+  readonly services: () => readonly string[]
+  readonly checks: () => readonly string[]
+  /** Services that need it. */
+  readonly dependants: (service: string) => readonly string[]
   readonly onError: (error: unknown) => void
 }
 
@@ -140,11 +146,52 @@ export class AlertRules implements RuleOperations, MaintenanceReader, SampleSour
   async backtest(order: BacktestOrder): Promise<BacktestAnswer> {
     const rule = this.#ruleOf(order)
     const data = order.rows === undefined ? this.#past(rule, order) : rowsAsSeries(rule, order.rows, order)
-    const steps = backtesting(rule, { ...data, objective: (service) => this.#manager.objective(service), windows: order.windows })
+    const report = await this.#inPieces(
+      backtesting(rule, { ...data, objective: (service) => this.#manager.objective(service), windows: order.windows }),
+    )
+    return { ...report, rule: rule.name, when: rule.condition.text, sentence: backtestSentence(report) }
+  }
+
+  coverage(): Promise<CoverageReport> {
+    const { services, checks } = this.#deps
+    return this.#inPieces(coverageOf(this.#all(), { services: services(), checks: checks() }, (service) => this.#manager.objective(service)))
+  }
+
+  precision(since: number): PrecisionReport {
+    const to = this.#deps.clock.wallTime()
+    return precisionOf({
+      from: since,
+      to,
+      pages: pagesOf(this.#pastEvents({ type: 'alert', since })),
+      requests: this.#requests(since, to),
+      objective: (service) => this.#manager.objective(service),
+      dependants: this.#deps.dependants,
+    })
+  }
+
+  #requests(from: number, to: number): ReadonlyMap<string, readonly MinuteCounts[]> {
+    const minutes = new Map<string, Map<number, { good: number; bad: number }>>()
+    for (const side of ['good', 'bad'] as const) {
+      for (const { labels, points } of this.#deps.seeing.series.range({ metric: `requests_${side}`, from, to, step: minuteMs })) {
+        const known = minutes.get(labels.service ?? '') ?? new Map<number, { good: number; bad: number }>()
+        minutes.set(labels.service ?? '', known)
+        for (const { at, mean, count } of points) {
+          const counts = known.get(at) ?? { good: 0, bad: 0 }
+          counts[side] += mean * count
+          known.set(at, counts)
+        }
+      }
+    }
+    return new Map(
+      [...minutes].map(([service, known]) => [service, [...known].map(([at, counts]) => ({ at, ...counts })).sort((a, b) => a.at - b.at)]),
+    )
+  }
+
+  /** Traffic and supervision come first. */
+  async #inPieces<T>(steps: Generator<undefined, T>): Promise<T> {
     for (;;) {
       const { done, value } = steps.next()
-      if (done === true) return { ...value, rule: rule.name, when: rule.condition.text, sentence: backtestSentence(value) }
-      // Traffic and supervision come first.
+      if (done === true) return value
       await new Promise<void>((resolve) => void this.#deps.clock.schedule(after(this.#deps.clock.now(), ms(0)), resolve))
     }
   }
@@ -246,4 +293,23 @@ function stateOf(status: RuleStatus | undefined, alerts: RuleReport['alerts']): 
   if (status.error !== undefined) return 'failing'
   if (alerts.some(({ phase }) => phase === 'firing')) return 'firing'
   return alerts.length > 0 ? 'pending' : 'inactive'
+}
+
+/** Alerts that somebody was told of, each with its end and with when somebody took it on. */
+function pagesOf(events: readonly AnyEvent[]): readonly Page[] {
+  const pages: { rule: string; labels: Labels; at: number; until: number | undefined; ackedAt: number | undefined }[] = []
+  const open = new Map<string, (typeof pages)[number]>()
+  const quiet = new Set<string>()
+  for (const event of events) {
+    if (event.type === 'alert.fired') {
+      const page = { rule: event.data.alertname, labels: event.data.labels, at: event.time, until: undefined, ackedAt: undefined }
+      pages.push(page)
+      open.set(event.data.fingerprint, page)
+    } else if (event.type === 'alert.resolved') {
+      Object.assign(open.get(event.data.fingerprint) ?? {}, { until: event.time })
+      open.delete(event.data.fingerprint)
+    } else if (event.type === 'alert.acknowledged') Object.assign(open.get(event.data.fingerprint) ?? {}, { ackedAt: event.time })
+    else if (event.type === 'alert.suppressed') quiet.add(event.data.fingerprint)
+  }
+  return pages.filter(({ labels }) => !quiet.has(fingerprint(labels)))
 }

@@ -12,6 +12,7 @@ import { Access } from '../access/index.ts'
 import { ApiServer, MetricsServer } from '../api/index.ts'
 import { ProxyClient, type ProxyIdentity } from '../balancer/index.ts'
 import type { Config, ConfigDifference, LoadedConfig } from '../config/index.ts'
+import { impactOf } from '../dependencies/core/impact.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import { aborted } from '../kernel/lifecycle.ts'
@@ -272,6 +273,9 @@ export class Holdfast {
       config: () => this.config.alerting,
       sink: this.dependencies.sink(this.notifications.notifier),
       certificates: () => this.certificates.statuses,
+      services: () => Object.keys(this.config.services),
+      checks: () => (this.config.health?.checks ?? []).map(({ name }) => name),
+      dependants: (service) => impactOf(this.dependencies.graph, service)?.affected.map(({ name }) => name) ?? [],
       checkSeverity: (check) => this.checks.checks().find(({ name }) => name === check)?.severity,
       onError: problem('a rule could not be carried on'),
     })

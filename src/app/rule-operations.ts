@@ -1,9 +1,11 @@
 /** What a user can ask of the rules: where each stands, and what it would have told. */
 import type { BacktestReport } from '../alerting/core/backtest/backtest.ts'
+import type { CoverageReport } from '../alerting/core/quality/coverage.ts'
+import type { PrecisionReport } from '../alerting/core/quality/precision.ts'
 import type { Severity } from '../alerting/types.ts'
 import type { Labels } from '../kernel/labels.ts'
 
-export type { BacktestReport }
+export type { BacktestReport, CoverageReport, PrecisionReport }
 
 export interface RuleReport {
   readonly name: string
@@ -71,4 +73,8 @@ export interface RuleOperations {
   list(): readonly RuleReport[]
   /** Rejects with `unknown_rule`, `condition_invalid`, `invalid_input`. */
   backtest(order: BacktestOrder): Promise<BacktestAnswer>
+  /** Which fault of which service, check or of the machine would be told, and how soon. Nothing is broken for it. */
+  coverage(): Promise<CoverageReport>
+  /** Which alerts since then were worth telling. Wall time in milliseconds. */
+  precision(since: number): PrecisionReport
 }

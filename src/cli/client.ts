@@ -24,7 +24,7 @@ import type {
 import type { CacheDescription, PurgeBody, Purged } from './cache-api.ts'
 import type { CheckDescription, ChecksDescription } from './checks-api.ts'
 import { ApiError } from './errors.ts'
-import type { BacktestBody, BacktestDescription, RuleDescription } from './rules-api.ts'
+import type { AlertReportDescription, BacktestBody, BacktestDescription, CoverageDescription, RuleDescription } from './rules-api.ts'
 import { readServerSentEvents } from './sse.ts'
 
 export interface EventFilter {
@@ -152,6 +152,8 @@ export interface Api {
   orderCheck(name: string, action: 'run' | 'pause' | 'resume' | 'heartbeat'): Promise<CheckDescription>
   rules(): Promise<readonly RuleDescription[]>
   backtest(order: BacktestBody): Promise<BacktestDescription>
+  alertCoverage(): Promise<CoverageDescription>
+  alertReport(since: string | undefined): Promise<AlertReportDescription>
   cacheStats(): Promise<CacheDescription>
   cached(key: string): Promise<unknown>
   cache(key: string, value: unknown, options: ValueOptions): Promise<StoredValue>
@@ -340,6 +342,14 @@ export class ApiClient implements Api {
 
   backtest(order: BacktestBody): Promise<BacktestDescription> {
     return this.#data('/alerts/rules/backtest', { method: 'POST', body: order, timeoutMs: 0 })
+  }
+
+  alertCoverage(): Promise<CoverageDescription> {
+    return this.#data('/alerts/coverage', { timeoutMs: 0 })
+  }
+
+  alertReport(since: string | undefined): Promise<AlertReportDescription> {
+    return this.#data('/alerts/report', { query: { since } })
   }
 
   cacheStats(): Promise<CacheDescription> {

@@ -47,3 +47,34 @@ export interface BacktestDescription {
     readonly impact?: boolean | null | undefined
   }[]
 }
+
+export interface CoverageDescription {
+  readonly coverage: number
+  readonly cells: readonly {
+    readonly fault: string
+    readonly what: string
+    readonly target: string | null
+    readonly severity: string
+    readonly withinMs: number
+    readonly fired: readonly { readonly rule: string; readonly severity: string; readonly afterMs: number }[]
+    readonly covered: boolean
+    readonly missing: readonly string[]
+  }[]
+}
+
+export interface AlertReportDescription {
+  readonly from: number
+  readonly to: number
+  readonly pages: number
+  readonly precision: number | null
+  readonly rules: readonly {
+    readonly rule: string
+    readonly pages: number
+    readonly noise: number
+    readonly precision: number
+    readonly ackMs: number | null
+    readonly suggestion: { readonly forMs: number; readonly spares: number } | null
+  }[]
+  readonly noisiest: readonly string[]
+  readonly missed: readonly { readonly service: string; readonly from: number; readonly to: number; readonly spent: number }[]
+}

@@ -6,9 +6,10 @@ import type { Clock } from '../../kernel/time.ts'
 import type { ApiDeps } from '../deps.ts'
 import { route, type Immutable, type Route } from '../route.ts'
 import { lineOfText, momentOf } from '../schemas/common.ts'
-import { backtestOrderSchema, backtestSchema, ruleSchema } from '../schemas/rules.ts'
+import { backtestOrderSchema, backtestSchema, coverageSchema, precisionQuery, precisionSchema, ruleSchema } from '../schemas/rules.ts'
 
 const tag = 'Alerts'
+const weekMs = 7 * 86_400_000
 
 export function alertRuleRoutes({ operations }: ApiDeps, clock: Clock): readonly Route[] {
   return [
@@ -34,6 +35,37 @@ export function alertRuleRoutes({ operations }: ApiDeps, clock: Clock): readonly
         if (found === undefined)
           throw new HoldfastError('unknown_rule', `looked for the rule ${rule}, found none of this name`, { hint: 'GET /alerts/rules lists them' })
         return shownRule(found)
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/alerts/coverage',
+      tag,
+      summary: 'Which faults would be told, by which rule and how soon',
+      description: 'Faults are imagined and rules evaluated on what would be measured; nothing is broken for it.',
+      permission: 'read:status',
+      data: coverageSchema,
+      handler: async () => {
+        const { coverage, cells } = await operations.rules.coverage()
+        return { coverage, cells: cells.map((cell) => ({ ...cell, target: cell.target ?? null })) }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/alerts/report',
+      tag,
+      summary: 'Which alerts were worth telling, which rules cry for nothing, and what nobody was told of',
+      permission: 'read:status',
+      query: precisionQuery,
+      data: precisionSchema,
+      handler({ query: { since } }) {
+        const now = clock.wallTime()
+        const { rules, precision, ...report } = operations.rules.precision(momentOf(since, now) ?? now - weekMs)
+        return {
+          ...report,
+          precision: precision ?? null,
+          rules: rules.map((one) => ({ ...one, ackMs: one.ackMs ?? null, suggestion: one.suggestion ?? null })),
+        }
       },
     }),
     route({

@@ -89,3 +89,49 @@ export const backtestSchema = z
       .describe('The first 500.'),
   })
   .meta({ id: 'Backtest' })
+
+export const coverageSchema = z
+  .object({
+    coverage: z.number().describe('Share of the cells that are covered.'),
+    cells: z.array(
+      z.object({
+        fault: z.string(),
+        what: z.string(),
+        target: z.string().nullable().describe('Name of the service or check; null: the machine.'),
+        severity: z.enum(severities).describe('Less is not enough.'),
+        withinMs: length,
+        fired: z.array(z.object({ rule: z.string(), severity: z.enum(severities), afterMs: length })),
+        covered: z.boolean(),
+        missing: z.array(z.string()).describe('Rules that are shipped, are not evaluated, and would tell of it.'),
+      }),
+    ),
+  })
+  .meta({ id: 'AlertCoverage' })
+
+export const precisionQuery = z.strictObject({
+  since: sinceParameter.optional().describe('ISO 8601, milliseconds since 1970, or how long ago. Default: seven days ago.'),
+})
+
+export const precisionSchema = z
+  .object({
+    from: time,
+    to: time,
+    pages: z.number().int().describe('Alerts that were told.'),
+    precision: z
+      .number()
+      .nullable()
+      .describe('Share of them that was true: the budget of the service, or of one that needs it, burned, or somebody took it on.'),
+    rules: z.array(
+      z.object({
+        rule: z.string(),
+        pages: z.number().int(),
+        noise: z.number().int(),
+        precision: z.number(),
+        ackMs: length.nullable().describe('Median until somebody took it on.'),
+        suggestion: z.object({ forMs: length, spares: z.number().int().describe('Alerts for nothing that would not have been told.') }).nullable(),
+      }),
+    ),
+    noisiest: z.array(z.string()),
+    missed: z.array(z.object({ service: z.string(), from: time, to: time, spent: z.number().describe('Share of the budget of thirty days.') })),
+  })
+  .meta({ id: 'AlertPrecision' })

@@ -315,6 +315,8 @@ export class FakeOperations implements Operations, EventSink {
   readonly values = new Map<string, unknown>()
   readonly rules: RuleOperations = {
     list: () => [fakeRule],
+    coverage: () => Promise.resolve({ coverage: 1, cells: [] }),
+    precision: (since) => ({ from: since, to: startOfTime, pages: 0, precision: undefined, rules: [], noisiest: [], missed: [] }),
     backtest: ({ rule, when = 'error_rate(shop) > 5%' }) => {
       this.journal.push(`backtest ${rule} ${when}`)
       const nothing = {

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts'
+import { alertsCoverage, alertsReport } from './alert-quality.ts'
 import { alertRules, alertsBacktest } from './alert-rules.ts'
 import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
 import { alerts, alertsAck, alertsRoutes } from './alerts.ts'
@@ -56,6 +57,8 @@ export const commands: readonly Command[] = [
   checksHeartbeat,
   alertRules,
   alertsBacktest,
+  alertsCoverage,
+  alertsReport,
   cacheStats,
   cacheGet,
   cacheSet,
