@@ -53,6 +53,7 @@ describe('the permission matrix', () => {
     const silent = routes.filter(({ method, policy, hidden }) => !['GET', 'HEAD', 'OPTIONS'].includes(method) && policy?.audited !== true && !hidden)
     expect(silent.map(({ method, url }) => `${method} ${url}`).toSorted()).toEqual([
       `POST ${apiBase}/alerts/routes/test`,
+      `POST ${apiBase}/alerts/rules/backtest`,
       `POST ${apiBase}/config/check`,
       `POST ${apiBase}/health/checks/:name/heartbeat`,
       'POST /api/v2/alerts',
