@@ -193,6 +193,7 @@ export class Holdfast {
       cache: () => this.caches.report(),
       machine: () => this.seeing.machine(),
       checks: () => ({ checks: this.checks.checks(), network: this.checks.network() }),
+      alerts: () => this.notifications.readings(),
       version: options.version,
     })
     this.operations = new LiveOperations(this, metrics, options.version)

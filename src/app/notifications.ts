@@ -184,6 +184,8 @@ export class Notifications implements AlertOperations {
   ): Pick<AlertRouteExplanation, 'next' | 'reason'> {
     const { receiver, repeatIntervalMs, groupIntervalMs } = group.route.options
     const at = group.nextFlushAt
+    if (this.notifier.config.receivers[receiver]?.alertmanager !== undefined && isFiring && !quiet && !isKnown)
+      return { next: undefined, reason: 'its Alertmanager has it, and decides by itself' }
     if (receiver === '') return { next: undefined, reason: 'no receiver is configured for it: it is only shown' }
     if (!isFiring)
       return isKnown
@@ -245,6 +247,20 @@ export class Notifications implements AlertOperations {
   alertmanagerConfig(): string {
     const { resolveTimeout, ...config } = this.notifier.config
     return stringify(alertmanagerForm({ ...config, resolveTimeoutMs: resolveTimeout }))
+  }
+
+  /** For the metrics. */
+  readings(): {
+    readonly alerts: readonly { readonly severity: string; readonly status: 'active' | 'acknowledged' | 'suppressed' }[]
+    readonly notifications: readonly { readonly receiver: string; readonly integration: string; readonly sent: number; readonly failed: number }[]
+    readonly silences: number
+    readonly deadLetters: number
+  } {
+    const alerts = this.alerts().map(
+      ({ severity, quiet, ack }) => ({ severity, status: quiet ? 'suppressed' : ack ? 'acknowledged' : 'active' }) as const,
+    )
+    const silences = this.notifier.activeSilences().length
+    return { alerts, notifications: [...this.notifier.counts.values()], silences, deadLetters: this.notifier.deadLetters.all().length }
   }
 
   testReceiver(name: string): Promise<readonly string[]> {

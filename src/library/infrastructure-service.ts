@@ -99,6 +99,10 @@ export class InfrastructureService extends EventEmitter<EmitterEvents> implement
     if (!holdfast) return
     this.#listening.push(
       holdfast.on('service.healthChanged', (event) => this.#onHealthChanged(event)),
+      holdfast.on('alert.fired', (event) => {
+        this.#fired(event)
+      }),
+      holdfast.on('alert.resolved', ({ data }) => this.#active.delete(data.fingerprint)),
       holdfast.on('service.scaled', (event) => this.emit('scaling', scalingEvent(event))),
     )
   }
@@ -163,7 +167,9 @@ export class InfrastructureService extends EventEmitter<EmitterEvents> implement
 
   /** Also the resolved ones, oldest first. */
   getAlerts(): readonly InfrastructureAlert[] {
-    return this.#alerts.toArray().map((alert) => (this.#active.get(alert.service)?.id === alert.id ? alert : { ...alert, status: 'resolved' }))
+    return this.#alerts
+      .toArray()
+      .map((alert) => ((this.#active.get(alert.id) ?? this.#active.get(alert.service))?.id === alert.id ? alert : { ...alert, status: 'resolved' }))
   }
 
   #ofHoldfast(): readonly ServiceHealth[] {
@@ -191,6 +197,23 @@ export class InfrastructureService extends EventEmitter<EmitterEvents> implement
     if (known) this.emit('healthChange', change)
     if (to === 'unhealthy' || to === 'degraded') this.#alert(serviceName, to, message ?? `Service ${serviceName} changed from ${from} to ${to}`)
     else if (to === 'healthy') this.#resolve(serviceName)
+  }
+
+  /** What the rules of the Holdfast say. Its graver levels are all `critical` here. */
+  #fired({ message, time, service, data }: EventOf<'alert.fired'>): void {
+    const type = data.severity === 'warning' ? 'warning' : 'critical'
+    const alert = {
+      id: data.fingerprint,
+      type,
+      title: data.alertname,
+      message,
+      service: service ?? '',
+      timestamp: dateOf(time),
+      status: 'active',
+    } as const
+    this.#active.set(data.fingerprint, alert)
+    this.#alerts.push(alert)
+    this.emit('alert', alert)
   }
 
   #alert(service: string, to: 'unhealthy' | 'degraded', message: string): void {

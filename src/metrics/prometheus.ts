@@ -7,6 +7,7 @@ import type { HistogramData } from '../kernel/histogram.ts'
 import { publicEndpointId } from '../registry/index.ts'
 import { instancePhases, type ServiceStatus } from '../registry/types.ts'
 import { cacheMetrics, type CacheReadings } from './cache-metrics.ts'
+import { alertMetrics, type AlertReadings } from './alert-metrics.ts'
 import { checkMetrics, type CheckReadings } from './check-metrics.ts'
 import { machineMetrics, type MachineReadings } from './machine-metrics.ts'
 import { histogramValues, type Labels, type Sample } from './histograms.ts'
@@ -22,6 +23,8 @@ export interface MetricsSource {
   machine?(): MachineReadings | undefined
   /** undefined: not known. */
   checks?(): CheckReadings | undefined
+  /** undefined: not known. */
+  alerts?(): AlertReadings | undefined
   readonly version: string
 }
 
@@ -270,6 +273,7 @@ export class PrometheusMetrics {
       ),
       ...checkMetrics(() => source.checks?.()),
       ...machineMetrics(() => source.machine?.()),
+      ...alertMetrics(() => source.alerts?.()),
     ]
     for (const { kind, name, help, labels, read } of more) {
       if (kind === 'counter') this.#counter(name, help, labels, read)

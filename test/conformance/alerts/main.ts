@@ -1,6 +1,8 @@
 /** `npm run conformance -- alerts [ROW]`: each comparison of the part that alerts, a row each; exit 1 when one does not hold. */
 import { nabDirectory, nabFloor, scoreNab } from './nab.ts'
+import { hasAlertmanager } from '../../support/alertmanager.ts'
 import { comparePromtool } from './promtool.ts'
+import { compareRouting } from './routing.ts'
 
 interface Row {
   readonly text: string
@@ -11,6 +13,7 @@ interface Row {
 const rows: Readonly<Record<string, () => Promise<Row | undefined>>> = {
   nab,
   promtool,
+  routing,
 }
 
 function nab(): Promise<Row | undefined> {
@@ -36,6 +39,21 @@ async function promtool(): Promise<Row> {
     if (score.differences !== undefined) return { text: `differs with seed ${seed}:\n${score.differences}`, holds: false }
   }
   return { text: `fires exactly when promtool test rules says: ${promtoolRounds * 100} random series, ${compared} minutes compared`, holds: true }
+}
+
+/** Label sets for each of 200 trees; `ROUTING_RUNS=10000` asks two million questions, and takes most of an hour. */
+const routingRuns = Number(process.env.ROUTING_RUNS ?? 250)
+
+async function routing(): Promise<Row | undefined> {
+  if (!hasAlertmanager()) {
+    console.log('routing    skipped: there is no amtool on this machine')
+    return undefined
+  }
+  const { questions, difference } = await compareRouting(200, routingRuns, 20_260_301)
+  return {
+    text: difference ?? `tells whom amtool says: ${routingRuns} label sets for each of 200 trees, ${questions} questions`,
+    holds: difference === undefined,
+  }
 }
 
 /** Whether all hold. */

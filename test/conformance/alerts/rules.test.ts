@@ -1,10 +1,17 @@
 /** The rule machine against promtool, the anomaly rule against labelled series: small here, whole in `npm run conformance -- alerts`. */
 import { expect, it } from 'vitest'
 import { nabDirectory, nabFloor, scoreNab } from './nab.ts'
+import { hasAlertmanager } from '../../support/alertmanager.ts'
 import { comparePromtool } from './promtool.ts'
+import { compareRouting } from './routing.ts'
 
 it('fires exactly when promtool says', async () => {
   expect(await comparePromtool(40, 20_260_301)).toEqual({ cases: 40, compared: 1_200, differences: undefined })
+})
+
+if (!hasAlertmanager()) console.log('skipped: routes beside amtool: there is none on this machine')
+it.skipIf(!hasAlertmanager())('tells whom amtool says', async () => {
+  expect(await compareRouting(200, 12, 42)).toEqual({ runs: 12, questions: 2_400, difference: undefined })
 })
 
 const directory = nabDirectory()
