@@ -251,7 +251,7 @@ describe('whatever the text holds', () => {
     fc.constantFrom('services', 'command', 'endpoints', 'health: ', 'off', 'instances: ', '__proto__: ', 'tls: {}', 'port: 8080', 'dependsOn: [shop]'),
   )
 
-  it('the answer is a configuration or config_invalid, for every few mutations of a right one', () => {
+  it('the answer is a configuration or config_invalid, for every few mutations of a right one', { timeout: 60_000 }, () => {
     const edit = fc.record({ at: fc.nat(fullest.length), cut: fc.nat(12), put: junk })
     fc.assert(
       fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {

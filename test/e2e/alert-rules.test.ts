@@ -77,6 +77,10 @@ it('tells of what is killed within seconds, goes on over a death of the control 
 
   const backtest = await product.run('alerts', 'backtest', 'Always', '--since', '1h')
   expect([backtest.code, backtest.stdout]).toEqual([0, expect.stringContaining('would have fired')])
+  const coverage = await product.run('alerts', 'coverage', '--missing')
+  expect(coverage.stdout).toMatch(/web +latency +nothing warning/)
+  const report = await product.run('alerts', 'report')
+  expect([report.code, report.stdout]).toEqual([0, expect.stringMatching(/Always +1 +1 +0%/)])
   const listed = await product.run('alerts', 'rules', '--active')
   expect(listed.stdout).toMatch(/Always +firing/)
 

@@ -2,7 +2,7 @@
  * What would be told if it went wrong: every fault (`faults.ts`) is imagined for every service, every check and the machine, and the rules are evaluated on what would be
  * measured, by the same runner as the live ones. A cell is red when nothing fires gravely enough in time.
  */
-import type { Labels } from '../../../kernel/labels.ts'
+import { labelsKey, type Labels } from '../../../kernel/labels.ts'
 import { severities, type Severity } from '../../types.ts'
 import type { CountedEvent } from '../expression/inputs.ts'
 import type { Rule } from '../rules/rule.ts'
@@ -96,13 +96,17 @@ function imagine(
   const fired: Fired[] = []
   for (const rule of rules) {
     const runner = new RuleRunner(rule)
+    // What fires when all is well tells of nothing.
+    const before = new Set<string>()
     for (let at = beginning - Math.min(fault.stepMs * 2, wellMs); at <= beginning + fault.withinMs; at += fault.stepMs) {
       reader.now = at
       const inputs = { now: at, since: 0, series: reader, objective, anomalies: () => [], prometheus: () => [] }
       const read = (type: string, from: number, to: number): readonly CountedEvent[] =>
         events.filter((one) => one.type === type && one.at > from && one.at <= to)
-      const [put] = runner.evaluate({ ...inputs, events: read }).puts
-      if (put === undefined || at < beginning) continue
+      const { puts } = runner.evaluate({ ...inputs, events: read })
+      if (at < beginning) for (const { labels } of puts) before.add(labelsKey(labels))
+      const put = puts.find(({ labels }) => !before.has(labelsKey(labels)))
+      if (put === undefined) continue
       fired.push({ rule: rule.name, severity: (put.labels.severity ?? rule.severity) as Severity, afterMs: at - beginning })
       break
     }
