@@ -296,7 +296,7 @@ describe('each action, by clicks', () => {
     await page.getByText('services.shop.env.SHOP').waitFor()
     await confirm(page, button(page, 'Apply…'), /replaces the instances of shop/, 'Apply')
     await until('it is in the file', () => (readFileSync(product.configFile, 'utf8').includes('"SHOP": "2"') ? true : undefined))
-    await product.settled(2, 'shop')
+    await product.settled((await product.service('shop')).desired, 'shop')
     await page.context().close()
   })
 
@@ -341,7 +341,8 @@ describe('each action, by clicks', () => {
 describe('live', () => {
   it('an instance that is killed shows within a second', async () => {
     const page = await open('/services/shop')
-    const [victim] = (await product.service('shop')).instances
+    const { instances, desired } = await product.service('shop')
+    const [victim] = instances
     const row = `[...document.querySelectorAll('[aria-label="Instances of shop"] tbody tr')].find((row) => row.textContent.includes('${victim!.id}'))`
     // Evaluated by the debugger: the policy of the page allows no text as script, and the test must not lift it.
     const when = (condition: string): Promise<number> =>
@@ -355,7 +356,7 @@ describe('live', () => {
     const seenAt = await seen
     console.log(`a killed instance showed on the dashboard after ${seenAt - killedAt} ms`)
     expect(seenAt - killedAt).toBeLessThan(1_000)
-    await product.settled(2, 'shop')
+    await product.settled(desired, 'shop')
     await page.context().close()
   })
 
