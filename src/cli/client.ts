@@ -25,6 +25,7 @@ import type { CacheDescription, PurgeBody, Purged } from './cache-api.ts'
 import type { CheckDescription, ChecksDescription } from './checks-api.ts'
 import { ApiError } from './errors.ts'
 import type { AlertReportDescription, BacktestBody, BacktestDescription, CoverageDescription, RuleDescription } from './rules-api.ts'
+import type { MetricDescription, MetricQuery, MetricSeries } from './metrics-api.ts'
 import { readServerSentEvents } from './sse.ts'
 
 export interface EventFilter {
@@ -163,6 +164,8 @@ export interface Api {
   /** The newest, oldest of them first. */
   events(filter: EventFilter): Promise<readonly AnyEvent[]>
   explain(id: string): Promise<Explanation>
+  metricsCatalogue(): Promise<readonly MetricDescription[]>
+  queryMetrics(query: MetricQuery): Promise<MetricSeries>
   /** Each event with `seq` above `afterSeq`, as it happens. Resolves once the server has agreed; the stream ends when the server or `signal` ends it. */
   followEvents(filter: EventFilter, follow: FollowEvents): Promise<AsyncIterable<AnyEvent>>
   logs(service: string, filter: LogFilter): Promise<readonly LogLine[]>
@@ -379,6 +382,14 @@ export class ApiClient implements Api {
 
   split(service: string): Promise<Split> {
     return this.#data<Split>(`/services/${encodeURIComponent(service)}/split`)
+  }
+
+  metricsCatalogue(): Promise<readonly MetricDescription[]> {
+    return this.#data('/metrics/catalogue')
+  }
+
+  queryMetrics(query: MetricQuery): Promise<MetricSeries> {
+    return this.#data('/metrics/query', { query: { ...query, from: Math.floor(query.from) } })
   }
 
   setSplit(service: string, shares: Split['shares']): Promise<Split> {

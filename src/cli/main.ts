@@ -63,6 +63,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   config: 'check, show, explain and compare configurations',
   token: 'make tokens for the API',
   apikey: 'make, list and revoke API keys',
+  metrics: 'what is measured, and how it went',
   cache: 'statistics, values by key, and purging',
 }
 

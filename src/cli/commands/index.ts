@@ -5,6 +5,7 @@ import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts'
 import { alerts, alertsAck, alertsRoutes } from './alerts.ts'
 import { breaker } from './breaker.ts'
 import { cacheClear, cacheDel, cacheGet, cachePurge, cacheSet, cacheStats } from './cache.ts'
+import { metricsList, metricsQuery } from './metrics.ts'
 import { profile } from './profile.ts'
 import { quarantine, quarantineForget } from './quarantine.ts'
 import { checks, checksHeartbeat, checksPause, checksResume, checksRun } from './checks.ts'
@@ -59,6 +60,8 @@ export const commands: readonly Command[] = [
   alertsBacktest,
   alertsCoverage,
   alertsReport,
+  metricsList,
+  metricsQuery,
   cacheStats,
   cacheGet,
   cacheSet,
