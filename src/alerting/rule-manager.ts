@@ -32,6 +32,8 @@ export interface RuleManagerDeps {
   /** undefined: no server is configured. */
   readonly prometheus?: () => Pick<PrometheusQueries, 'query'> | undefined
   readonly onError: (error: unknown) => void
+  /** All rules have been evaluated once: what fires is known. */
+  readonly onFirst?: (() => void) | undefined
 }
 
 /** Where a rule stands. */
@@ -143,6 +145,7 @@ export class RuleManager {
       this.#evaluate(driven, at)
     }
     this.#states.look(at, this.#rules)
+    if (this.#readings === firstReadings) this.#deps.onFirst?.()
   }
 
   /** An event has happened. */

@@ -50,6 +50,8 @@ export interface AlertRulesDeps {
   }
   readonly config: () => RulesConfig
   readonly sink: AlertSink
+  /** Once, when all rules have been evaluated. */
+  readonly onFirst?: () => void
   readonly certificates: () => readonly CertificateStatus[]
   readonly checkSeverity?: (check: string) => Severity | undefined
   readonly services: () => readonly string[]
@@ -69,11 +71,12 @@ export class AlertRules implements RuleOperations, MaintenanceReader, SampleSour
 
   constructor(deps: AlertRulesDeps) {
     this.#deps = deps
-    const { clock, store, sink, seeing, checkSeverity, onError } = deps
+    const { clock, store, sink, seeing, checkSeverity, onError, onFirst } = deps
     this.#manager = new RuleManager({
       clock,
       store,
       sink,
+      onFirst,
       series: seeing.series,
       pastEvents: (type, since) => this.#pastEvents({ type, since }),
       around: {

@@ -273,6 +273,9 @@ export class Holdfast {
       seeing: this.seeing,
       config: () => this.config.alerting,
       sink: this.dependencies.sink(this.notifications.notifier),
+      onFirst: () => {
+        this.notifications.notifier.settled()
+      },
       certificates: () => this.certificates.statuses,
       services: () => Object.keys(this.config.services),
       checks: () => (this.config.health?.checks ?? []).map(({ name }) => name),
