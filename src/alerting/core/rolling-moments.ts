@@ -37,7 +37,7 @@ export class RollingMoments {
   }
 
   add(value: number): void {
-    if (this.#count === this.#rows.length) this.#take(this.#rows[this.#next]!)
+    if (this.#count === this.#rows.length) this.#take(this.#rows[this.#next] ?? 0)
     else this.#count++
     if (this.#count === 1) this.#origin = value
     this.#rows[this.#next] = value

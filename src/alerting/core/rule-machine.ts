@@ -55,7 +55,7 @@ function whenFalse(before: AlertState | undefined, now: number, { keepFiringForM
     case 'pending':
       return undefined
     case 'resolved':
-      return now - before.resolvedAt! > resolvedRetentionMs ? undefined : before
+      return now - (before.resolvedAt ?? now) > resolvedRetentionMs ? undefined : before
     case 'firing': {
       const keptSince = before.keptSince ?? now
       if (keepFiringForMs > 0 && now - keptSince < keepFiringForMs) return { ...before, keptSince }
