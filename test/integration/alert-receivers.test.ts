@@ -90,7 +90,8 @@ afterAll(async () => {
 })
 
 const send = async (receiver: Omit<ReceiverConfig, 'sendResolved'>, what = notification): Promise<void> => {
-  for (const channel of channelsOf({ ...receiver, sendResolved: true }, () => systemClock.wallTime())) await channel.send(what, AbortSignal.timeout(5_000))
+  for (const channel of channelsOf({ ...receiver, sendResolved: true }, () => systemClock.wallTime()))
+    await channel.send(what, AbortSignal.timeout(5_000))
 }
 
 describe('a webhook', () => {
@@ -136,7 +137,10 @@ describe('a webhook', () => {
       const error = await send({ webhook: webhook() }).catch((thrown: unknown) => thrown)
       answer = 200
       expect(error).toBeInstanceOf(SendError)
-      expect([(error as SendError).again, (error as SendError).message]).toEqual([again, expect.stringContaining(`was answered ${status}: no such hook`)])
+      expect([(error as SendError).again, (error as SendError).message]).toEqual([
+        again,
+        expect.stringContaining(`was answered ${status}: no such hook`),
+      ])
     }
   })
 })
@@ -157,13 +161,20 @@ describe('Slack and PagerDuty', () => {
 })
 
 describe('mail', () => {
-  const config = (user: string, verify: boolean) => ({ url: `smtp://${user}127.0.0.1:${smtpPort}`, from: 'holdfast@example.com', to: ['oncall@example.com'], verify })
+  const config = (user: string, verify: boolean) => ({
+    url: `smtp://${user}127.0.0.1:${smtpPort}`,
+    from: 'holdfast@example.com',
+    to: ['oncall@example.com'],
+    verify,
+  })
 
   it('goes by STARTTLS and with a password, in one thread', async () => {
     await send({ smtp: config('holdfast:right@', false) })
     await send({ smtp: config('holdfast:right@', false) }, over)
     await until('both mails are there', () => mails.length === 2 || undefined)
-    expect(mails.map(({ user, to, secure }) => ({ user, to, secure }))).toEqual(Array.from({ length: 2 }, () => ({ user: 'holdfast', to: ['oncall@example.com'], secure: true })))
+    expect(mails.map(({ user, to, secure }) => ({ user, to, secure }))).toEqual(
+      Array.from({ length: 2 }, () => ({ user: 'holdfast', to: ['oncall@example.com'], secure: true })),
+    )
     const [first, second] = mails.map(({ text }) => /^References: (\S+)/m.exec(text)?.[1])
     expect(first).toBe(second)
     expect(mails[0]?.text).toContain('critical: shop is down <now>')

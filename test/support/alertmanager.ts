@@ -28,7 +28,12 @@ export class Alertmanager {
     const file = join(folder, 'alertmanager.yml')
     writeFileSync(file, JSON.stringify(config))
     const port = await freePort()
-    const args = [`--config.file=${file}`, `--storage.path=${join(folder, 'data')}`, `--web.listen-address=127.0.0.1:${port}`, '--cluster.listen-address=']
+    const args = [
+      `--config.file=${file}`,
+      `--storage.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--cluster.listen-address=',
+    ]
     const child = spawn('prometheus-alertmanager', args, { stdio: 'ignore' })
     await listens(port, child)
     return new Alertmanager(`http://127.0.0.1:${port}`, child, folder)

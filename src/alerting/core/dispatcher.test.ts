@@ -151,7 +151,9 @@ describe('what keeps alerts quiet', () => {
 
   it('is a cause that is down; its own end is told', () => {
     let down = true
-    const world = new World(policy(), { suppression: ({ service }) => (down && service === 'shop' ? { cause: 'db', reason: 'db is down' } : undefined) })
+    const world = new World(policy(), {
+      suppression: ({ service }) => (down && service === 'shop' ? { cause: 'db', reason: 'db is down' } : undefined),
+    })
     world.fire('Down', { service: 'shop' })
     world.pass(30 * second)
     expect(world.lines).toEqual([])
@@ -191,7 +193,9 @@ describe('escalation', () => {
     expect(world.lines.filter((line) => line.includes('mail'))).toEqual(['3600 mail escalated: Down'])
     world.over('Down')
     world.pass(minute)
-    expect(world.lines.slice(-3).map((line) => line.replace(/^\d+ /, ''))).toEqual(['ops', 'lead', 'mail'].map((name) => `${name} all resolved: Down over`))
+    expect(world.lines.slice(-3).map((line) => line.replace(/^\d+ /, ''))).toEqual(
+      ['ops', 'lead', 'mail'].map((name) => `${name} all resolved: Down over`),
+    )
   })
 
   it('moves on at once when a receiver cannot be reached', () => {
