@@ -60,6 +60,15 @@ class World {
 }
 
 describe('a group', () => {
+  it('hears of the end of what it knows, however often it repeats', () => {
+    const world = new World(policy({ urgent: false, groupIntervalMs: 20 * second, repeatIntervalMs: second }))
+    world.fire('Down')
+    world.pass(10 * second)
+    world.over('Down')
+    world.pass(20 * second)
+    expect(world.lines).toEqual(['1 ops first: Down', '21 ops all resolved: Down over'])
+  })
+
   it('waits for others, is not told twice, and is told again', () => {
     const world = new World()
     world.fire('Down', { instance: 'a' })

@@ -133,6 +133,8 @@ export const dispatchLimits = {
   ackMs: 30 * 60_000,
   /** Alerts of a group whose state outlives this process; a larger one is told again. */
   groupKeptMax: 5_000,
+  /** What a receiver was told is known for two repeats, and for so long at least: the end of what it knows may come late, after a silence. */
+  toldKeptMs: 15 * 60_000,
   /** What is kept quiet by others is looked at again. */
   recheckMs: 5_000,
 } as const
@@ -400,7 +402,8 @@ export class Dispatcher {
   /** Told of each order what came of it. */
   sent(order: Order, done: boolean, now: number): void {
     const { group, receiver, integration, entry } = order
-    if (done) this.#log.set(logKey(group, receiver, integration), { ...entry, until: now + 2 * group.route.options.repeatIntervalMs })
+    const keptMs = Math.max(2 * group.route.options.repeatIntervalMs, dispatchLimits.toldKeptMs)
+    if (done) this.#log.set(logKey(group, receiver, integration), { ...entry, until: now + keptMs })
     else group.intact = false
     this.dirtyGroups.add(group.id)
     group.open--

@@ -3,6 +3,7 @@ import { nabDirectory, nabFloor, scoreNab } from './nab.ts'
 import { hasAlertmanager } from '../../support/alertmanager.ts'
 import { comparePromtool } from './promtool.ts'
 import { compareRouting } from './routing.ts'
+import { compareTimelines, type TimelineScore } from './timelines.ts'
 
 interface Row {
   readonly text: string
@@ -14,6 +15,7 @@ const rows: Readonly<Record<string, () => Promise<Row | undefined>>> = {
   nab,
   promtool,
   routing,
+  timelines,
 }
 
 function nab(): Promise<Row | undefined> {
@@ -53,6 +55,30 @@ async function routing(): Promise<Row | undefined> {
   return {
     text: difference ?? `tells whom amtool says: ${routingRuns} label sets for each of 200 trees, ${questions} questions`,
     holds: difference === undefined,
+  }
+}
+
+/** At once, and how often in a row; each run has another seed. */
+const [timelinesAtOnce, timelineRuns, timelineSeconds] = [500, 2, 24]
+
+async function timelines(): Promise<Row | undefined> {
+  if (!hasAlertmanager()) {
+    console.log('timelines  skipped: there is no Alertmanager on this machine')
+    return undefined
+  }
+  const scores: TimelineScore[] = []
+  for (let run = 0; run < timelineRuns; run++) scores.push(await compareTimelines(timelinesAtOnce, 20_260_301 + run, timelineSeconds))
+  const differences = scores.flatMap((score) => score.differences)
+  const sum = (of: (score: TimelineScore) => number): number => scores.reduce((all, score) => all + of(score), 0)
+  const late = Math.max(...scores.map(({ lateMs }) => lateMs.p99))
+  const text = `${sum(({ timelines }) => timelines)} timelines, ${sum(({ streams }) => streams)} streams, ${sum(({ notifications }) => notifications)} notifications`
+  return {
+    text:
+      differences.length === 0
+        ? `tells what a real Alertmanager tells, in its order, within 300 ms (p99 ${late} ms): ${text}`
+        : `${differences.length} streams differ of ${text}:
+${differences.slice(0, 5).join('\n')}`,
+    holds: differences.length === 0,
   }
 }
 
