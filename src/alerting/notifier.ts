@@ -341,7 +341,8 @@ export class Notifier implements AlertSink {
     if (fallback === '' || fallback === receiver) return
     const summary = `nobody could be told of ${group.key}: ${receiver} failed (${error})`
     const labels = { alertname: 'NotificationsFailing', severity: 'critical', receiver }
-    this.put([{ labels, annotations: { summary } }])
+    // That this itself could not be told would hide what it is about.
+    if (alerts.some((alert) => alert.labels.alertname !== labels.alertname)) this.put([{ labels, annotations: { summary } }])
     for (const [key, channel] of this.#channels) {
       if (!key.startsWith(`${fallback}\n`)) continue
       const notification = {

@@ -22,6 +22,8 @@ export interface Silence {
   readonly matched: number
   /** Somebody was told that it ends soon. */
   readonly reminded: boolean
+  /** Its end was told. */
+  readonly closed: boolean
 }
 
 export interface SilenceDraft {
@@ -68,14 +70,11 @@ export class SilenceBook {
   readonly #silences = new Map<string, Silence>()
   /** Fingerprints that each has kept quiet since this process began. */
   readonly #kept = new Map<string, Set<string>>()
-  /** Active ones at the last look, so that an end is told once. */
-  readonly #open = new Set<string>()
   /** Not yet written down. */
   readonly dirty = new Set<string>()
 
   restore(silences: Iterable<Silence>): void {
     for (const silence of silences) this.#silences.set(silence.id, silence)
-    for (const { id } of this.#silences.values()) this.#open.add(id)
   }
 
   get(id: string): Silence | undefined {
@@ -99,7 +98,7 @@ export class SilenceBook {
     if (open >= silenceLimits.silencesMax)
       throw new HoldfastError('conflict', `tried to make a silence, found ${open} already`, { hint: 'expire what is not needed any more' })
     const startsAt = Math.max(draft.startsAt, now)
-    return this.#keep({ id: newId(), ...fieldsOf(draft), startsAt, updatedAt: now, matched: 0, reminded: false })
+    return this.#keep({ id: newId(), ...fieldsOf(draft), startsAt, updatedAt: now, matched: 0, reminded: false, closed: false })
   }
 
   /** Throws `unknown_silence`, or `conflict` when it has ended. */
@@ -110,11 +109,12 @@ export class SilenceBook {
     return this.#keep({ ...silence, startsAt: Math.min(silence.startsAt, now), endsAt: now, updatedAt: now })
   }
 
-  /** Ids of the active silences that match, in order. */
+  /** Ids of the active silences that match, in order. The reminder of its own end, which names it in the label `silence`, is not kept quiet by it. */
   by(labels: Labels, now: number): readonly string[] {
     const found: string[] = []
     for (const silence of this.#silences.values()) {
-      if (silenceState(silence, now) === 'active' && matches(silence.matchers, labels)) found.push(silence.id)
+      if (silenceState(silence, now) !== 'active' || labels.silence === silence.id) continue
+      if (matches(silence.matchers, labels)) found.push(silence.id)
     }
     return found.sort()
   }
@@ -135,10 +135,9 @@ export class SilenceBook {
       const { id, startsAt, endsAt } = silence
       const state = silenceState(silence, now)
       if (state === 'active' && silence.endOnResolve && this.#isDone(id, isFiring)) {
-        this.#open.delete(id)
-        ended.push(this.expire(id, now))
+        ended.push(this.#keep({ ...this.expire(id, now), closed: true }))
       } else if (state === 'expired') {
-        if (this.#open.delete(id)) ended.push(silence)
+        if (!silence.closed) ended.push(this.#keep({ ...silence, closed: true }))
         if (now - endsAt > silenceLimits.keptMs) this.#forget(id)
       } else if (!silence.reminded && endsAt - now <= silenceLimits.remindBeforeMs && endsAt - startsAt >= silenceLimits.remindFromMs) {
         expiring.push(this.#keep({ ...silence, reminded: true }))
@@ -156,7 +155,6 @@ export class SilenceBook {
 
   #keep(silence: Silence): Silence {
     this.#silences.set(silence.id, silence)
-    this.#open.add(silence.id)
     this.dirty.add(silence.id)
     return silence
   }

@@ -1,0 +1,168 @@
+/** When a receiver cannot be reached: who is told instead, what is kept, and sending it again; with a server that refuses. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Notifier } from '../../src/alerting/notifier.ts'
+import type { AlertingConfig } from '../../src/config/types.ts'
+import { Prng } from '../../src/kernel/random.ts'
+import { systemClock } from '../../src/kernel/system.ts'
+import { ms } from '../../src/kernel/time.ts'
+import { MemoryStore } from '../../src/store/index.ts'
+import { until } from '../chaos/wait.ts'
+
+interface Arrived {
+  readonly path: string
+  readonly id: string
+  readonly names: readonly string[]
+}
+
+let server: Server
+let store: MemoryStore
+let notifier: Notifier
+const arrived: Arrived[] = []
+const dead = new Set<string>()
+const announced: { readonly type: string; readonly message: string }[] = []
+const problems: unknown[] = []
+
+const webhook = (path: string) => ({
+  webhook: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${path}`, headers: {}, timeout: ms(2_000) },
+  sendResolved: true,
+})
+
+const config = (fallback?: string): AlertingConfig => ({
+  receivers: { ops: webhook('ops'), lead: webhook('lead'), desk: webhook('desk') },
+  root: {
+    ...{ receiver: 'ops', groupBy: ['alertname'], groupWaitMs: 0, groupIntervalMs: 300_000, repeatIntervalMs: 3_600_000, urgent: true },
+    escalate: [{ afterMs: 3_600_000, receiver: 'lead' }],
+  },
+  fallback,
+  inhibit: [],
+  timeIntervals: {},
+  resolveTimeout: ms(300_000),
+})
+
+async function start(fallback?: string): Promise<void> {
+  let ids = 0
+  notifier = new Notifier({
+    clock: systemClock,
+    random: new Prng(1),
+    store,
+    events: {
+      emit: (type, { message }) => {
+        announced.push({ type, message })
+        return String(announced.length)
+      },
+    },
+    newId: () => `${process.hrtime.bigint()}-${++ids}`,
+    externalUrl: () => 'http://127.0.0.1:3006',
+    config: config(fallback),
+    onProblem: (error) => problems.push(error),
+  })
+  await notifier.start()
+}
+
+const put = (alertname: string): void => {
+  notifier.put([{ labels: { alertname, severity: 'critical' }, annotations: {} }])
+}
+const at = (path: string, alertname: string): readonly Arrived[] =>
+  arrived.filter((each) => each.path === `/${path}` && each.names.includes(alertname))
+
+beforeEach(async () => {
+  for (const list of [arrived, announced, problems]) list.length = 0
+  dead.clear()
+  server = createServer((request, response) => {
+    let text = ''
+    request.setEncoding('utf8').on('data', (part: string) => (text += part))
+    request.on('end', () => {
+      const { url: path = '' } = request
+      const { alerts } = JSON.parse(text) as { readonly alerts: readonly { readonly labels: { readonly alertname: string } }[] }
+      const isDead = dead.has(path.slice(1))
+      if (!isDead) arrived.push({ path, id: String(request.headers['idempotency-key']), names: alerts.map(({ labels }) => labels.alertname) })
+      response.writeHead(isDead ? 404 : 200).end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  store = new MemoryStore()
+  await store.start()
+})
+
+afterEach(async () => {
+  await notifier.stop()
+  await store.stop()
+  await new Promise((resolve) => server.close(resolve))
+  expect(problems).toEqual([])
+})
+
+describe('a receiver that cannot be reached', () => {
+  it('is passed over: the next step is told at once, and nobody else', async () => {
+    dead.add('ops')
+    await start('desk')
+    put('Down')
+    await until('the next step', () => at('lead', 'Down')[0])
+    expect([at('ops', 'Down'), at('desk', 'Down')]).toEqual([[], []])
+    expect(notifier.deadLetters.all().map(({ notification }) => notification.receiver)).toEqual(['ops'])
+  })
+
+  it('and so is the next: the fallback is told, and an alert says so', async () => {
+    for (const path of ['ops', 'lead']) dead.add(path)
+    await start('desk')
+    put('Down')
+    await until('the fallback', () => at('desk', 'Down')[0])
+    const failing = notifier.dispatcher.alerts().find(({ labels }) => labels.alertname === 'NotificationsFailing')
+    expect(failing?.labels).toEqual({ alertname: 'NotificationsFailing', severity: 'critical', receiver: 'lead' })
+    expect(failing?.annotations.summary).toMatch(/^nobody could be told of \{\}:\{alertname="Down"\}: lead failed \(.*404/)
+    expect(announced.filter(({ type }) => type === 'notification.failed').length).toBeGreaterThanOrEqual(2)
+  })
+
+  it('is the whole chain and the fallback: what could not be told is kept', async () => {
+    for (const path of ['ops', 'lead', 'desk']) dead.add(path)
+    await start('desk')
+    put('Down')
+    await until(
+      'both letters',
+      () => notifier.deadLetters.all().filter(({ notification }) => notification.groupKey.includes('Down')).length >= 2 || undefined,
+    )
+    expect(arrived).toEqual([])
+  })
+})
+
+describe('a dead letter', () => {
+  it('is kept over a restart, stays while it does not arrive, and goes when it does, with its own id', async () => {
+    dead.add('ops')
+    await start()
+    put('Down')
+    const { id } = await until('the letter', () => notifier.deadLetters.all()[0])
+    await notifier.stop()
+    await start()
+    const letter = notifier.deadLetters.get(id)
+    expect(letter).toMatchObject({ integration: 'webhook', attempts: 1, error: expect.stringContaining('404') as string })
+    await expect(notifier.resend(id)).rejects.toThrow('404')
+    expect(notifier.deadLetters.get(id)).toBeDefined()
+    dead.clear()
+    await notifier.resend(id)
+    expect(at('ops', 'Down').map((each) => each.id)).toContain(id)
+    expect(notifier.deadLetters.get(id)).toBeUndefined()
+    await expect(notifier.resend(id)).rejects.toMatchObject({ code: 'unknown_id' })
+    expect(notifier.counts.get('ops\nwebhook')?.sent).toBeGreaterThanOrEqual(1)
+  })
+})
+
+describe('a silence that ends soon', () => {
+  it('is told to whoever would hear of what it keeps quiet, as an alert that ends with it', async () => {
+    await start()
+    const now = systemClock.wallTime()
+    const matchers = [{ name: 'service', value: 'shop', isRegex: false, isEqual: true }]
+    // It began long ago, and half an hour is left.
+    const silence = await notifier.setSilence({ matchers, startsAt: now, endsAt: now + 7_200_000, createdBy: 'anna', comment: 'disk' }, 'anna')
+    await notifier.stop()
+    const [kept] = await store.list<typeof silence>('alerting/silence/')
+    if (kept === undefined) throw new Error('the silence is not in the store')
+    await store.commit({ writes: [{ put: kept.key, value: { ...kept.value, startsAt: now - 7_200_000, endsAt: now + 1_800_000 } }] })
+    await start()
+    const [told] = await until('the reminder', () => (at('ops', 'SilenceExpiring').length > 0 ? at('ops', 'SilenceExpiring') : undefined))
+    expect(told?.names).toEqual(['SilenceExpiring'])
+    const reminder = notifier.dispatcher.alerts().find(({ labels }) => labels.alertname === 'SilenceExpiring')
+    expect(reminder).toMatchObject({ endsAt: now + 1_800_000, labels: { service: 'shop', silence: silence.id, severity: 'warning' } })
+    expect(announced.filter(({ type }) => type === 'silence.expiring')).toHaveLength(1)
+  })
+})
