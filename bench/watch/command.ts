@@ -11,6 +11,7 @@ import { measureChecks } from './checks.ts'
 import { measureProfile } from './profile.ts'
 import { measureDashboard } from './dashboard.ts'
 import { measureKillToWebhook } from './kill-to-webhook.ts'
+import { measureManyAlerts } from './many-alerts.ts'
 import type { Measurement, WatchRow } from './row.ts'
 
 const results = join(dirname(fileURLToPath(import.meta.url)), '..', 'results')
@@ -20,6 +21,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   profile: measureProfile,
   dashboard: measureDashboard,
   'kill-to-webhook': measureKillToWebhook,
+  alerts: measureManyAlerts,
 }
 
 export async function benchWatch(args: readonly string[]): Promise<void> {

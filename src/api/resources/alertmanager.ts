@@ -53,13 +53,7 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
       permission: 'read:alerts',
       query: alertQuery,
       handler: (context) =>
-        guarded(context, () =>
-          json(
-            wanted(alerting().alerts(), context.query)
-              .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-              .map(gettable),
-          ),
-        ),
+        guarded(context, () => rawJson(listText(wanted(alerting().alerts(), context.query).toSorted((a, b) => (a.id < b.id ? -1 : 1))))),
     }),
     route({
       ...common,
@@ -181,7 +175,8 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
   ]
 }
 
-const json = (value: unknown): RawAnswer => new RawAnswer('application/json; charset=utf-8', value === '' ? '' : JSON.stringify(value))
+const rawJson = (text: string): RawAnswer => new RawAnswer('application/json; charset=utf-8', text)
+const json = (value: unknown): RawAnswer => rawJson(value === '' ? '' : JSON.stringify(value))
 
 /** Errors as Alertmanager answers them: a status, and the sentence as JSON. */
 async function guarded({ reply }: Pick<RouteContext, 'reply'>, answer: () => RawAnswer | Promise<RawAnswer>): Promise<RawAnswer> {
@@ -236,23 +231,37 @@ function receiverIn(given: string | readonly string[] | undefined): RegExp | und
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-function gettable({ alert, quiet, receivers }: AlertView): Record<string, unknown> {
-  const { labels, annotations, startsAt, endsAt, updatedAt, generatorUrl, fingerprint } = alert
-  return {
-    annotations,
-    endsAt: iso(endsAt),
-    fingerprint,
-    receivers: receivers.map((name) => ({ name })),
-    startsAt: iso(startsAt),
-    status: {
-      inhibitedBy: quiet?.by === 'inhibited' || quiet?.by === 'suppressed' ? quiet.ids : [],
-      silencedBy: quiet?.by === 'silenced' || quiet?.by === 'maintenance' ? (quiet.ids.length > 0 ? quiet.ids : ['maintenance']) : [],
-      state: quiet === undefined ? 'active' : 'suppressed',
-    },
-    updatedAt: iso(updatedAt),
-    ...(generatorUrl !== undefined && { generatorURL: generatorUrl }),
-    labels,
-  }
+/** What does not change as long as the alert does not. */
+const fixed = ({ labels, annotations, startsAt, endsAt, updatedAt, generatorUrl, fingerprint }: AlertView['alert']): Record<string, unknown> => ({
+  ...{ annotations, endsAt: iso(endsAt), fingerprint, startsAt: iso(startsAt), updatedAt: iso(updatedAt) },
+  ...(generatorUrl !== undefined && { generatorURL: generatorUrl }),
+  labels,
+})
+
+const changing = ({ quiet, receivers }: AlertView): Record<string, unknown> => ({
+  receivers: receivers.map((name) => ({ name })),
+  status: {
+    inhibitedBy: quiet?.by === 'inhibited' || quiet?.by === 'suppressed' ? quiet.ids : [],
+    silencedBy: quiet?.by === 'silenced' || quiet?.by === 'maintenance' ? (quiet.ids.length > 0 ? quiet.ids : ['maintenance']) : [],
+    state: quiet === undefined ? 'active' : 'suppressed',
+  },
+})
+
+const gettable = (view: AlertView): Record<string, unknown> => ({ ...fixed(view.alert), ...changing(view) })
+
+/** Thousands of alerts are asked for again and again by those who show them: the text of each is made once, and goes with it. */
+const fixedTexts = new WeakMap<AlertView['alert'], string>()
+
+function listText(views: readonly AlertView[]): string {
+  const texts = views.map((view) => {
+    let text = fixedTexts.get(view.alert)
+    if (text === undefined) {
+      text = JSON.stringify(fixed(view.alert)).slice(0, -1)
+      fixedTexts.set(view.alert, text)
+    }
+    return `${text},${JSON.stringify(changing(view)).slice(1)}`
+  })
+  return `[${texts.join(',')}]`
 }
 
 function groupsOf(alerting: Alerting, query: AlertQuery): unknown {
