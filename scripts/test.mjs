@@ -27,7 +27,6 @@ function step(name, command, args) {
 const askingNode = [
   'balancer-failures',
   'balancer-framing',
-  'balancer-heir',
   'balancer-large-bodies',
   'balancer-listeners',
   'balancer-origin-tls',
@@ -39,7 +38,6 @@ const askingNode = [
   'http2-grpc.',
   'http2-origins',
   'http2-websocket',
-  'library',
   'supervisor.',
 ]
 

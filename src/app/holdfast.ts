@@ -529,24 +529,35 @@ export class Holdfast {
     if (failure !== undefined) throw failure as Error
   }
 
+  /** All of them, whatever becomes of one: what could not be written down is told, and is no reason to leave anything running. */
   async #stopParts(): Promise<void> {
     const deadline = AbortSignal.timeout(failedStartMs)
     this.#certificatesTimer?.[Symbol.dispose]()
     this.#acme.stop()
-    this.checks.stop()
-    this.policies.stop()
-    await this.rules.stop()
-    this.seeing.stop()
-    await this.dependencies.stop()
-    this.profiling.stop()
-    await this.#api.stop(deadline)
-    await this.#metricsServer.stop(deadline)
-    await this.supervisor.stop(deadline)
-    await Promise.race([this.notifications.stop(), aborted(deadline)])
-    await this.access.stop()
-    await Promise.race([this.#values.stop(), aborted(deadline)])
-    await this.#eventLog.stop(deadline)
-    await this.store.stop(deadline)
+    const parts: readonly (readonly [string, () => unknown])[] = [
+      ['checks', () => this.checks.stop()],
+      ['policies', () => this.policies.stop()],
+      ['rules', () => this.rules.stop()],
+      ['history', () => this.seeing.stop()],
+      ['dependencies', () => this.dependencies.stop()],
+      ['profiling', () => this.profiling.stop()],
+      ['API', () => this.#api.stop(deadline)],
+      ['metrics', () => this.#metricsServer.stop(deadline)],
+      ['supervisor', () => this.supervisor.stop(deadline)],
+      ['notifications', () => Promise.race([this.notifications.stop(), aborted(deadline)])],
+      ['access', () => this.access.stop()],
+      ['cache', () => Promise.race([this.#values.stop(), aborted(deadline)])],
+      ['event log', () => this.#eventLog.stop(deadline)],
+      ['store', () => this.store.stop(deadline)],
+    ]
+    for (const [name, stop] of parts) {
+      try {
+        await stop()
+      } catch (error) {
+        this.#log.logger.error({ err: error }, `stopping: ${name}`)
+        this.#options.onWarning(`stopping: ${name}: ${messageOf(error)}`)
+      }
+    }
     await this.#log.close()
   }
 }
