@@ -65,7 +65,7 @@ if (process.execPath.includes('/node_modules/')) {
 step('real servers', 'bash', ['scripts/test-servers.sh'])
 step('build', process.execPath, ['scripts/build.mjs'])
 step('static checks', process.execPath, ['scripts/check.mjs', 'types', 'dashboard', 'lint', 'format', 'imports', 'unused'])
-step('chaos, short', process.execPath, ['node_modules/tsx/dist/cli.mjs', 'test/chaos/main.ts', '--seconds', '4'])
+step('chaos, short', process.execPath, ['node_modules/tsx/dist/cli.mjs', 'test/chaos/main.ts', '--seconds', '3'])
 step('moves, short', process.execPath, ['node_modules/tsx/dist/cli.mjs', 'test/moves/main.ts'])
 onNode24()
 step(`all tests on Node ${process.versions.node}`, process.execPath, [vitest, 'run'])

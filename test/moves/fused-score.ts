@@ -22,7 +22,7 @@ const shareWithinMs = 3_000
 const shareOverMs = 1_000
 /** After each illness: what is known of it fades over 10 s, and part of it is to be paid for. */
 const recoveryMs = 3_000
-const quick = { illnessMs: 6_000, illnesses: ['lag', 'errors'] } as const
+const quick = { illnessMs: 6_000, illnesses: ['lag'] } as const
 const whole = { illnessMs: 12_000, illnesses: ['lag', 'slow', 'errors', 'restarts'] } as const
 const restartEveryMs = 4_000
 
