@@ -64,8 +64,9 @@ export class Configuration {
   }
 
   /** What applying would change. */
-  preview(text?: string): readonly ConfigDifference[] {
-    return diffConfig({ config: this.#effective, origins: this.#loaded.origins }, this.#read(text))
+  preview(text?: string): { readonly differences: readonly ConfigDifference[]; readonly next: Config } {
+    const next = this.#read(text)
+    return { differences: diffConfig({ config: this.#effective, origins: this.#loaded.origins }, next), next: next.config }
   }
 
   /**

@@ -46,7 +46,8 @@ import { Routing } from './routing.ts'
 import { PublicStatus } from './status-page.ts'
 import { loadSwitches, pruneSwitches } from './switches.ts'
 import { Traffic } from './traffic.ts'
-import type { Actor } from './operations.ts'
+import type { Actor, ConfigChange } from './operations.ts'
+import { withBacktests } from './rule-preview.ts'
 
 export interface HoldfastOptions {
   readonly loaded: LoadedConfig
@@ -472,9 +473,11 @@ export class Holdfast {
 
   // --- changing the configuration -----------------------------------------------------------------------------------
 
-  /** What applying the file, or `text`, would change. Throws what reading a configuration throws. */
-  previewConfig(text?: string): readonly ConfigDifference[] {
-    return this.#configuration.preview(text)
+  /** What applying the file, or `text`, would change, and what changed rules would have told. Rejects with what reading a configuration throws. */
+  async previewConfig(text?: string): Promise<readonly ConfigChange[]> {
+    const { differences, next } = this.#configuration.preview(text)
+    const rules = { before: this.config.alerting.rules, after: next.alerting.rules }
+    return withBacktests(differences, rules, (order) => this.rules.backtest(order))
   }
 
   /**

@@ -109,7 +109,7 @@ export class LiveOperations implements Operations {
   }
 
   previewConfig(text?: string): Promise<readonly ConfigChange[]> {
-    return Promise.resolve().then(() => this.#holdfast.previewConfig(text))
+    return this.#holdfast.previewConfig(text)
   }
 
   applyConfig({ text, actor, ifMatch }: { text?: string; actor: Actor; ifMatch?: string }): Promise<readonly ConfigChange[]> {
