@@ -1,5 +1,5 @@
 /** The rules, joined to the parts that they look at: readings, events, changes, certificates; and what a user can ask of them. */
-import { backtesting, type BacktestData } from '../alerting/core/backtest/backtest.ts'
+import { backtesting, type BacktestData, type TimeWindow } from '../alerting/core/backtest/backtest.ts'
 import { rowsAsSeries, seriesNodesOf } from '../alerting/core/backtest/rows.ts'
 import { backtestSentence } from '../alerting/core/backtest/words.ts'
 import { walk } from '../alerting/core/expression/ast.ts'
@@ -16,6 +16,7 @@ import { shippedRules } from '../alerting/core/rules/shipped.ts'
 import { shownValue } from '../alerting/core/rules/words.ts'
 import type { CertificateStatus } from '../balancer/index.ts'
 import { nearest } from '../config/core/words.ts'
+import type { Incident } from '../alerting/core/incidents.ts'
 import { RuleManager, type RuleStatus } from '../alerting/index.ts'
 import type { AlertSink, MaintenanceReader, Severity } from '../alerting/types.ts'
 import type { RulesConfig } from '../config/types.ts'
@@ -26,6 +27,7 @@ import { after, ms, type Clock } from '../kernel/time.ts'
 import { PrometheusReader } from '../metrics/index.ts'
 import type { Reading, Sample, SampleSource, Series, SeriesReader } from '../metrics/types.ts'
 import type { EventQuery, StateStore } from '../store/port.ts'
+import { incidentsOf } from './known-incidents.ts'
 import type { BacktestAnswer, BacktestOrder, RuleOperations, RuleReport } from './rule-operations.ts'
 
 const minuteMs = 60_000
@@ -56,6 +58,8 @@ export interface AlertRulesDeps {
   readonly checkSeverity?: (check: string) => Severity | undefined
   readonly services: () => readonly string[]
   readonly checks: () => readonly string[]
+  /** That there were. */
+  readonly incidents: () => readonly Incident[]
   /** Services that need it. */
   readonly dependants: (service: string) => readonly string[]
   readonly onError: (error: unknown) => void
@@ -149,10 +153,14 @@ export class AlertRules implements RuleOperations, MaintenanceReader, SampleSour
   async backtest(order: BacktestOrder): Promise<BacktestAnswer> {
     const rule = this.#ruleOf(order)
     const data = order.rows === undefined ? this.#past(rule, order) : rowsAsSeries(rule, order.rows, order)
-    const report = await this.#inPieces(
-      backtesting(rule, { ...data, objective: (service) => this.#manager.objective(service), windows: order.windows }),
-    )
+    const windows = order.windows ?? (order.rows === undefined ? this.#incidentsOf(rule, data) : undefined)
+    const report = await this.#inPieces(backtesting(rule, { ...data, objective: (service) => this.#manager.objective(service), windows }))
     return { ...report, rule: rule.name, when: rule.condition.text, sentence: backtestSentence(report) }
+  }
+
+  #incidentsOf(rule: Rule, time: { readonly from: number; readonly to: number }): readonly TimeWindow[] | undefined {
+    const services = seriesNodesOf(rule).flatMap((node) => selectorOf(node).labels?.service ?? [])
+    return incidentsOf({ name: rule.name, services }, this.#deps.incidents(), time)
   }
 
   coverage(): Promise<CoverageReport> {

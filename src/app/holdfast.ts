@@ -273,6 +273,7 @@ export class Holdfast {
       events,
       seeing: this.seeing,
       config: () => this.config.alerting,
+      incidents: () => this.notifications.incidents(),
       sink: this.dependencies.sink(this.notifications.notifier),
       onFirst: () => {
         this.notifications.notifier.settled()
