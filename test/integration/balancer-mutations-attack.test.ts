@@ -15,7 +15,7 @@ import { useProxy } from '../support/proxy-fixture.ts'
 const seed = Number(process.env.HOLDFAST_FUZZ_SEED ?? 11)
 const random = new Prng(seed)
 const batchSize = 25
-const batches = 120
+const batches = 60
 
 /** Node reads these methods, and Holdfast answers two of them by itself (405). */
 const served = new Set(METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE'))
