@@ -45,6 +45,18 @@ describe('a connection that is refused', () => {
   })
 })
 
+describe('an origin that speaks before it is asked', () => {
+  it('is no HTTP server, and its client is told so', async () => {
+    const greeting = await Origin.raw((socket) => void socket.write('220 mail.test ESMTP\r\n'))
+    await proxy.route(service([greeting]))
+    for (let each = 0; each < 20; each++) {
+      const answer = await ask(proxy.port, get())
+      expect([answer.status, fieldOf(answer, 'proxy-status')]).toEqual([502, expect.stringContaining('error=http_protocol_error')])
+    }
+    await greeting.stop()
+  })
+})
+
 describe('an origin that dies with a request', () => {
   it('before it answers: GET goes to another, POST does not and is told so', async () => {
     const dead = await dying()

@@ -131,10 +131,14 @@ describe('the PROXY protocol to endpoints', () => {
     // Reads the header of each connection, and answers with it.
     const origin = await Origin.raw((socket) => {
       let line = ''
+      let unread = ''
       socket.on('data', (chunk: Buffer) => {
-        const text = chunk.toString('latin1')
-        if (line === '') line = text.slice(0, text.indexOf('\r\n'))
-        bodies.push(text)
+        unread += chunk.toString('latin1')
+        // The header, and a head or the body of one, may come one by one.
+        if (!unread.endsWith(unread.includes('POST ') ? '\r\n\r\nhi' : '\r\n\r\n')) return
+        if (line === '') line = unread.slice(0, unread.indexOf('\r\n'))
+        bodies.push(unread)
+        unread = ''
         socket.write(plain(line))
       })
       socket.on('end', () => socket.end())

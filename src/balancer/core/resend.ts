@@ -18,6 +18,9 @@ export type Failure =
   | { readonly kind: 'timedOut' }
 
 /** What is known of a request whose connection broke, and of the process behind it. */
+/** The code of a connection on which came what HTTP has no place for. (EPROTO is what Node.js says of TLS.) */
+export const notHttp = 'EBADMSG'
+
 export interface BrokenConnection {
   readonly sentAt: number
   /** When the process exited, as its parent saw it; Infinity: it lives, as far as is known. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { notHttp } from './resend.ts'
 import { refusedByAlert, tlsFailure } from './tls-failure.ts'
 
 describe('why a handshake failed', () => {
@@ -15,7 +16,7 @@ describe('why a handshake failed', () => {
     expect(refusedByAlert(code)).toBe(kind === 'tls_alert_received')
   })
 
-  it.each([undefined, 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT'])('%s has nothing to do with it', (code) => {
+  it.each([undefined, 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', notHttp])('%s has nothing to do with it', (code) => {
     expect(tlsFailure(code)).toBeUndefined()
   })
 })

@@ -9,7 +9,7 @@ import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type Outgo
 import { latin1, text } from '../http1/bytes.ts'
 import { fieldText, parseRequestHead, type Head } from '../http1/head.ts'
 import type { BodyFraming } from '../http1/response.ts'
-import type { Failure } from '../core/resend.ts'
+import { notHttp, type Failure } from '../core/resend.ts'
 import type { ByteSocket } from '../worker/client-side.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from '../worker/upstream.ts'
 import { answerHead, type AnswerFraming } from './answer-head.ts'
@@ -73,7 +73,7 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
       return true
     }
     if (!this.#reader.feed(bytes)) {
-      this.#fail(died, 'EPROTO')
+      this.#fail(died, notHttp)
       return true
     }
     const stream = this.#flush()
@@ -162,7 +162,7 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
     })
     stream.on('trailers', (_headers: IncomingHttpHeaders, _flags: number, ...more: unknown[]) => {
       const pairs = pairsOf((more[0] ?? []) as string[])
-      if (pairs === undefined) this.#fail(died, 'EPROTO')
+      if (pairs === undefined) this.#fail(died, notHttp)
       else this.#answerTrailers = linesOf(pairs)
     })
     stream.on('end', () => {
@@ -182,7 +182,7 @@ export class OriginStream implements Upstream, ByteSocket, MessageSink {
     if (this.#webSocketKey !== undefined && !interim && this.#switched(raw, this.#webSocketKey)) return
     const answer = answerHead(raw, { method: this.#method, ended, interim, grpc: this.#grpc })
     if (answer === undefined) {
-      this.#fail(died, 'EPROTO')
+      this.#fail(died, notHttp)
       return
     }
     this.#session.heardAt = performance.now()

@@ -17,6 +17,7 @@ import type { RequestSender } from './request-sender.ts'
 import type { Parked, ServiceRuntime } from './service.ts'
 import type { EndpointPool, Upstream, UpstreamUser } from './upstream.ts'
 import type { ParkingPatience, ParkingPlace } from '../core/parking-lot.ts'
+import { notHttp } from '../core/resend.ts'
 import { parkedTooLong, parkingFull, queuedTooLong, queueFull } from './failure-answers.ts'
 import type { Concurrency, Queued } from './concurrency.ts'
 import { breakersOpenFor } from './verdicts.ts'
@@ -270,7 +271,7 @@ export class EndpointSearch implements UpstreamUser, Parked, Queued, Dispatched 
   upstreamData(upstream: Upstream): boolean {
     // Nothing has been asked: bytes that come now must not be taken for an answer.
     upstream.destroy()
-    this.upstreamClosed(upstream, 'EPROTO')
+    this.upstreamClosed(upstream, notHttp)
     return true
   }
 

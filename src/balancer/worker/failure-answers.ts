@@ -1,5 +1,6 @@
 /** What a client is told when no endpoint has answered. */
 import { unreachable } from '../../kernel/errors.ts'
+import { notHttp } from '../core/resend.ts'
 import { tlsFailure } from '../core/tls-failure.ts'
 import { headErrorSentence, HeadError } from '../http1/head.ts'
 import type { Answer } from './answers.ts'
@@ -94,6 +95,7 @@ export function failureAnswer({ failure, code, endpoint }: Broken, retryAfterSec
   switch (failure.kind) {
     case 'notConnected':
       if (code === 'ETIMEDOUT') return { status: 504, error: 'connection_timeout', message: 'the service could not be reached in time' }
+      if (code === notHttp) return invalidAnswer('it spoke before it was asked')
       return untrusted(code) ?? { status: 502, error: 'connection_refused', message: 'the service refused the connection', retryAfterSeconds }
     case 'timedOut':
       return { status: 504, error: 'http_response_timeout', message: 'the service did not answer in time' }
