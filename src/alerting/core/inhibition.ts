@@ -3,7 +3,7 @@
  * be equal, so a target costs the same however many sources there are.
  */
 import type { Labels } from '../../kernel/labels.ts'
-import { matches, type Matcher } from './matchers.ts'
+import { labelOf, matches, type Matcher } from './matchers.ts'
 
 export interface InhibitRule {
   readonly source: readonly Matcher[]
@@ -60,4 +60,4 @@ export class Inhibitor {
   }
 }
 
-const tuple = ({ equal }: InhibitRule, labels: Labels): string => JSON.stringify(equal.map((name) => labels[name] ?? ''))
+const tuple = ({ equal }: InhibitRule, labels: Labels): string => JSON.stringify(equal.map((name) => labelOf(labels, name)))

@@ -1,6 +1,8 @@
 /** Label matchers, as Alertmanager's classic syntax has them: `name=value`, `!=`, `=~`, `!~`; values may be quoted. */
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { Labels } from '../../kernel/labels.ts'
+import { LinearRegex } from './regex/linear.ts'
+import { parseRegex } from './regex/syntax.ts'
 
 export interface Matcher {
   readonly name: string
@@ -13,40 +15,34 @@ export interface Matcher {
 export const written = ({ name, value, isRegex, isEqual }: Matcher): string =>
   `${name}${isEqual ? (isRegex ? '=~' : '=') : isRegex ? '!~' : '!='}${JSON.stringify(value)}`
 
-/** A missing label is an empty one. */
-export const matches = (matchers: readonly Matcher[], labels: Labels): boolean =>
-  matchers.every((matcher) => matchesOne(matcher, labels[matcher.name] ?? ''))
+/** A missing label is an empty one. Labels may have any name, also that of something all objects have. */
+export const labelOf = (labels: Labels, name: string): string => (Object.hasOwn(labels, name) ? (labels[name] ?? '') : '')
 
-const compiled = new WeakMap<Matcher, RegExp>()
+export const matches = (matchers: readonly Matcher[], labels: Labels): boolean =>
+  matchers.every((matcher) => matchesOne(matcher, labelOf(labels, matcher.name)))
+
+const compiled = new WeakMap<Matcher, LinearRegex>()
 
 function matchesOne(matcher: Matcher, value: string): boolean {
   if (!matcher.isRegex) return (matcher.value === value) === matcher.isEqual
   let regex = compiled.get(matcher)
   if (regex === undefined) {
-    regex = anchored(matcher.value)
+    regex = new LinearRegex(matcher.value)
     compiled.set(matcher, regex)
   }
-  return regex.test(value) === matcher.isEqual
+  return regex.matches(value) === matcher.isEqual
 }
 
-/** The whole value must match. Go's syntax is that of RE2; what differs most is the way flags are set. */
-function anchored(source: string): RegExp {
-  const flags = /^\(\?([ims]+)\)/.exec(source)
-  try {
-    return new RegExp(`^(?:${flags === null ? source : source.slice(flags[0].length)})$`, `u${flags?.[1] ?? ''}`)
-  } catch (error) {
-    throw new HoldfastError('invalid_input', `tried to read the regular expression ${JSON.stringify(source)}: ${(error as Error).message}`)
-  }
-}
-
-const form = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*((?:"(?:[^"\\]|\\.)*"|[^"]|\\")*?)\s*$/s
+const form = /^([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)/
 
 export function parseMatcher(text: string): Matcher {
-  const found = form.exec(text)
+  const trimmed = text.trim()
+  const found = form.exec(trimmed)
   if (found === null) throw new HoldfastError('invalid_input', `tried to read the matcher ${JSON.stringify(text)}: expected NAME=VALUE, !=, =~ or !~`)
-  const [, name = '', operator = '=', raw = ''] = found
+  const [head, name = '', operator = '='] = found
+  const raw = trimmed.slice(head.length).trimStart()
   const matcher = { name, value: unquoted(raw, text), isRegex: operator.endsWith('~'), isEqual: operator.startsWith('=') }
-  if (matcher.isRegex) anchored(matcher.value)
+  if (matcher.isRegex) parseRegex(matcher.value)
   return matcher
 }
 

@@ -80,5 +80,5 @@ export function routesFor(route: AlertRoute, labels: Labels): readonly AlertRout
 /** The labels that make a group of it. */
 export function groupLabels({ options: { groupBy } }: AlertRoute, labels: Labels): Labels {
   if (groupBy === '...') return labels
-  return Object.fromEntries(groupBy.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])))
+  return Object.fromEntries(groupBy.flatMap((name) => (Object.hasOwn(labels, name) ? [[name, labels[name] ?? '']] : [])))
 }

@@ -124,3 +124,30 @@ describe('flapping', () => {
     expect(isFlapping(true, 15)).toBe(false)
   })
 })
+
+describe('names that all objects have', () => {
+  it('are labels like any other', () => {
+    expect(matches(parseMatchers('constructor=""'), {})).toBe(true)
+    expect(matches(parseMatchers('toString=~".+"'), {})).toBe(false)
+    const labels = JSON.parse('{"__proto__": "a", "constructor": "b"}') as Record<string, string>
+    expect(matches(parseMatchers('__proto__="a",constructor="b"'), labels)).toBe(true)
+    const tree = routeTree({ receiver: 'ops', groupBy: ['constructor', '__proto__'] })
+    expect(groupLabels(tree, {})).toEqual({})
+    expect(Object.entries(groupLabels(tree, labels))).toEqual([
+      ['constructor', 'b'],
+      ['__proto__', 'a'],
+    ])
+  })
+
+  it('a matcher is read in time that grows with its length', () => {
+    const before = performance.now()
+    for (const text of [`a=${' '.repeat(100_000)}"`, `a=${'\\"'.repeat(50_000)}x"`, `a${' '.repeat(100_000)}b`]) {
+      try {
+        parseMatchers(text)
+      } catch {
+        // Refused is good, too.
+      }
+    }
+    expect(performance.now() - before).toBeLessThan(2_000)
+  })
+})

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { matches, parseMatcher, type Matcher } from '../../alerting/core/matchers.ts'
+import { LinearRegex } from '../../alerting/core/regex/linear.ts'
 import type { AlertView, PutAlert, SilenceView } from '../../app/alert-operations.ts'
 import { HoldfastError, codeOf, messageOf } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/time.ts'
@@ -210,7 +211,7 @@ function wanted(views: readonly AlertView[], query: AlertQuery): readonly AlertV
   const receiver = receiverIn(query.receiver)
   return views.filter(
     (view) =>
-      isShown(view, query) && matches(filter, view.alert.labels) && (receiver === undefined || view.receivers.some((name) => receiver.test(name))),
+      isShown(view, query) && matches(filter, view.alert.labels) && (receiver === undefined || view.receivers.some((name) => receiver.matches(name))),
   )
 }
 
@@ -219,11 +220,11 @@ function isShown({ quiet }: AlertView, { active, silenced, inhibited }: AlertQue
   return quiet.by === 'silenced' || quiet.by === 'maintenance' ? !isOff(silenced) : !isOff(inhibited)
 }
 
-function receiverIn(given: string | readonly string[] | undefined): RegExp | undefined {
+function receiverIn(given: string | readonly string[] | undefined): LinearRegex | undefined {
   const source = listOf(given).at(-1)
   if (source === undefined || source === '') return undefined
   try {
-    return new RegExp(`^(?:${source})$`, 'u')
+    return new LinearRegex(source)
   } catch (error) {
     throw new HoldfastError('invalid_input', `failed to parse receiver param: ${messageOf(error)}`)
   }
@@ -268,7 +269,7 @@ function groupsOf(alerting: Alerting, query: AlertQuery): unknown {
   const receiver = receiverIn(query.receiver)
   const groups = alerting
     .groups()
-    .filter((group) => receiver?.test(group.receiver) ?? true)
+    .filter((group) => receiver?.matches(group.receiver) ?? true)
     .map((group) => ({
       alerts: wanted(group.alerts, { ...query, receiver: undefined }).map(gettable),
       labels: group.labels,
@@ -322,8 +323,10 @@ const postableSilence = z.object({
         .transform(({ isEqual = true, ...rest }): Matcher => ({ ...rest, isEqual })),
     )
     .superRefine((matchers, context) => {
-      for (const { value, isRegex } of matchers)
-        if (isRegex && !isRegExp(value)) context.addIssue(`${JSON.stringify(value)} is no regular expression`)
+      for (const { value, isRegex } of matchers) {
+        const why = isRegex ? whyNoRegex(value) : undefined
+        if (why !== undefined) context.addIssue(why)
+      }
     }),
   startsAt: date,
   endsAt: date,
@@ -331,12 +334,12 @@ const postableSilence = z.object({
   comment: z.string(),
 })
 
-function isRegExp(source: string): boolean {
+function whyNoRegex(source: string): string | undefined {
   try {
-    matches([{ name: 'a', value: source, isRegex: true, isEqual: true }], {})
-    return true
-  } catch {
-    return false
+    new LinearRegex(source).matches('')
+    return undefined
+  } catch (error) {
+    return messageOf(error)
   }
 }
 
