@@ -26,6 +26,7 @@ import { alertRuleRoutes } from './resources/alert-rules.ts'
 import { authRoutes } from './resources/auth.ts'
 import { cacheRoutes } from './resources/cache.ts'
 import { checkRoutes } from './resources/checks.ts'
+import { policyRoutes } from './resources/policies.ts'
 import { configRoutes } from './resources/config.ts'
 import { dashboardRoutes } from './resources/dashboard.ts'
 import { dependencyRoutes } from './resources/dependencies.ts'
@@ -103,6 +104,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
       ...alertRuleRoutes(deps, clock),
       ...cacheRoutes(deps),
       ...checkRoutes(deps),
+      ...policyRoutes(deps),
       ...eventRoutes(deps, streams, clock),
       ...liveRoutes(deps, streams, clock),
       ...explainRoutes(deps),

@@ -24,12 +24,27 @@ import type { StatusPageOperations } from './status-operations.ts'
 /** How a policy stands. */
 export interface PolicyStatus {
   readonly name: string
-  /** Since the control process started, and those before that still count. */
+  /** What sets it off, as it is written: `check front down`. */
+  readonly on: string
+  readonly match: Readonly<Record<string, string>>
+  /** As sentences: `restart shop`. */
+  readonly actions: readonly string[]
+  readonly enabled: boolean
+  readonly dryRun: boolean
+  /** It is acting now. */
+  readonly running: boolean
+  /** Since it is there. */
   readonly runs: number
   /** Wall time in milliseconds. */
   readonly lastRun: number | undefined
+  /** By its cooldown or its limit it does not run before that; undefined: it may. */
+  readonly againAt: number | undefined
+  /** Since the control process started, told or not. */
+  readonly refusals: number
   /** Why it did nothing, since it last ran. */
-  readonly lastRefusal: string | undefined
+  readonly lastRefusal: { readonly at: number; readonly reason: string } | undefined
+  /** Since the control process started. */
+  readonly lastFailure: { readonly at: number; readonly reason: string } | undefined
 }
 
 /** Who asks: goes into every event that the action leaves. */

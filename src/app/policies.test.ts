@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from '../config/testing/configs.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import { FakeOperations } from '../api/testing/fake-operations.ts'
+import { isAlive } from '../kernel/process-identity.ts'
 import { VirtualClock } from '../kernel/testing/virtual-clock.ts'
 import { minutes, seconds } from '../kernel/time.ts'
 import { MemoryStore } from '../store/index.ts'
@@ -123,7 +124,7 @@ describe('a policy', () => {
     expect(two.told()).toEqual(['policy.refused shop-000002 is the last endpoint of shop that could serve'])
     await two.clock.advance(seconds(61))
     expect(two.operations.journal).toEqual(['maintenance {"endpoint":"shop-000001"} false by policy'])
-    expect(await store.list('policies/')).toEqual([])
+    expect(await store.list('policies/ejected/')).toEqual([])
   })
 
   it('runs a command that finds the event, and tells when that fails', async () => {
@@ -150,5 +151,76 @@ describe('a policy', () => {
     operations.failure = new Error('the new one never became ready')
     await happens({})
     expect(told()).toEqual(['policy.failed the new one never became ready'])
+  })
+
+  it('counts a run of several actions once, also one that failed, and over a restart', async () => {
+    const store = new MemoryStore()
+    await store.start()
+    const policy = '{ name: heal, on: instance.crashLooping, do: [restart, { action: scale, max: 9 }], cooldown: 0s, limit: 2/h }'
+    const one = await acting(policy, store)
+    await one.happens({})
+    expect(one.told()).toEqual(['policy.ran', 'policy.ran'])
+    one.policies.stop()
+    const two = await acting(policy, store)
+    two.operations.failure = new Error('it never became ready')
+    await two.happens({})
+    two.policies.stop()
+    const three = await acting(policy, store)
+    expect(three.policies.list()).toMatchObject([{ runs: 2, againAt: expect.any(Number) as number }])
+    await three.happens({})
+    expect([...two.told(), ...three.told()]).toEqual([
+      'policy.failed it never became ready',
+      'policy.refused it ran 2 times within 3600 s, which is its limit',
+    ])
+  })
+
+  it('is written down before it acts: what dies of it does not do it again, and tells that it was cut short', async () => {
+    const store = new MemoryStore()
+    await store.start()
+    const policy = '{ name: page, on: instance.crashLooping, do: [{ action: command, cwd: /, command: "exec sleep 60", timeout: 1m }] }'
+    const one = await acting(policy, store)
+    await one.happens({})
+    await expect
+      .poll(async () => (await store.get<{ acting?: { process?: { pid: number } } }>('policies/runs/page'))?.value.acting, { timeout: 9_000 })
+      .toMatchObject({ action: 'command', process: { pid: expect.any(Number) as number } })
+    const pid = (await store.get<{ acting: { process: { pid: number } } }>('policies/runs/page'))?.value.acting.process.pid ?? 0
+    // The one before was killed: it never says that it stopped.
+    const two = await acting(policy, store)
+    expect(two.told()).toEqual(['policy.failed holdfast ended in the midst of it, and the command was killed now'])
+    await expect.poll(() => isAlive(pid), { timeout: 9_000 }).toBe(false)
+    await two.happens({})
+    expect(two.told()[1]).toMatch(/^policy\.refused it ran \d+ s ago, and waits 300 s between two runs$/)
+  })
+
+  it('is not set off by what it did itself, and a storm of two kinds of refusals is two', async () => {
+    const { happens, told, policies } = await acting('{ name: heal, on: service.restarted, do: [{ action: scale, max: 1 }], cooldown: 0s }')
+    for (let i = 0; i < 10; i++) {
+      await happens({ type: 'service.restarted', data: { actor: 'policy heal', instances: 1, replaced: 1 } })
+      await happens({ type: 'service.restarted', data: { actor: 'alice', instances: 1, replaced: 1 } })
+    }
+    expect(told()).toEqual([
+      'policy.refused service.restarted is what it did itself',
+      expect.stringMatching(/^policy.refused shop has \d+ instances already, and may have 1$/),
+    ])
+    expect(policies.list()).toMatchObject([{ refusals: 20, on: 'service.restarted', actions: ['scale by 1, up to 1'] }])
+  })
+
+  it('gives a command what services get of our environment and no more, and an event that is too large without its data', async () => {
+    process.env.HOLDFAST_TEST_SECRET = 'hush'
+    const { happens, told } = await acting(
+      '{ name: page, on: instance.exited, do: [{ action: command, cwd: /, command: "test -z \\"$HOLDFAST_TEST_SECRET\\" && test -n \\"$PATH\\" && echo $HOLDFAST_EVENT | grep -q truncated" }] }',
+    )
+    await happens({ type: 'instance.exited', data: { stderrTail: ['x'.repeat(200_000)] } as never })
+    await expect.poll(() => told(), { timeout: 9_000 }).toEqual(['policy.ran'])
+    delete process.env.HOLDFAST_TEST_SECRET
+  })
+
+  it('kills its command when everything stops', async () => {
+    const { happens, told, policies } = await acting(
+      '{ name: page, on: instance.crashLooping, do: [{ action: command, cwd: /, command: "sleep 60" }] }',
+    )
+    await happens({})
+    policies.stop()
+    await expect.poll(() => told(), { timeout: 9_000 }).toEqual(['policy.failed holdfast was stopped meanwhile, and the command was killed'])
   })
 })

@@ -1,78 +1,78 @@
 /**
  * What is done by itself when something happens. Every run and every refusal is an event with its reason.
  *
- *   event ─▶ a policy that names it and matches ─▶ cooldown, limit ─▶ guards ─▶ actions, one after the other ─▶ policy.ran | policy.refused | policy.failed
+ *   event ─▶ a policy that names it and matches ─▶ cooldown, limit ─▶ guards ─▶ written down ─▶ actions, one after the other ─▶ policy.ran | policy.refused | policy.failed
  *
- * It acts through the operations that people have, so that whatever guards them guards this: a restart is rolling, and nothing is taken out that is the last that works.
+ * What it may do, and what guards that, is `policy-actions.ts`; what it remembers, `policy-book.ts`.
  */
 import type { Config, PolicyAction, PolicyConfig } from '../config/types.ts'
-import { HoldfastError, messageOf, unreachable } from '../kernel/errors.ts'
+import { describeTrigger } from '../config/core/policy-keys.ts'
+import { messageOf } from '../kernel/errors.ts'
 import type { AnyEvent, EventSink } from '../kernel/events.ts'
+import { startTicksOf, stateOf } from '../kernel/process-identity.ts'
 import { after, ms, type Clock } from '../kernel/time.ts'
-import { commandProbe } from '../health/index.ts'
-import { mayRun, remembered } from '../health/core/policy.ts'
-import type { EndpointStatus, ServiceStatus } from '../registry/types.ts'
-import { staticEndpointId } from '../registry/index.ts'
 import type { StateStore } from '../store/index.ts'
-import type { Actor, Operations, PolicyStatus } from './operations.ts'
+import type { Actor, PolicyStatus } from './operations.ts'
+import { actorOf, describeAction, labelsOf, planAction, Refused, serviceOf, type Planned, type PolicyOperations } from './policy-actions.ts'
+import { PolicyBook, type Acting } from './policy-book.ts'
 
 export interface PoliciesDeps {
   readonly clock: Clock
   readonly events: EventSink
   readonly store: StateStore
   readonly config: () => Config
-  readonly operations: () => Pick<Operations, 'restart' | 'scale' | 'setMaintenance' | 'service' | 'endpoints' | 'events'>
+  readonly operations: () => PolicyOperations
   readonly onProblem: (error: unknown) => void
 }
 
-interface Standing {
-  /** Wall time: it is kept by the event log. */
-  runs: readonly number[]
-  total: number
-  busy: boolean
-  /** Told already. */
-  refusal: string | undefined
-}
-
-/** A guard said no. */
-class Refused extends Error {}
-
-const prefix = 'policies/ejected/'
+const ejectedPrefix = 'policies/ejected/'
 
 export class Policies {
   readonly #deps: PoliciesDeps
-  readonly #standings = new Map<string, Standing>()
+  readonly #book: PolicyBook
   readonly #timers = new Map<string, Disposable>()
+  readonly #stopped = new AbortController()
   #running = false
 
   constructor(deps: PoliciesDeps) {
     this.#deps = deps
+    this.#book = new PolicyBook(deps.store, deps.onProblem)
   }
 
-  /** Runs of before count, and what was taken out by a policy gets back in its time. */
+  /** Runs of before count, what was taken out by a policy gets back in its time, and what was cut short is told. */
   async start(): Promise<void> {
-    const { clock, operations, store } = this.#deps
-    const now = clock.wallTime()
-    const reach = Math.max(0, ...this.#policies.map(({ cooldown, limit }) => Math.max(cooldown, limit.per)))
-    if (reach > 0) {
-      for (const event of operations().events({ type: 'policy.ran', since: now - reach, order: 'ascending', limit: 1_000 })) {
-        if (event.type === 'policy.ran' && !event.data.dryRun) this.#noteRun(this.#standing(event.data.policy), event.time)
-      }
+    const { store } = this.#deps
+    const names = new Set(this.#policies.map(({ name }) => name))
+    for (const [name, acting] of await this.#book.load((each) => names.has(each))) {
+      this.#tellInterrupted(name, acting)
+      if (names.has(name)) await this.#book.write(name, undefined)
     }
-    for (const { key, value } of await store.list<{ readonly until: number }>(prefix)) this.#giveBackLater(key.slice(prefix.length), value.until)
+    for (const { key, value } of await store.list<{ readonly until: number }>(ejectedPrefix))
+      this.#giveBackLater(key.slice(ejectedPrefix.length), value.until)
     this.#running = true
   }
 
+  /** Commands that run are killed, and told as failed. */
   stop(): void {
     this.#running = false
+    this.#stopped.abort()
     for (const timer of this.#timers.values()) timer[Symbol.dispose]()
     this.#timers.clear()
   }
 
   list(): readonly PolicyStatus[] {
-    return this.#policies.map(({ name }) => {
-      const { total, runs, refusal } = this.#standing(name)
-      return { name, runs: total, lastRun: runs.at(-1), lastRefusal: refusal }
+    const now = this.#deps.clock.wallTime()
+    return this.#policies.map((policy) => {
+      const { name, on, match, do: actions, enabled, dryRun } = policy
+      const { total, lastRun, busy, refusals, refused, failed } = this.#book.of(name)
+      const verdict = this.#book.mayRun(policy, now)
+      return {
+        ...{ name, on: describeTrigger(on), match, enabled, dryRun, refusals, lastRun, running: busy, runs: total },
+        actions: actions.map(describeAction),
+        againAt: verdict.go ? undefined : verdict.againAt,
+        lastRefusal: refused,
+        lastFailure: failed,
+      }
     })
   }
 
@@ -91,152 +91,119 @@ export class Policies {
     return this.#deps.config().policies ?? []
   }
 
-  #standing(name: string): Standing {
-    const standing = this.#standings.get(name) ?? { runs: [], total: 0, busy: false, refusal: undefined }
-    this.#standings.set(name, standing)
-    return standing
-  }
-
-  #noteRun(standing: Standing, at: number): void {
-    standing.runs = [...standing.runs, at]
-    standing.total++
-    standing.refusal = undefined
-  }
-
   async #consider(policy: PolicyConfig, event: AnyEvent): Promise<void> {
-    const standing = this.#standing(policy.name)
-    const now = this.#deps.clock.wallTime()
-    const rules = { cooldownMs: policy.cooldown, limit: { count: policy.limit.count, per: policy.limit.per } }
-    standing.runs = remembered(standing.runs, now, rules)
-    const verdict = mayRun(standing.runs, now, rules)
-    if (standing.busy || !verdict.go) {
-      this.#refuse(policy, standing, event, verdict.go ? 'its last run is not over' : verdict.reason)
+    const standing = this.#book.of(policy.name)
+    const verdict = this.#book.mayRun(policy, this.#deps.clock.wallTime())
+    const reason = isOwnDoing(policy, event)
+      ? `${event.type} is what it did itself`
+      : standing.busy
+        ? 'its last run is not over'
+        : verdict.go
+          ? undefined
+          : verdict.reason
+    if (reason !== undefined) {
+      this.#refuse(policy, event, reason, policy.do[0])
       return
     }
     standing.busy = true
     try {
-      await this.#act(policy, standing, event, now)
+      await this.#act(policy, event)
     } finally {
       standing.busy = false
     }
   }
 
-  /** Once for each kind of reason, until it runs again: a storm of events is no storm of refusals. */
-  #refuse({ name, do: [first] }: PolicyConfig, standing: Standing, { id, service }: AnyEvent, reason: string, action = first?.action ?? ''): void {
-    const kind = reason.replace(/\d+/g, '#')
-    if (standing.refusal?.replace(/\d+/g, '#') === kind) return
-    standing.refusal = reason
+  #refuse({ name }: PolicyConfig, { id, service }: AnyEvent, reason: string, action: PolicyAction | undefined): void {
+    if (!this.#book.refused(name, reason, this.#deps.clock.wallTime())) return
+    const what = action?.action ?? ''
     this.#deps.events.emit('policy.refused', {
-      message: `the policy ${name} did not ${action}: ${reason}`,
+      message: `the policy ${name} did not ${what}: ${reason}`,
       level: 'warning',
       service,
       cause: id,
-      data: { policy: name, action, reason },
+      data: { policy: name, action: what, reason },
     })
   }
 
-  async #act(policy: PolicyConfig, standing: Standing, event: AnyEvent, now: number): Promise<void> {
-    const { events } = this.#deps
-    const { name, dryRun } = policy
-    let hasRun = false
+  /** The first that fails or is refused ends it. */
+  async #act(policy: PolicyConfig, event: AnyEvent): Promise<void> {
+    let isFirst = true
     for (const action of policy.do) {
-      let target = ''
-      try {
-        const [what, run] = this.#plan(policy, action, event)
-        target = what
-        if (!hasRun) this.#noteRun(standing, now)
-        hasRun = true
-        if (!dryRun) await run()
-        events.emit('policy.ran', {
-          message: `the policy ${name} ${dryRun ? 'would have done' : 'did'}: ${action.action} ${target}, because ${event.message}`,
-          level: 'warning',
-          service: serviceOf(action, event),
-          cause: event.id,
-          data: { policy: name, action: action.action, target, dryRun },
-        })
-      } catch (error) {
-        if (error instanceof Refused) {
-          this.#refuse(policy, standing, event, error.message, action.action)
-          return
-        }
-        const reason = messageOf(error)
-        events.emit('policy.failed', {
-          message: `the policy ${name} tried to ${action.action} ${target}: ${reason}`,
-          level: 'error',
-          service: serviceOf(action, event),
-          cause: event.id,
-          data: { policy: name, action: action.action, target, reason },
-        })
-        return
-      }
+      const planned = this.#plan(policy, action, event)
+      if (planned === undefined) break
+      if (isFirst) this.#book.ran(policy.name, this.#deps.clock.wallTime())
+      isFirst = false
+      if (!(await this.#carryOut(policy, action, planned, event))) break
     }
+    if (!isFirst) await this.#book.write(policy.name, undefined)
   }
 
-  /** What it is about, and how it is done. Throws `Refused`. */
-  #plan(policy: PolicyConfig, action: PolicyAction, event: AnyEvent): readonly [target: string, run: () => Promise<unknown>] {
-    const operations = this.#deps.operations()
-    const actor: Actor = { name: `policy ${policy.name}`, address: 'local', cause: event.id }
-    switch (action.action) {
-      case 'restart': {
-        const service = this.#service(action, event)
-        if (service.maintenance) throw new Refused(`${service.name} is in maintenance`)
-        return [service.name, () => operations.restart(service.name, { actor })]
-      }
-      case 'scale': {
-        const service = this.#service(action, event)
-        const wanted = Math.min(service.desired + action.by, action.max ?? service.desired)
-        if (wanted <= service.desired)
-          throw new Refused(`${service.name} has ${service.desired} instances already, and may have ${action.max ?? service.desired}`)
-        return [
-          `${service.name} from ${service.desired} to ${wanted}`,
-          () => operations.scale(service.name, wanted, { actor, reason: `policy ${policy.name}: ${event.message}` }),
-        ]
-      }
-      case 'eject': {
-        const endpoint = this.#endpoint(event)
-        return [endpoint.id, () => this.#eject(endpoint, action.for, actor)]
-      }
-      case 'command':
-        return [action.command ?? '', () => this.#command(policy, action, event)]
-      case 'failover':
-        throw new Refused('failover comes with a later release')
-      default:
-        return unreachable(action.action)
-    }
-  }
-
-  #service(action: PolicyAction, event: AnyEvent): ServiceStatus {
-    const name = serviceOf(action, event)
-    if (name === undefined) throw new Refused(`${event.type} is of no service, and the policy names none`)
+  /** undefined: it was refused, and that is told. */
+  #plan(policy: PolicyConfig, action: PolicyAction, event: AnyEvent): Planned | undefined {
     try {
-      return this.#deps.operations().service(name)
+      return planAction(policy, action, event, {
+        operations: this.#deps.operations(),
+        eject: (endpoint, forMs, actor) => this.#eject(endpoint, forMs, actor),
+        stopped: this.#stopped.signal,
+      })
     } catch (error) {
-      throw new Refused(messageOf(error))
+      if (!(error instanceof Refused)) throw error
+      this.#refuse(policy, event, error.message, action)
+      return undefined
     }
   }
 
-  /** The one that the event is of, unless it is the last that works. */
-  #endpoint(event: AnyEvent): EndpointStatus {
-    const { address } = event.data as { readonly address?: unknown }
-    const all = this.#deps.operations().endpoints()
-    const found = all.find(
-      ({ id, instance, host, port }) =>
-        (event.instance !== undefined && instance === event.instance) || id === address || staticEndpointId(host, port) === address,
-    )
-    if (!found) throw new Refused(`${event.type} is of no endpoint that is there`)
-    if (found.state === 'maintenance') throw new Refused(`${found.id} is in maintenance already`)
-    const others = all.filter(
-      ({ service, id, state, health, ejected }) =>
-        service === found.service && id !== found.id && state === 'active' && health === 'healthy' && ejected === undefined,
-    )
-    if (others.length === 0) throw new Refused(`${found.id} is the last endpoint of ${found.service} that could serve`)
-    return found
+  /** Whether it went well. */
+  async #carryOut({ name, dryRun }: PolicyConfig, action: PolicyAction, { target, run }: Planned, event: AnyEvent): Promise<boolean> {
+    const { events, clock } = this.#deps
+    const acting: Acting = { action: action.action, target, since: clock.wallTime(), cause: event.id }
+    const told = { service: serviceOf(action, event), cause: event.id }
+    const data = { policy: name, action: action.action, target }
+    try {
+      await this.#book.write(name, dryRun ? undefined : acting)
+      if (!dryRun)
+        await run((pid) => {
+          const startTicks = startTicksOf(pid)
+          if (startTicks !== undefined) void this.#book.write(name, { ...acting, process: { pid, startTicks } })
+        })
+    } catch (error) {
+      const reason = messageOf(error)
+      this.#book.of(name).failed = { at: clock.wallTime(), reason }
+      events.emit('policy.failed', {
+        ...told,
+        message: `the policy ${name} tried to ${wordsOf(action, target)}: ${reason}`,
+        level: 'error',
+        data: { ...data, reason },
+      })
+      return false
+    }
+    events.emit('policy.ran', {
+      ...told,
+      message: `the policy ${name} ${dryRun ? 'would have done' : 'did'}: ${action.action} ${target}, because ${event.message}`,
+      level: 'warning',
+      data: { ...data, dryRun },
+    })
+    return true
   }
 
-  async #eject({ id }: EndpointStatus, forMs: number, actor: Actor): Promise<void> {
+  /** A command of before that still runs has lost whoever watches its time: it is killed. */
+  #tellInterrupted(name: string, { action, target, cause, process: started }: Acting): void {
+    const isThere = started !== undefined && stateOf(started.pid, started.startTicks) === 'runs'
+    if (isThere) killGroup(started.pid)
+    const reason = `holdfast ended in the midst of it${isThere ? ', and the command was killed now' : ''}`
+    this.#book.of(name).failed = { at: this.#deps.clock.wallTime(), reason }
+    this.#deps.events.emit('policy.failed', {
+      message: `the policy ${name} tried to ${action} ${target}: ${reason}`,
+      level: 'error',
+      cause,
+      data: { policy: name, action, target, reason },
+    })
+  }
+
+  async #eject(id: string, forMs: number, actor: Actor): Promise<void> {
     const until = this.#deps.clock.wallTime() + forMs
     // Written first: whoever dies between the two gives back what was never taken, which does no harm.
-    await this.#deps.store.commit({ writes: [{ put: prefix + id, value: { until } }] })
+    await this.#deps.store.commit({ writes: [{ put: ejectedPrefix + id, value: { until } }] })
     await this.#deps.operations().setMaintenance({ endpoint: id }, true, { actor })
     this.#giveBackLater(id, until)
   }
@@ -262,29 +229,22 @@ export class Policies {
       .endpoints()
       .some((endpoint) => endpoint.id === id && endpoint.state === 'maintenance')
     if (isThere) await operations().setMaintenance({ endpoint: id }, false, { actor: { name: 'policy', address: 'local' } })
-    await store.commit({ writes: [{ delete: prefix + id }] })
-  }
-
-  async #command({ name }: PolicyConfig, { command = '', cwd, timeout }: PolicyAction, event: AnyEvent): Promise<void> {
-    const env = { ...process.env, HOLDFAST_POLICY: name, HOLDFAST_SERVICE: event.service ?? '', HOLDFAST_EVENT: JSON.stringify(event) }
-    const signal = AbortSignal.timeout(timeout)
-    const late = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener(
-        'abort',
-        () => {
-          reject(new HoldfastError('timeout', `it took longer than ${timeout / 1_000} s and was killed`))
-        },
-        { once: true },
-      )
-    })
-    const { outcome, message } = await Promise.race([commandProbe({ kind: 'command', command, cwd, exitCode: 0 }, env).run(signal), late])
-    if (outcome !== 'pass') throw new HoldfastError('command_failed', message)
+    await store.commit({ writes: [{ delete: ejectedPrefix + id }] })
   }
 }
 
-const serviceOf = ({ service }: PolicyAction, event: AnyEvent): string | undefined => service ?? event.service ?? labelsOf(event)?.service
+const wordsOf = ({ action }: PolicyAction, target: string): string => (action === 'command' ? `run the command ${target}` : `${action} ${target}`)
 
-const labelsOf = (event: AnyEvent): Readonly<Record<string, string>> | undefined => (event.type === 'alert.fired' ? event.data.labels : undefined)
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** What a policy has done must not set it off again, or it would never end. */
+const isOwnDoing = ({ name }: PolicyConfig, { data }: AnyEvent): boolean => (data as { readonly actor?: unknown }).actor === actorOf(name)
 
 function isMeant({ on, match }: PolicyConfig, event: AnyEvent): boolean {
   return isTrigger(on, event) && Object.entries(match).every(([field, wanted]) => fieldOf(event, field) === wanted)

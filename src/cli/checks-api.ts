@@ -1,4 +1,4 @@
-/** Checks as the API tells of them. Times are ISO 8601, UTC. */
+/** Checks and policies as the API tells of them. Times are ISO 8601, UTC. */
 export interface OutcomeDescription {
   readonly at: string
   readonly outcome: 'pass' | 'fail' | 'inconclusive'
@@ -36,3 +36,24 @@ export interface CheckDescription {
 }
 
 export type ChecksDescription = readonly CheckDescription[]
+
+interface HappenedDescription {
+  readonly at: string
+  readonly reason: string
+}
+
+export interface PolicyDescription {
+  readonly name: string
+  readonly on: string
+  readonly match: Readonly<Record<string, string>>
+  readonly actions: readonly string[]
+  readonly enabled: boolean
+  readonly dryRun: boolean
+  readonly running: boolean
+  readonly runs: number
+  readonly lastRun: string | null
+  readonly againAt: string | null
+  readonly refusals: number
+  readonly lastRefusal: HappenedDescription | null
+  readonly lastFailure: HappenedDescription | null
+}

@@ -22,7 +22,7 @@ import type {
   SilenceDescription,
 } from './alerts-api.ts'
 import type { CacheDescription, PurgeBody, Purged } from './cache-api.ts'
-import type { CheckDescription, ChecksDescription } from './checks-api.ts'
+import type { CheckDescription, ChecksDescription, PolicyDescription } from './checks-api.ts'
 import { ApiError } from './errors.ts'
 import type { AlertReportDescription, BacktestBody, BacktestDescription, CoverageDescription, RuleDescription } from './rules-api.ts'
 import type { MetricDescription, MetricQuery, MetricSeries } from './metrics-api.ts'
@@ -149,6 +149,7 @@ export interface Api {
   incident(id: string): Promise<IncidentDescription>
   forgetQuarantined(id: string): Promise<void>
   checks(): Promise<ChecksDescription>
+  policies(): Promise<readonly PolicyDescription[]>
   check(name: string): Promise<CheckDescription>
   orderCheck(name: string, action: 'run' | 'pause' | 'resume' | 'heartbeat'): Promise<CheckDescription>
   rules(): Promise<readonly RuleDescription[]>
@@ -329,6 +330,10 @@ export class ApiClient implements Api {
 
   checks(): Promise<ChecksDescription> {
     return this.#data('/health/checks', { query: { limit: 1_000 } })
+  }
+
+  policies(): Promise<readonly PolicyDescription[]> {
+    return this.#data('/policies')
   }
 
   check(name: string): Promise<CheckDescription> {

@@ -23,7 +23,7 @@ export {
   type HealthTrend,
 } from './health-monitoring.ts'
 export { MachineView } from './machine/machine-view.ts'
-export { commandProbe } from './probes/command.ts'
+export { runCommand } from './probes/command.ts'
 export { tcpProbe } from './probes/tcp.ts'
 export { ServiceChecks } from './service-checks.ts'
 export type { RecentTraffic } from './core/traffic-veto.ts'

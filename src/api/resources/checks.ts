@@ -50,22 +50,6 @@ export function checkRoutes({ operations }: ApiDeps): readonly Route[] {
     }),
     route({
       method: 'GET',
-      path: '/policies',
-      tag,
-      summary: 'What is done by itself when something happens, and what became of it',
-      description: 'Each run and each refusal is an event: `policy.ran`, `policy.refused`, `policy.failed`.',
-      permission: 'read:status',
-      data: z.array(z.object({ name: z.string(), runs: z.number(), lastRun: isoTime.nullable(), lastRefusal: z.string().nullable() })),
-      handler: () =>
-        operations.policies().map(({ name, runs, lastRun, lastRefusal }) => ({
-          name,
-          runs,
-          lastRun: lastRun === undefined ? null : new Date(lastRun).toISOString(),
-          lastRefusal: lastRefusal ?? null,
-        })),
-    }),
-    route({
-      method: 'GET',
       path: '/health/checks/:name',
       tag,
       summary: 'One check, with its last runs',

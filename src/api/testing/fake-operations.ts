@@ -284,7 +284,13 @@ export class FakeOperations implements Operations, EventSink {
     return found
   }
 
-  policies: Operations['policies'] = () => [{ name: 'heal', runs: 1, lastRun: startOfTime, lastRefusal: undefined }]
+  policies: Operations['policies'] = () => [
+    {
+      ...{ name: 'heal', on: 'check front down', match: {}, actions: ['restart shop'], enabled: true, dryRun: false, running: false },
+      ...{ runs: 1, lastRun: startOfTime, againAt: undefined, refusals: 2, lastFailure: undefined },
+      lastRefusal: { at: startOfTime, reason: 'shop is in maintenance' },
+    },
+  ]
 
   statusPageOn = true
   readonly statusPage = new PublicStatus({

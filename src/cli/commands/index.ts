@@ -18,6 +18,7 @@ import { explain } from './explain.ts'
 import { incidents } from './incidents.ts'
 import { logs } from './logs.ts'
 import { maintenance } from './maintenance.ts'
+import { policies } from './policies.ts'
 import { restart } from './restart.ts'
 import { scale } from './scale.ts'
 import { silence, silenceExpire, silenceList } from './silence.ts'
@@ -56,6 +57,7 @@ export const commands: readonly Command[] = [
   checksPause,
   checksResume,
   checksHeartbeat,
+  policies,
   alertRules,
   alertsBacktest,
   alertsCoverage,

@@ -127,7 +127,7 @@ const check = object({
   command: optional(
     object(
       {
-        command: key(anyText, { doc: 'A command line. The timeout is 10s unless it is given; then its whole process group is killed.' }),
+        command: key(anyText, { doc: 'A command line. The timeout is 10s unless it is given; then its whole process group is killed. Of the environment of Holdfast it gets what services get.' }),
         cwd: key(file, { doc: 'Where it runs, from the directory of the file.', default: '.' }),
         exitCode: key(integer(0, 255), { doc: 'The exit code that passes.', default: 0 }),
       },

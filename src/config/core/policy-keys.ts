@@ -39,6 +39,9 @@ const trigger: Scalar<PolicyTrigger> = {
   },
 }
 
+/** `check front down`, as it is written. */
+export const describeTrigger = (on: PolicyTrigger): string => String(trigger.write(on))
+
 const action = object(
   {
     action: key(oneOf(policyActions), { doc: '`restart` a service, `eject` an endpoint from the traffic, `scale` a service, run a `command`.' }),
@@ -46,7 +49,7 @@ const action = object(
     by: key(integer(1, 100), { doc: 'Of `scale`: so many instances more.', default: 1 }),
     max: optional(integer(1, 1_000), { doc: 'Of `scale`, which needs it: up to so many.', without: 'required for `scale`' }),
     for: key(duration(seconds(1)), { doc: 'Of `eject`: so long; then it gets traffic again.', default: minutes(5) }),
-    command: optional(filled('text', 'a text'), { doc: 'Of `command`: a command line. It finds the event in `$HOLDFAST_EVENT` (JSON), and `$HOLDFAST_SERVICE`, `$HOLDFAST_POLICY`.', without: 'required for `command`' }),
+    command: optional(filled('text', 'a text'), { doc: 'Of `command`: a command line. It finds the event in `$HOLDFAST_EVENT` (JSON), and `$HOLDFAST_SERVICE`, `$HOLDFAST_POLICY`; of the environment of Holdfast only what services get too.', without: 'required for `command`' }),
     timeout: key(duration(seconds(1), hours(1)), { doc: 'Of `command`: then its process group is killed.', default: seconds(10) }),
     cwd: key(filled('path', 'a path'), { doc: 'Of `command`: where it runs, from the directory of the file.', default: '.' }),
   },

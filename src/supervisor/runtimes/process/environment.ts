@@ -3,19 +3,8 @@
  * values, then what Holdfast says. A variable of the shell that ran `holdfast up` (a secret, a debugger's option)
  * is never inherited by accident, and a restart at night gets the same environment as one by hand.
  */
+import { inheritedFrom } from '../../../kernel/inherited-environment.ts'
 import type { Account } from './accounts.ts'
-
-const inherited: ReadonlySet<string> = new Set(['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR'])
-const inheritedPrefixes = ['LC_', 'NODE_'] as const
-
-/** Of the `NODE_` family, those that speak to one process only: a debugger's or loader's options, an IPC channel, coverage. */
-const notInherited: ReadonlySet<string> = new Set([
-  'NODE_OPTIONS',
-  'NODE_CHANNEL_FD',
-  'NODE_CHANNEL_SERIALIZATION_MODE',
-  'NODE_UNIQUE_ID',
-  'NODE_V8_COVERAGE',
-])
 
 /** The marks by which an instance and all its descendants are known again. */
 export const marks = { instance: 'HOLDFAST_INSTANCE', service: 'HOLDFAST_SERVICE', data: 'HOLDFAST_DATA', port: 'PORT' } as const
@@ -37,12 +26,9 @@ export function environmentFor(
   instance: Marks,
   account?: Account,
 ): Record<string, string> {
-  const env: Record<string, string> = {}
-  for (const [name, value] of Object.entries(parent)) {
-    if (value !== undefined && isInherited(name) && !(account && aboutUser.has(name))) env[name] = value
-  }
+  const env = Object.entries(inheritedFrom(parent)).filter(([name]) => !(account && aboutUser.has(name)))
   return {
-    ...env,
+    ...Object.fromEntries(env),
     ...(account && userVariables(account)),
     ...own,
     [marks.instance]: instance.id,
@@ -58,9 +44,4 @@ function userVariables({ name, home, shell }: Account): Record<string, string> {
     ...(home !== undefined && { HOME: home }),
     ...(shell !== undefined && { SHELL: shell }),
   }
-}
-
-function isInherited(name: string): boolean {
-  if (notInherited.has(name)) return false
-  return inherited.has(name) || inheritedPrefixes.some((prefix) => name.startsWith(prefix))
 }
