@@ -16,6 +16,8 @@ export function processArguments(module: 'primary' | 'worker'): { readonly node:
   }
 }
 
+/** It is there as long as somebody wants the data plane to run: a shutdown removes it, a death does not. */
+export const wantedFile = (directory: string): string => join(directory, 'run', 'proxy-wanted')
 export const viewFile = (directory: string): string => join(directory, 'run', 'proxy-view.json')
 export const rateLevelsFile = (directory: string): string => join(directory, 'run', 'proxy-rates.json')
 export const proxyLogFile = (directory: string): string => join(directory, 'logs', 'proxy.log')

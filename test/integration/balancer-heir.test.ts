@@ -1,11 +1,11 @@
 /** Heirs that nobody needs: one that comes when everything has just been shut down, and one of a primary that never had a view. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { RawClient, eventually, pause, service, startProxy } from '../support/balancer-harness.ts'
+import { ask, eventually, get, Origin, pause, plain, RawClient, service, startProxy } from '../support/balancer-harness.ts'
 
 const primary = join(import.meta.dirname, '..', '..', 'dist', 'balancer', 'primary', 'main.js')
 let heir: ChildProcess | undefined
@@ -84,5 +84,47 @@ it.each([0, 250])('is not left over, nor its worker, when the primary dies %i ms
     else await eventually('all have ended', () => !existsSync(`/proc/${worker}`) && processesOf(proxy.directory).length === 0, 25_000)
   } finally {
     killAll(proxy.directory, worker)
+  }
+})
+
+it('is not started by a worker that was between two attempts while everything was shut down', async () => {
+  const proxy = await startProxy(1)
+  directory = proxy.directory
+  await proxy.route(service([]))
+  const [worker] = childrenOf(proxy.pid)
+  try {
+    process.kill(worker!, 'SIGSTOP')
+    proxy.client.disconnect()
+    process.kill(proxy.pid, 'SIGKILL')
+    // What a shutdown leaves.
+    rmSync(join(directory, 'run'), { recursive: true })
+    process.kill(worker!, 'SIGCONT')
+    await eventually('all have ended', () => !existsSync(`/proc/${worker}`) && processesOf(proxy.directory).length === 0, 15_000)
+    await expect(RawClient.to(proxy.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  } finally {
+    killAll(proxy.directory, worker)
+  }
+})
+
+it('is not needed where the disk is full: nothing can be kept, not even words of it, and the primary goes on', async () => {
+  const full = mkdtempSync(join(tmpdir(), 'holdfast-full-'))
+  mkdirSync(join(full, 'logs'))
+  symlinkSync('/dev/full', join(full, 'logs', 'proxy.log'))
+  // Nothing can be written in the place of a folder, as nothing can where there is no room.
+  const inTheWay = join(full, 'run', 'proxy-view.json')
+  mkdirSync(join(inTheWay, 'in the way'), { recursive: true })
+  const proxy = await startProxy(1, full)
+  const origin = await Origin.start(({ socket }) => socket.write(plain('ok')))
+  try {
+    for (let view = 0; view < 3; view++) {
+      await proxy.route(service([origin]))
+      expect((await ask(proxy.port, get())).status).toBe(200)
+      await pause(100)
+    }
+    expect(childrenOf(proxy.pid)).toHaveLength(1)
+  } finally {
+    rmSync(inTheWay, { recursive: true })
+    await origin.stop()
+    await proxy.stop()
   }
 })

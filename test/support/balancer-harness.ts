@@ -62,9 +62,8 @@ export interface RunningProxy {
   stop(): Promise<void>
 }
 
-export async function startProxy(workers = 1): Promise<RunningProxy> {
+export async function startProxy(workers = 1, directory = mkdtempSync(join(tmpdir(), 'holdfast-balancer-'))): Promise<RunningProxy> {
   const built = (await import(builtProxy)) as typeof Balancer
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-balancer-'))
   const port = await freePort()
   const client = new built.ProxyClient({ directory, clock: systemClock, workers })
   const { pid } = await client.connect()

@@ -6,6 +6,8 @@ process.title = 'holdfast-proxy'
 // The control process and the terminal come and go; only an order over the socket ends the data plane.
 process.on('SIGINT', () => undefined)
 process.on('SIGHUP', () => undefined)
+// The log may be on a disk that is full: what cannot be told is no reason to end.
+process.stderr.on('error', () => undefined)
 
 const options = JSON.parse(process.env.HOLDFAST_PROXY ?? '{}') as PrimaryOptions
 delete process.env.HOLDFAST_PROXY

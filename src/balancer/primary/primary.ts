@@ -22,7 +22,7 @@ import { Listeners, type InheritedListener } from './listeners.ts'
 import { OrphanLink } from './orphan-link.ts'
 import { RateLevelsFile } from './rate-levels.ts'
 import { cookieKeys, RotatingKeys, ticketKeys as ticketSpec } from './rotating-keys.ts'
-import { loadState, removeState, saveState, type SavedState } from './saved-state.ts'
+import { loadState, removeState, saveState, wantProxy, type SavedState } from './saved-state.ts'
 import { Views } from './views.ts'
 
 const telemetryMs = 1_000
@@ -87,6 +87,7 @@ export class Primary {
     const size = workers > 0 ? workers : (saved?.workers ?? 1)
     this.#parts = this.#compose(size, logDescriptor, saved)
     if (!(await this.#socket.open())) return false
+    if (inherited.length === 0) wantProxy(directory)
     await this.#parts.coordination.open()
     const levels = saved && this.#rateLevels.load()
     if (levels) this.#running.coordination.inheritRates(levels)

@@ -1,10 +1,10 @@
 /** What an heir needs to serve before a control process comes: the last view, and what the proxy calls itself. */
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { messageOf } from '../../kernel/errors.ts'
 import { writeFileAtomic } from '../../kernel/files.ts'
 import type { RoutingView } from '../core/routing-view.ts'
 import { protocolVersion } from '../messages.ts'
-import { viewFile } from '../paths.ts'
+import { viewFile, wantedFile } from '../paths.ts'
 import type { CoordinationState } from './coordination.ts'
 
 export interface SavedState extends CoordinationState {
@@ -52,6 +52,12 @@ function isSavedState(found: unknown): found is SavedState {
   )
 }
 
+/** The data plane is to run. Whoever is left of it without a primary starts another as long as that holds. */
+export function wantProxy(directory: string): void {
+  writeFileSync(wantedFile(directory), '', { mode: 0o600 })
+}
+
+/** It has been shut down. A full disk does not keep a file from being removed. */
 export function removeState(directory: string): void {
-  rmSync(viewFile(directory), { force: true })
+  for (const file of [wantedFile(directory), viewFile(directory)]) rmSync(file, { force: true })
 }

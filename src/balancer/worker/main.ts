@@ -52,6 +52,8 @@ function onMessage(message: PrimaryToWorker, handle: unknown): void {
 }
 
 process.on('message', onMessage)
+// The log may be on a disk that is full: what cannot be told is no reason to end.
+process.stderr.on('error', () => undefined)
 process.on('disconnect', () => {
   if (orphan) void orphan.run()
   else process.exit(0)

@@ -7,12 +7,15 @@
  *   serving alone ──wait index × 300 ms──▶ nobody answers: start an heir │ somebody answers
  *                                                └──▶ heir ready ──▶ draining ──▶ ended
  *
+ * Where the whole proxy was shut down while it was between two attempts, there is nobody left to tell it; the file that says that the proxy is wanted is gone.
+ *
  * A worker that listens on nothing (it died with its first view on the way, or while everything was shut down) has nothing to hand on: an heir of its own would
  * wait for a view and it for the heir, for ever. It gives the others time to start one, and ends.
  */
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { launchPrimary } from '../launch.ts'
-import { socketPath } from '../paths.ts'
+import { socketPath, wantedFile } from '../paths.ts'
 import { Channel } from '../channel.ts'
 import { messageOf } from '../../kernel/errors.ts'
 import { protocolVersion, type ControlToPrimary, type PrimaryToControl, type PrimaryToWorker, type WorkerToPrimary } from '../messages.ts'
@@ -53,19 +56,22 @@ export class Orphan {
   async run(): Promise<void> {
     if (this.#worker.draining) return
     await pause(this.#index * turnMs)
-    if (this.#worker.connections.descriptors().length === 0) return this.#end(await this.#waitForHeir(heirTimeoutMs))
+    if (this.#worker.connections.descriptors().length === 0) {
+      return this.#end((await this.#waitForHeir(heirTimeoutMs)) ? undefined : 'the primary has died before there was anything to serve')
+    }
     for (let attempt = 0; !(await this.#waitForHeir(attempt === 0 ? 200 : heirTimeoutMs)); attempt++) {
+      if (!existsSync(wantedFile(this.#directory))) return this.#end('the proxy was shut down')
       this.#startHeir()
       if (await this.#waitForHeir(heirTimeoutMs)) break
       // It cannot be started now (no descriptors, no memory): serving goes on, and it is tried again.
       await pause(Math.min(retryMsMax, turnMs * 2 ** attempt))
     }
-    await this.#end(true)
+    await this.#end(undefined)
   }
 
-  /** `served`: there is an heir. */
-  async #end(served: boolean): Promise<void> {
-    if (!served) process.stderr.write('the primary has died before there was anything to serve: this worker ends\n')
+  /** `why`: undefined when there is an heir, as there should be. */
+  async #end(why: string | undefined): Promise<void> {
+    if (why !== undefined) process.stderr.write(`${why}: this worker ends\n`)
     await this.#worker.shutdown(drainMs, true)
     process.exit(0)
   }
