@@ -12,7 +12,6 @@ import { Access } from '../access/index.ts'
 import { ApiServer, MetricsServer } from '../api/index.ts'
 import { ProxyClient, type ProxyIdentity } from '../balancer/index.ts'
 import type { Config, ConfigDifference, LoadedConfig } from '../config/index.ts'
-import { impactOf } from '../dependencies/core/impact.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import { aborted } from '../kernel/lifecycle.ts'
@@ -27,25 +26,18 @@ import { Acme } from './acme.ts'
 import { Caches } from './caches.ts'
 import { redisView } from './cache-view.ts'
 import { Values } from './values.ts'
-import { AlertRules } from './alert-rules.ts'
-import { HealthChecks } from './checks.ts'
 import { Certificates, lookMs } from './certificates.ts'
 import { Configuration } from './configuration.ts'
-import { Dependencies } from './dependencies.ts'
-import { checkSource } from './dependency-facts.ts'
 import { EventBus } from './event-bus.ts'
 import { HealthChanges } from './health-changes.ts'
 import { logEvent, openLog, type Log } from './log.ts'
 import { LiveOperations } from './live-operations.ts'
-import { SeeingMetrics } from './seeing-metrics.ts'
-import { Notifications } from './notifications.ts'
-import { Policies } from './policies.ts'
+import { Parts } from './parts.ts'
 import { nameOwner } from './port-conflict.ts'
-import { Profiling } from './profiling.ts'
 import { Routing } from './routing.ts'
-import { PublicStatus } from './status-page.ts'
 import { loadSwitches, pruneSwitches } from './switches.ts'
 import { Traffic } from './traffic.ts'
+import { Watching } from './watching.ts'
 import type { Actor, ConfigChange } from './operations.ts'
 import { withBacktests } from './rule-preview.ts'
 
@@ -64,8 +56,8 @@ export interface HoldfastOptions {
   readonly publish: (holdfast: Holdfast) => Promise<void>
 }
 
-/** How long a part may take to stop when a start has failed. */
-const failedStartMs = 5_000
+/** How long the parts may take to stop, all of them together. */
+const partsStopMs = 5_000
 
 /** Exits among which the last words of an instance are looked for. */
 const recentExits = 50
@@ -82,17 +74,9 @@ export class Holdfast {
   readonly access: Access
   readonly supervisor: Supervisor
   readonly caches: Caches
-  readonly statusPage: PublicStatus
-  readonly seeing: SeeingMetrics
-  readonly checks: HealthChecks
-  readonly policies: Policies
-  readonly notifications: Notifications
-  readonly rules: AlertRules
-  readonly #values: Values
+  readonly watching: Watching
   readonly operations: LiveOperations
-  readonly profiling: Profiling
-  /** What needs what. */
-  readonly dependencies: Dependencies
+  readonly #values: Values
   readonly #eventLog: SqliteEventLog
   readonly #log: Log
   readonly #api: ApiServer
@@ -107,8 +91,10 @@ export class Holdfast {
   #adopted = 0
   #changing: Promise<unknown> = Promise.resolve()
   #stopping = false
-  /** Undoes what `start` has done so far, last first. */
-  #undo: (() => Promise<void> | void)[] = []
+  readonly #parts = new Parts((part, error) => {
+    this.#log.logger.error({ err: error }, `stopping: ${part}`)
+    this.#options.onWarning(`stopping: ${part}: ${messageOf(error)}`)
+  })
 
   constructor(options: HoldfastOptions) {
     const { loaded } = options
@@ -175,115 +161,29 @@ export class Holdfast {
       lastWords: (instance) => lastWordsOf(events.query({ type: 'instance.exited', limit: recentExits }), instance),
       isStopping: () => this.#stopping,
       onFlows: (flows) => {
-        this.dependencies.hear(flows)
+        this.watching.dependencies.hear(flows)
       },
     })
     this.#healthChanges = new HealthChanges(events)
-    this.statusPage = new PublicStatus({
-      clock,
-      config: () => this.config,
-      services: () => this.operations.services(),
-      maintenanceEvents: (service) => events.query({ type: 'service.maintenanceChanged', service, limit: 1 }),
-      incidents: { published: () => this.notifications.published() },
-      uptime: { days: (service, count) => this.seeing.uptime.days(service, count) },
-    })
     const metrics = new PrometheusMetrics({
       services: () => this.operations.services(),
       telemetry: () => this.traffic.latest,
       certificates: () => this.certificates.statuses,
       cache: () => this.caches.report(),
-      machine: () => this.seeing.machine(),
-      checks: () => ({ checks: this.checks.checks(), network: this.checks.network() }),
-      alerts: () => this.notifications.readings(),
+      machine: () => this.watching.seeing.machine(),
+      checks: () => ({ checks: this.watching.checks.checks(), network: this.watching.checks.network() }),
+      alerts: () => this.watching.notifications.readings(),
       version: options.version,
     })
     this.operations = new LiveOperations(this, metrics, options.version)
-    this.seeing = new SeeingMetrics({
-      clock,
-      events,
-      directory: config.data,
-      services: () => this.operations.services(),
-      telemetry: () => this.traffic.latest,
-      proxyConnected: () => this.proxy.connected,
-      onError: problem('reading the metrics'),
-    })
-    this.checks = new HealthChecks({
-      clock,
-      random: systemRandom,
-      events,
-      store,
-      config: () => this.config,
-      services: () => this.operations.services(),
-      traffic: this.traffic,
-      alerts: () => this.notifications.notifier,
-      onProblem: problem('a check could not be carried on'),
-    })
-    this.seeing.register(this.checks)
-    this.policies = new Policies({
-      clock,
-      events,
-      store,
+    this.watching = new Watching({
+      ...{ clock, random: systemRandom, newId, store, events, problem },
+      ...{ traffic: this.traffic, proxy: this.proxy, directory: config.data },
       config: () => this.config,
       operations: () => this.operations,
-      onProblem: problem('a policy could not be carried out'),
-    })
-    events.on('*', (event) => {
-      this.policies.hear(event)
-    })
-    events.on('config.applied', () => {
-      this.checks.apply()
-      this.rules.configure()
-    })
-    this.profiling = new Profiling({
-      ...{ clock, events },
-      proxy: this.proxy,
-      directory: config.data,
-      service: (name) => this.operations.service(name),
-      onError: problem('keeping a profile'),
-    })
-    this.dependencies = new Dependencies({
-      ...{ clock, events, store },
-      config: () => this.config,
-      services: () => this.operations.services(),
-      checks: checkSource(this.checks, () => this.config),
-      onError: problem('finding out what needs what'),
-    })
-    for (const type of ['check.changed', 'check.suspected'] as const)
-      events.on(type, () => {
-        this.dependencies.look(this.operations.services())
-      })
-    this.notifications = new Notifications({
-      clock,
-      random: systemRandom,
-      store,
-      events,
-      newId,
-      apiUrl: () => this.apiUrl,
-      config: () => this.config,
-      suppressor: this.dependencies,
-      maintenance: {
-        inMaintenance: (labels) =>
-          (labels.service !== undefined && routing.switches.maintenanceServices.includes(labels.service)) || this.rules.inMaintenance(labels),
-      },
-      onProblem: problem('telling of alerts'),
-    })
-    this.rules = new AlertRules({
-      clock,
-      store,
-      events,
-      seeing: this.seeing,
-      config: () => this.config.alerting,
-      incidents: () => this.notifications.incidents(),
-      sink: this.dependencies.sink(this.notifications.notifier),
-      onFirst: () => {
-        this.notifications.notifier.settled()
-      },
+      switches: () => routing.switches,
       certificates: () => this.certificates.statuses,
-      services: () => Object.keys(this.config.services),
-      checks: () => (this.config.health?.checks ?? []).map(({ name }) => name),
-      dependants: (service) => impactOf(this.dependencies.graph, service)?.affected.map(({ name }) => name) ?? [],
-      checkSeverity: (check) => this.checks.checks().find(({ name }) => name === check)?.severity,
-      onError: problem('a rule could not be carried on'),
+      apiUrl: () => this.apiUrl,
     })
     const log = this.#log.logger
     this.#api = new ApiServer({
@@ -330,8 +230,7 @@ export class Holdfast {
       await this.exclusive(() => this.#start())
     } catch (error) {
       this.#stopping = true
-      for (const undo of this.#undo.splice(0).reverse())
-        await Promise.resolve(undo()).catch((cause: unknown) => this.#log.logger.error({ err: cause }, 'undoing a failed start'))
+      await this.#parts.stop(partsStopMs)
       await this.#log.close()
       throw nameOwner(error)
     }
@@ -340,13 +239,41 @@ export class Holdfast {
   async #start(): Promise<void> {
     const { onStep } = this.#options
     const { data } = this.config
-    const stopSoon = (): AbortSignal => AbortSignal.timeout(failedStartMs)
+    const parts = this.#parts
     await makePrivateDirectory(data)
     onStep('opening the store')
     await this.store.start()
-    this.#undo.push(() => this.store.stop(stopSoon()))
+    parts.started('store', (deadline) => this.store.stop(deadline))
     await this.#eventLog.start()
-    this.#undo.push(() => this.#eventLog.stop(stopSoon()))
+    parts.started('event log', (deadline) => this.#eventLog.stop(deadline))
+    this.#tellSetAside()
+    await this.watching.start(parts)
+    await this.access.start()
+    parts.started('access', () => this.access.stop())
+    this.#values.start(redisView(this.config.cache))
+    parts.started('cache', (deadline) => Promise.race([this.#values.stop(), aborted(deadline)]))
+    onStep('starting the API')
+    await this.#api.start()
+    parts.started('API', (deadline) => this.#api.stop(deadline))
+    await this.#metricsServer.start()
+    parts.started('metrics', (deadline) => this.#metricsServer.stop(deadline))
+    onStep('starting the balancer')
+    const proxy = await this.#startProxy()
+    await this.#startServices(proxy)
+    await this.watching.judge(parts)
+    this.#watchCertificates()
+    parts.started('certificates', () => {
+      this.#certificatesTimer?.[Symbol.dispose]()
+      this.#acme.stop()
+    })
+    this.events.emit('holdfast.started', {
+      message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${this.#adopted} running instances` : ''}`,
+      data: { pid: process.pid, version: this.#options.version, adopted: this.#adopted },
+    })
+    parts.complete()
+  }
+
+  #tellSetAside(): void {
     for (const { file, reason } of this.#setAside) {
       this.events.emit('store.setAside', {
         message: `the state store was damaged and has been set aside as ${file}: ${reason}`,
@@ -355,44 +282,6 @@ export class Holdfast {
       })
       this.#options.onWarning(`the state store was damaged (${reason}); it was set aside as ${file} and a new one begun`)
     }
-    await this.notifications.start()
-    this.#undo.push(() => this.notifications.stop())
-    await this.access.start()
-    this.#undo.push(() => this.access.stop())
-    this.#values.start(redisView(this.config.cache))
-    this.#undo.push(() => this.#values.stop())
-    await this.seeing.start()
-    this.#undo.push(() => {
-      this.seeing.stop()
-    })
-    await this.dependencies.start()
-    this.#undo.push(() => this.dependencies.stop())
-    await this.profiling.start()
-    this.#undo.push(() => {
-      this.profiling.stop()
-    })
-    onStep('starting the API')
-    await this.#api.start()
-    this.#undo.push(() => this.#api.stop(stopSoon()))
-    await this.#metricsServer.start()
-    this.#undo.push(() => this.#metricsServer.stop(stopSoon()))
-    onStep('starting the balancer')
-    const proxy = await this.#startProxy()
-    await this.#startServices(proxy)
-    await this.checks.start()
-    await this.policies.start()
-    this.#undo.push(() => {
-      this.checks.stop()
-      this.policies.stop()
-    })
-    await this.rules.start()
-    this.#undo.push(() => this.rules.stop())
-    this.#watchCertificates()
-    this.events.emit('holdfast.started', {
-      message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${this.#adopted} running instances` : ''}`,
-      data: { pid: process.pid, version: this.#options.version, adopted: this.#adopted },
-    })
-    this.#undo = []
   }
 
   async #startProxy(): Promise<ProxyIdentity> {
@@ -405,7 +294,7 @@ export class Holdfast {
       this.#signals.onSignal(signal)
     })
     const proxy = await this.proxy.connect()
-    this.#undo.push(async () => {
+    this.#parts.begun('balancer', async () => {
       this.routing.close()
       if (proxy.adopted) this.proxy.disconnect()
       else await this.proxy.shutdown(0)
@@ -430,16 +319,16 @@ export class Holdfast {
     else await this.routing.publish()
     this.#options.onStep('starting the services')
     await this.supervisor.start()
-    this.#undo.push(() => this.supervisor.stop(AbortSignal.timeout(failedStartMs)))
+    this.#parts.started('supervisor', (deadline) => this.supervisor.stop(deadline))
     this.supervisor.onChange(() => {
       this.#announceHealth()
     })
     const services = Object.values(this.config.services)
     const { adopted } = this.supervisor.apply(services, { drainTimeout: this.config.cluster.gracefulShutdownTimeout })
     this.#adopted = adopted
-    this.#undo.push(async () => {
+    this.#parts.begun('services', async (deadline) => {
       // Whoever was here before us stays; what we began goes.
-      if (adopted === 0) await this.supervisor.stopAll(AbortSignal.timeout(failedStartMs))
+      if (adopted === 0) await this.supervisor.stopAll(deadline)
     })
     if (proxy.adopted) await this.supervisor.whenRecognised()
     await this.routing.release()
@@ -464,7 +353,7 @@ export class Holdfast {
     if (this.#stopping) return
     const services = this.operations.services()
     this.#healthChanges.look(services)
-    this.dependencies.look(services)
+    this.watching.dependencies.look(services)
   }
 
   /** Resolves when every service is ready or has come to rest without being so. */
@@ -478,7 +367,7 @@ export class Holdfast {
   async previewConfig(text?: string): Promise<readonly ConfigChange[]> {
     const { differences, next } = this.#configuration.preview(text)
     const rules = { before: this.config.alerting.rules, after: next.alerting.rules }
-    return withBacktests(differences, rules, (order) => this.rules.backtest(order))
+    return withBacktests(differences, rules, (order) => this.watching.rules.backtest(order))
   }
 
   /**
@@ -510,9 +399,7 @@ export class Holdfast {
   /** Drains the balancer, then stops every service, dependants first. `force` cuts the drain short. */
   async down(force: AbortSignal, onStep: (text: string) => void): Promise<void> {
     this.#stopping = true
-    this.checks.stop()
-    this.policies.stop()
-    await this.rules.stop()
+    await this.watching.cease()
     const { gracefulShutdownTimeout } = this.config.cluster
     this.events.emit('holdfast.stopped', { message: 'holdfast was told to stop everything', data: { reason: 'ordered' } })
     onStep('draining the balancer')
@@ -529,40 +416,9 @@ export class Holdfast {
     } catch (error) {
       failure = error
     }
-    await this.#stopParts()
-    if (failure !== undefined) throw failure as Error
-  }
-
-  /** All of them, whatever becomes of one: what could not be written down is told, and is no reason to leave anything running. */
-  async #stopParts(): Promise<void> {
-    const deadline = AbortSignal.timeout(failedStartMs)
-    this.#certificatesTimer?.[Symbol.dispose]()
-    this.#acme.stop()
-    const parts: readonly (readonly [string, () => unknown])[] = [
-      ['checks', () => this.checks.stop()],
-      ['policies', () => this.policies.stop()],
-      ['rules', () => this.rules.stop()],
-      ['history', () => this.seeing.stop()],
-      ['dependencies', () => this.dependencies.stop()],
-      ['profiling', () => this.profiling.stop()],
-      ['API', () => this.#api.stop(deadline)],
-      ['metrics', () => this.#metricsServer.stop(deadline)],
-      ['supervisor', () => this.supervisor.stop(deadline)],
-      ['notifications', () => Promise.race([this.notifications.stop(), aborted(deadline)])],
-      ['access', () => this.access.stop()],
-      ['cache', () => Promise.race([this.#values.stop(), aborted(deadline)])],
-      ['event log', () => this.#eventLog.stop(deadline)],
-      ['store', () => this.store.stop(deadline)],
-    ]
-    for (const [name, stop] of parts) {
-      try {
-        await stop()
-      } catch (error) {
-        this.#log.logger.error({ err: error }, `stopping: ${name}`)
-        this.#options.onWarning(`stopping: ${name}: ${messageOf(error)}`)
-      }
-    }
+    await this.#parts.stop(partsStopMs)
     await this.#log.close()
+    if (failure !== undefined) throw failure as Error
   }
 }
 

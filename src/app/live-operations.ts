@@ -53,35 +53,35 @@ export class LiveOperations implements Operations {
   }
 
   policies(): ReturnType<Operations['policies']> {
-    return this.#holdfast.policies.list()
+    return this.#holdfast.watching.policies.list()
   }
 
   get health(): HealthChecks {
-    return this.#holdfast.checks
+    return this.#holdfast.watching.checks
   }
 
   get alerting(): Notifications {
-    return this.#holdfast.notifications
+    return this.#holdfast.watching.notifications
   }
 
   get statusPage(): PublicStatus {
-    return this.#holdfast.statusPage
+    return this.#holdfast.watching.statusPage
   }
 
   get rules(): AlertRules {
-    return this.#holdfast.rules
+    return this.#holdfast.watching.rules
   }
 
   get history(): MetricsOperations {
-    return this.#holdfast.seeing.operations
+    return this.#holdfast.watching.seeing.operations
   }
 
   get profiles(): Profiling {
-    return this.#holdfast.profiling
+    return this.#holdfast.watching.profiling
   }
 
   get dependencies(): Dependencies {
-    return this.#holdfast.dependencies
+    return this.#holdfast.watching.dependencies
   }
 
   constructor(holdfast: Holdfast, metrics: PrometheusMetrics, version: string) {

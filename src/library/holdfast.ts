@@ -155,7 +155,7 @@ export class Holdfast implements AsyncDisposable {
    * program ends. Throws `conflict` when there is one, or a service, of that name.
    */
   registerHealthCheck(name: string, check: CustomCheck): Disposable {
-    return this.#plane.checks.register(customDefinition(name, check, (forMs) => sleep(this.#plane.clock, ms(forMs))))
+    return this.#plane.watching.checks.register(customDefinition(name, check, (forMs) => sleep(this.#plane.clock, ms(forMs))))
   }
 
   // --- how it stands --------------------------------------------------------------------------------------------------
