@@ -12,6 +12,7 @@ export interface ErrorAnswer {
 
 const statusByCode: Readonly<Record<string, number>> = {
   invalid_input: 400,
+  too_many_series: 400,
   condition_invalid: 400,
   config_invalid: 400,
   config_not_found: 400,

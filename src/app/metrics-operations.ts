@@ -33,7 +33,7 @@ export interface MetricsAnswer {
   /** Milliseconds: as asked for, or as coarse as the time asked for is kept. */
   readonly step: number
   readonly series: readonly Series[]
-  /** Series that found no place in the answer; narrow it by labels, or put them together with `by`. */
+  /** Series that found no place in the answer, or may have had points for it; narrow it by labels, or put them together with `by`. */
   readonly leftOff: number
 }
 
@@ -45,7 +45,8 @@ export interface CatalogueEntry extends MetricInfo {
 export interface MetricsOperations {
   /** Those of ours first, then others that have series. */
   catalogue(): readonly CatalogueEntry[]
-  /** Rejects with `unknown_metric` when it is neither in the catalogue nor has series, and with `invalid_input` when `from` is not before `to`. */
+  /** Rejects with `unknown_metric` when it is neither in the catalogue nor has series, with `invalid_input` when `from` is not before `to`, and with `too_many_series`
+   * when it would take seconds. */
   query(query: MetricsQuery): Promise<MetricsAnswer>
   /** What the service served and failed on each of the last days (UTC), oldest first; days of which nothing is known may be missing. */
   uptime(service: string, days: number): readonly Day[]

@@ -2,7 +2,7 @@
 import { nearest } from '../config/core/words.ts'
 import { HoldfastError } from '../kernel/errors.ts'
 import { catalogue, metricInfo } from '../metrics/core/catalogue.ts'
-import { combine, rateOf } from '../metrics/core/combine.ts'
+import { Combiner, rateOf } from '../metrics/core/combine.ts'
 import { stepFor } from '../metrics/core/steps.ts'
 import type { Day } from '../metrics/core/uptime-book.ts'
 import type { RangeQuery, Series } from '../metrics/types.ts'
@@ -12,7 +12,8 @@ import type { CatalogueEntry, MetricsAnswer, MetricsOperations, MetricsQuery } f
 export const seriesMax = 200
 
 export interface QueriedHistory {
-  read(query: RangeQuery): Promise<readonly Series[]>
+  /** Hands over one series after the other, at most so many; resolves with how many were left off. */
+  read(query: RangeQuery, take: (series: Series) => void, most?: number): Promise<number>
   /** The step in which that time is answered. */
   stepOf(query: Pick<RangeQuery, 'from' | 'to' | 'step'>): number
   /** How many series of each metric. */
@@ -43,12 +44,22 @@ export class MetricsQueries implements MetricsOperations {
     const { metric, labels, from, to, by, agg, rate, limit = seriesMax } = query
     this.#check(query)
     const step = this.#history.stepOf({ from, to, step: Math.max(query.step ?? 0, stepFor(to - from)) })
-    const read = await this.#history.read({ metric, from, to, step, ...(labels && { labels }) })
-    const rated = rate === true ? read.map(rateOf) : read
-    const together = by === undefined && agg === undefined ? rated : combine(rated, by ?? [], agg ?? 'sum')
-    const sorted = together.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
-    const series = sorted.slice(0, Math.min(limit, seriesMax))
-    return { metric, unit: metricInfo(metric)?.unit, from, to, step, series, leftOff: sorted.length - series.length }
+    const most = Math.min(limit, seriesMax)
+    const rated = (series: Series): Series => (rate === true ? rateOf(series) : series)
+    const range: RangeQuery = { metric, from, to, step, ...(labels && { labels }) }
+    const found: Series[] = []
+    let leftOff = 0
+    if (by === undefined && agg === undefined) leftOff = await this.#history.read(range, (series) => void found.push(rated(series)), most)
+    else {
+      const combiner = new Combiner(by ?? [], agg ?? 'sum')
+      await this.#history.read(range, (series) => {
+        combiner.add(rated(series))
+      })
+      found.push(...combiner.series())
+    }
+    const sorted = found.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+    const series = sorted.slice(0, most)
+    return { metric, unit: metricInfo(metric)?.unit, from, to, step, series, leftOff: leftOff + sorted.length - series.length }
   }
 
   #check({ metric, from, to }: MetricsQuery): void {

@@ -51,6 +51,13 @@ export class SeeingMetrics {
           data: { reason: messageOf(error) },
         })
       },
+      onDamaged: (error) => {
+        events.emit('metrics.damaged', {
+          message: `parts of the history on the disk are damaged and are left out: ${messageOf(error)}`,
+          level: 'error',
+          data: { reason: messageOf(error) },
+        })
+      },
       onRefused: (metric, labels, why) => {
         events.emit('metrics.refused', {
           message: `no room in the history for another series of ${metric}: ${reasons[why]}`,

@@ -166,6 +166,8 @@ export interface EventData {
   'network.recovered': { readonly forMs: number }
   /** What was measured stays in memory only; told once until it can be kept again. */
   'metrics.notKept': { readonly reason: string }
+  /** Parts of it cannot be read; told once. */
+  'metrics.damaged': { readonly reason: string }
   /** Something was done by itself; `dryRun`: would have been. */
   'policy.ran': { readonly policy: string; readonly action: string; readonly target: string; readonly dryRun: boolean }
   /** It was not done; told once until it runs again, or for another reason. */
@@ -324,6 +326,7 @@ const known: Readonly<Record<EventType, true>> = {
   'network.lost': true,
   'network.recovered': true,
   'metrics.notKept': true,
+  'metrics.damaged': true,
   'policy.ran': true,
   'policy.refused': true,
   'policy.failed': true,

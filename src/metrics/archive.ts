@@ -18,8 +18,16 @@ const daysMax = 400
 const hoursMin = 24
 /** Series of a day that are kept by the hour: instances that lived for moments go first. */
 const daySeriesMax = 5_000
+/** Series of an hour that are kept by the minute. */
+const hourSeriesMax = 20_000
 /** In one transaction, about 5 ms. */
 const seriesAPiece = 40
+
+export interface ArchiveReader {
+  readonly read: (series: number, each: (cell: Cell) => void) => void
+  /** That are fetched for each series, each about 0.03 ms. */
+  readonly pieces: number
+}
 
 const stepOf: Readonly<Record<Tier, number>> = { 1: minuteMs, 2: hourMs }
 const floorTo = (at: number, step: number): number => Math.floor(at / step) * step
@@ -27,15 +35,18 @@ const floorTo = (at: number, step: number): number => Math.floor(at / step) * st
 export class Archive {
   readonly #file: HistoryFile
   readonly #recent: Recent
+  readonly #onDamaged: (error: unknown) => void
   /** Before these everything is rolled up. */
   #hoursDone = 0
   #daysDone = 0
   #rolling: Promise<void> = Promise.resolve()
   #stopped = false
 
-  constructor(file: HistoryFile, recent: Recent) {
+  /** `onDamaged`: a part cannot be read; it is a gap. */
+  constructor(file: HistoryFile, recent: Recent, onDamaged: (error: unknown) => void) {
     this.#file = file
     this.#recent = recent
+    this.#onDamaged = onDamaged
   }
 
   load(): void {
@@ -47,20 +58,20 @@ export class Archive {
     this.#stopped = true
   }
 
-  /** Rolls up what is over at `now`, one after the other. `living`: series with samples since a moment. */
-  roll(now: number, living: (since: number) => readonly number[]): Promise<void> {
-    const rolled = this.#rolling.then(() => this.#roll(now, living))
+  /** Rolls up what is over at `now`, one after the other. */
+  roll(now: number): Promise<void> {
+    const rolled = this.#rolling.then(() => this.#roll(now))
     this.#rolling = rolled.catch(() => undefined) // who asked is told
     return rolled
   }
 
-  async #roll(now: number, living: (since: number) => readonly number[]): Promise<void> {
+  async #roll(now: number): Promise<void> {
     if (this.#stopped) return
     // First of all, or what has no room could not be written, and no room would be made.
     await this.#prune()
     const hours = new Set(this.#recent.starts.map((start) => floorTo(start, hourMs)))
     for (const hour of [...hours].filter((start) => start >= this.#hoursDone && start < floorTo(now, hourMs))) {
-      await this.#hour(hour, living(hour))
+      await this.#hour(hour)
       this.#mark('hoursDone', (this.#hoursDone = hour + hourMs))
     }
     const days = new Set(this.#file.starts(1, this.#daysDone, floorTo(now, dayMs)).map((start) => floorTo(start, dayMs)))
@@ -75,8 +86,8 @@ export class Archive {
     if (!this.#stopped) this.#file.putNote(name, value)
   }
 
-  #hour(hour: number, series: readonly number[]): Promise<void> {
-    return this.#pieces(series, (id) => {
+  #hour(hour: number): Promise<void> {
+    return this.#pieces(this.#recent.seriesIn(hour, hour + hourMs).slice(0, hourSeriesMax), (id) => {
       const minutes = new Stepper(minuteMs)
       this.#recent.each(id, hour, hour + hourMs, (at, value) => {
         minutes.sample(at, value)
@@ -124,6 +135,7 @@ export class Archive {
     while (!this.#stopped && this.#file.isFull && hours.length + days.length > 0) {
       if (hours.length > hoursMin || days.length === 0) dropOldest(1, hours)
       else dropOldest(2, days)
+      this.#file.forgetSeries(hours[0] ?? 0, days[0] ?? 0)
       await othersTurn()
     }
     if (this.#stopped) return
@@ -147,12 +159,12 @@ export class Archive {
   }
 
   /** Steps of a minute or an hour, in order of time, that lie in [from, to), for many series one after the other. */
-  reader(from: number, to: number, stepMs: number): (series: number, each: (cell: Cell) => void) => void {
+  reader(from: number, to: number, stepMs: number): ArchiveReader {
     const tier: Tier = stepMs >= hourMs ? 2 : 1
     const first = floorTo(from, stepOf[tier])
     const days = tier === 2 ? this.#file.starts(2, floorTo(first, dayMs), Math.min(to, this.#daysDone)) : []
     const hours = this.#file.starts(1, Math.max(floorTo(first, hourMs), tier === 2 ? this.#daysDone : 0), Math.min(to, this.#hoursDone))
-    return (series, each) => {
+    const read: ArchiveReader['read'] = (series, each) => {
       const within = (cell: Cell): void => {
         if (cell.at >= first && cell.at < to) each(cell)
       }
@@ -164,11 +176,18 @@ export class Archive {
       })
       minutes.cells.forEach(within)
     }
+    return { read, pieces: days.length + hours.length }
   }
 
   #chunk(tier: Tier, start: number, series: number): Cell[] {
     const bytes = this.#file.chunk(tier, start, series)
-    return bytes === undefined ? [] : decodeChunk(bytes, start, stepOf[tier])
+    if (bytes === undefined) return []
+    try {
+      return decodeChunk(bytes, start, stepOf[tier])
+    } catch (error) {
+      this.#onDamaged(error)
+      return []
+    }
   }
 }
 

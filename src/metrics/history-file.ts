@@ -8,8 +8,9 @@
  *
  * Rows of chunks lie in order of time: new ones are appended, old ones go in runs. Not taken: a table with a row for each sample, thirty times as large.
  */
-import { openSideFile, type SideFile, type SideFileOptions } from '../store/index.ts'
-import type { Labels } from './types.ts'
+import { existsSync } from 'node:fs'
+import { isDamaged, openSideFile, setSideFileAside, type SideFile, type SideFileOptions } from '../store/index.ts'
+import type { Labels, Selector } from './types.ts'
 
 const steps = [
   `
@@ -50,6 +51,8 @@ const steps = [
 
 /** 2,000 series by the minute for a week and by the hour for 400 days. */
 export const historyBytesMax = 512 * 1_048_576
+/** Series whose names are known, those of the last 400 days included: about 50 MiB. */
+const namesMax = 200_000
 /** Beyond that the oldest goes; the rest is room to move in. */
 const fullAt = 0.9
 
@@ -96,6 +99,18 @@ export class HistoryFile {
     return this.#opened !== undefined
   }
 
+  /** What failed with that fails until the file is begun anew: it was damaged, or somebody removed it. */
+  isLost(error: unknown): boolean {
+    return isDamaged(error) || !existsSync(this.#options.path)
+  }
+
+  /** Begun anew; what is damaged is set aside. */
+  async renew(why: unknown): Promise<void> {
+    this.close()
+    if (isDamaged(why)) await setSideFileAside(this.#options, why)
+    await this.open()
+  }
+
   get #sql(): SideFile {
     if (this.#opened === undefined) throw new Error('the history file is not open')
     return this.#opened
@@ -131,8 +146,18 @@ export class HistoryFile {
     return (this.#sql.get('SELECT coalesce(max(id), 0) AS id FROM series') as { id: number }).id
   }
 
-  seriesOf(metric: string): StoredSeries[] {
-    return (this.#sql.all('SELECT id, metric, labels, lastAt FROM series WHERE metric = ?', metric) as SeriesRow[]).map(asSeries)
+  /** Those with samples since then, as far as is written down; the newest, at most `max`. */
+  seriesOf({ metric, labels = {} }: Selector, since: number, max: number): StoredSeries[] {
+    const wanted = Object.entries(labels)
+    const same = wanted.map(() => " AND coalesce(json_extract(labels, ?), '') = ?").join('')
+    const rows = this.#sql.all(
+      `SELECT id, metric, labels, lastAt FROM series WHERE metric = ? AND lastAt >= ?${same} ORDER BY lastAt DESC LIMIT ?`,
+      metric,
+      Math.max(0, since),
+      ...wanted.flatMap(([name, value]) => [`$."${name}"`, value]),
+      max,
+    )
+    return (rows as SeriesRow[]).map(asSeries)
   }
 
   seriesSince(at: number): StoredSeries[] {
@@ -142,6 +167,8 @@ export class HistoryFile {
   /** Those of which nothing is left: without a day by the hour since `minutes`, with one since `hours`. */
   forgetSeries(minutes: number, hours: number): void {
     this.#sql.run('DELETE FROM series WHERE lastAt < ? AND (kept = 0 OR lastAt < ?)', minutes, hours)
+    // However many come and go, their names must not fill the file.
+    this.#sql.run('DELETE FROM series WHERE id IN (SELECT id FROM series ORDER BY lastAt DESC LIMIT -1 OFFSET ?)', namesMax)
   }
 
   // --- minutes, hours and days

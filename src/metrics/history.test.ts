@@ -91,6 +91,19 @@ describe('the last hour', () => {
     expect(history.latest({ metric: 'other' })).toEqual([sample('other', 99)])
   })
 
+  it('gives the room of those that fell silent to those that are there', () => {
+    const limits = { seriesMax: 10, seriesPerMetricMax: 4, labelValueMax: 20, labelsMax: 2 }
+    const refused: string[] = []
+    const history = new History({ limits, onRefused: (metric) => refused.push(metric) })
+    // One after the other, each for six minutes, beside one that stays.
+    for (let m = 0; m < 60; m++) {
+      const now = [sample('cpu', 1, { instance: String(Math.floor(m / 6)) }), sample('cpu', 2, { instance: 'old' })]
+      history.add({ at: start + 60_000 * m, samples: now })
+      expect(history.latest({ metric: 'cpu' })).toHaveLength(2)
+    }
+    expect([refused, history.seriesCount]).toEqual([[], 4])
+  })
+
   it('gives room again to what has not been seen for more than an hour', () => {
     const limits = { seriesMax: 2, seriesPerMetricMax: 2, labelValueMax: 20, labelsMax: 2 }
     const history = new History({ limits })

@@ -5,8 +5,9 @@
  * A reading that is not later than the one before is not kept: the wall clock was set back. When that lasts for 10 minutes the clock is believed, and what
  * was kept of a time that has not come is forgotten. Meanwhile `latest` goes on telling what was read.
  */
+import { HoldfastError } from '../kernel/errors.ts'
 import type { Labels } from '../kernel/labels.ts'
-import { Archive, othersTurn } from './archive.ts'
+import { Archive, othersTurn, type ArchiveReader } from './archive.ts'
 import { SealedBlock } from './core/block.ts'
 import { Stepper, pointOf, type Cell } from './core/cell.ts'
 import { SeriesTable, seriesLimits, type Refusal, type SeriesEntry, type SeriesLimits } from './core/series-table.ts'
@@ -19,10 +20,16 @@ import type { Point, RangeQuery, Reading, Sample, Selector, Series, SeriesReader
 const latestMs = 5_000
 /** Between two writes. */
 const flushMs = 5_000
+/** Series that wait to be written down; while that fails, the names of those that were forgotten go. */
+const newSeriesMax = 20_000
 /** Readings, one a second, until a clock that was set back is believed. */
 const disbelievedMax = 600
-/** Series that are read before others get their turn: about 2 ms. */
+/** Series, and pieces of the disk, that are read before others get their turn: about 2 ms. */
 const seriesATurn = 25
+const piecesATurn = 80
+/** Series of one question, and pieces of the disk: about 3 s of work, between which others have their turns. */
+const askedSeriesMax = 5_000
+const askedPiecesMax = 100_000
 
 export interface HistoryOptions {
   readonly limits?: SeriesLimits
@@ -32,7 +39,12 @@ export interface HistoryOptions {
   readonly onRefused?: (metric: string, labels: Labels, why: Refusal) => void
   /** It cannot be written, or read; told once until it can again. What is in memory goes on. */
   readonly onProblem?: (error: unknown) => void
+  /** A part of it is not readable any more and is a gap; told once. */
+  readonly onDamaged?: (error: unknown) => void
 }
+
+/** `isNew`: the file has nothing yet of what was written before. */
+type AlsoFlush = (file: HistoryFile, isNew: boolean) => () => void
 
 type Described = Pick<SeriesEntry, 'id' | 'metric' | 'labels' | 'key'>
 
@@ -53,13 +65,19 @@ export class History implements SeriesReader {
   /** Minutes that ended and are not written down as a whole yet. */
   #ended: SealedBlock[] = []
   #failing = false
+  #damageTold = false
+  #renewing = false
+  #stopped = false
   #rolled = Promise.resolve()
-  readonly #alsoFlush: ((file: HistoryFile) => () => void)[] = []
+  readonly #alsoFlush: AlsoFlush[] = []
+  /** What is written besides, it shall write as a whole. */
+  #isNew = false
 
-  constructor({ limits = seriesLimits, file, onRefused = () => undefined, onProblem = () => undefined }: HistoryOptions = {}) {
+  constructor(options: HistoryOptions = {}) {
+    const { limits = seriesLimits, file, onRefused = () => undefined, onProblem = () => undefined, onDamaged = () => undefined } = options
     this.#series = new SeriesTable(limits)
     this.#file = file
-    this.#options = { onRefused, onProblem }
+    this.#options = { onRefused, onProblem, onDamaged }
   }
 
   /** Takes up what was kept. A file that cannot be opened is told of, and done without. */
@@ -67,13 +85,51 @@ export class History implements SeriesReader {
     if (this.#file === undefined) return
     try {
       await this.#file.open()
-      this.#archive = new Archive(this.#file, this.#recent)
-      this.#archive.load()
       this.#restore(this.#file)
+      this.#archive = this.#archiveOf(this.#file)
     } catch (error) {
-      this.#archive = undefined
+      if (this.#file.isOpen && this.#file.isLost(error)) await this.#renew(this.#file, error)
+      else this.#options.onProblem(error)
+    }
+  }
+
+  #archiveOf(file: HistoryFile): Archive {
+    const archive = new Archive(file, this.#recent, (error) => {
+      this.#damaged(error)
+    })
+    archive.load()
+    return archive
+  }
+
+  #damaged(error: unknown): void {
+    if (!this.#damageTold) this.#options.onDamaged(error)
+    this.#damageTold = true
+  }
+
+  /** Begins the file anew, and writes down what is in memory: the last hour, and what others have. */
+  async #renew(file: HistoryFile, why: unknown): Promise<void> {
+    if (this.#renewing || this.#stopped) return
+    this.#renewing = true
+    this.#archive?.stop()
+    this.#archive = undefined
+    try {
+      await file.renew(why)
+      // Somebody may have put one there that has series of its own.
+      this.#series.continueFrom(file.lastId() + 1, (metric, labels) => file.idOf(metric, labels))
+      this.#newSeries = [...this.#series.all()]
+      this.#ended = [...this.#recent.sealed]
+      this.#isNew = true
+      if (this.#isStopped()) file.close()
+      else this.#archive = this.#archiveOf(file)
+    } catch (error) {
       this.#options.onProblem(error)
     }
+    this.#renewing = false
+  }
+
+  /** It may have been meanwhile. */
+  #isStopped(): boolean {
+    return this.#stopped
   }
 
   #restore(file: HistoryFile): void {
@@ -92,19 +148,21 @@ export class History implements SeriesReader {
       }
       this.#lastAt = at
     }
+    this.#series.trim()
   }
 
   #readable(bytes: Uint8Array): SealedBlock[] {
     try {
       return [new SealedBlock(bytes)]
     } catch (error) {
-      this.#options.onProblem(error)
+      this.#damaged(error)
       return []
     }
   }
 
   /** Writes down what is not yet. */
   stop(): void {
+    this.#stopped = true
     this.#archive?.stop()
     this.#flush()
     this.#archive = undefined
@@ -112,7 +170,7 @@ export class History implements SeriesReader {
   }
 
   /** Writes into the file whenever the history does, in the same transaction; what it returns is called when that was written. */
-  alsoFlush(work: (file: HistoryFile) => () => void): void {
+  alsoFlush(work: AlsoFlush): void {
     this.#alsoFlush.push(work)
   }
 
@@ -170,7 +228,7 @@ export class History implements SeriesReader {
   }
 
   #entry(metric: string, labels: Labels): SeriesEntry | undefined {
-    const entry = this.#series.entry(metric, labels)
+    const entry = this.#series.entry(metric, labels, this.#lastAt)
     if (typeof entry !== 'string') {
       if (entry.lastAt === -Infinity && this.#archive) this.#newSeries.push(entry)
       return entry
@@ -193,14 +251,16 @@ export class History implements SeriesReader {
         const open = this.#recent.sealOpen()
         if (open) file.putRaw(open.start, open.bytes)
         if (this.#ended.length > 0) file.keepRaw(blocksMax)
-        for (const work of this.#alsoFlush) written.push(work(file))
+        for (const work of this.#alsoFlush) written.push(work(file, this.#isNew))
       })
       for (const tell of written) tell()
       this.#newSeries = []
       this.#ended = []
+      this.#isNew = false
     })
     // It may fail for hours; an hour is what memory has.
     this.#ended.splice(0, Math.max(0, this.#ended.length - blocksMax))
+    if (this.#newSeries.length > newSeriesMax) this.#newSeries = [...this.#series.all()]
   }
 
   /** Resolves when what is over is rolled up. */
@@ -209,13 +269,18 @@ export class History implements SeriesReader {
   }
 
   async #roll(): Promise<void> {
-    const living = (since: number): number[] => [...this.#series.all()].filter(({ lastAt }) => lastAt >= since).map(({ id }) => id)
+    const archive = this.#archive
     try {
-      await this.#archive?.roll(this.#lastAt, living)
+      await archive?.roll(this.#lastAt)
     } catch (error) {
       // Tried again in an hour; what it is made from stays until then.
-      if (this.#archive) this.#options.onProblem(error)
+      if (archive === this.#archive) this.#problem(error)
     }
+  }
+
+  #problem(error: unknown): void {
+    if (this.#file?.isOpen === true && this.#file.isLost(error)) void this.#renew(this.#file, error)
+    else this.#options.onProblem(error)
   }
 
   #guard(work: () => void): void {
@@ -223,7 +288,7 @@ export class History implements SeriesReader {
       work()
       this.#failing = false
     } catch (error) {
-      if (!this.#failing) this.#options.onProblem(error)
+      if (!this.#failing) this.#problem(error)
       this.#failing = true
     }
   }
@@ -242,20 +307,30 @@ export class History implements SeriesReader {
   }
 
   range(query: RangeQuery): readonly Series[] {
-    const read = this.#reader(query)
+    const { read } = this.#reader(query)
     return this.#described(query).flatMap(read)
   }
 
-  /** As `range`, for many series: others get their turn meanwhile. */
-  async read(query: RangeQuery): Promise<readonly Series[]> {
-    const read = this.#reader(query)
-    const found: Series[] = []
-    let done = 0
-    for (const series of this.#described(query)) {
-      found.push(...read(series))
-      if (++done % seriesATurn === 0) await othersTurn()
+  /**
+   * As `range`, one series after the other, for many: others get their turn meanwhile. `most`: of so many, in the order of their labels; resolves with how many were left
+   * off. Rejects with `too_many_series` what would take seconds.
+   */
+  async read(query: RangeQuery, take: (series: Series) => void, most = Infinity): Promise<number> {
+    const { read, pieces } = this.#reader(query)
+    const asked = this.#described(query)
+    const [wanted, aTurn] = [Math.min(asked.length, most), Math.max(1, Math.min(seriesATurn, Math.floor(piecesATurn / pieces)))]
+    if (wanted > askedSeriesMax || wanted * pieces > askedPiecesMax) throw tooMany(query.metric, asked.length, pieces)
+    if (asked.length > most) asked.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+    let [done, taken] = [0, 0]
+    for (const series of asked) {
+      if (taken >= most) break
+      for (const found of read(series)) {
+        take(found)
+        taken++
+      }
+      if (++done % aTurn === 0) await othersTurn()
     }
-    return found
+    return asked.length - done
   }
 
   /** How many series of each metric have samples in the last hour. */
@@ -264,25 +339,22 @@ export class History implements SeriesReader {
   }
 
   /** Those that live, and those of before that the disk knows. */
-  #described(query: RangeQuery): readonly Described[] {
+  #described(query: RangeQuery): Described[] {
     const living = this.#series.select(query)
     if (this.#archive === undefined || this.#recent.has(query.from)) return living
     const known = new Set(living.map(({ id }) => id))
-    const wanted = Object.entries(query.labels ?? {})
-    const before = (this.#file?.seriesOf(query.metric) ?? []).filter(
-      // `lastAt` is written down once an hour.
-      ({ id, labels, lastAt }) => !known.has(id) && lastAt >= query.from - hourMs && wanted.every(([name, value]) => (labels[name] ?? '') === value),
-    )
+    // `lastAt` is written down once an hour.
+    const before = this.#file?.seriesOf(query, query.from - hourMs, askedSeriesMax + 1).filter(({ id }) => !known.has(id)) ?? []
     return [...living, ...before.map((series) => ({ ...series, key: '' }))]
   }
 
-  #reader(query: RangeQuery): (series: Described) => Series[] {
+  #reader(query: RangeQuery): { readonly read: (series: Described) => Series[]; readonly pieces: number } {
     const { from, to } = query
     const step = this.stepOf(query)
     const series = ({ metric, labels }: Described, points: readonly Point[]): Series[] => (points.length === 0 ? [] : [{ metric, labels, points }])
-    if (step <= secondMs) return (one) => series(one, this.#samples(one.id, from, to))
-    const each = this.#recent.has(from) || this.#archive === undefined ? undefined : this.#archive.reader(from, to, step)
-    return (one) => series(one, this.#steps(one.id, query, step, each).map(pointOf))
+    if (step <= secondMs) return { read: (one) => series(one, this.#samples(one.id, from, to)), pieces: 1 }
+    const archived = this.#recent.has(from) || this.#archive === undefined ? undefined : this.#archive.reader(from, to, step)
+    return { read: (one) => series(one, this.#steps(one.id, query, step, archived?.read).map(pointOf)), pieces: Math.max(1, archived?.pieces ?? 1) }
   }
 
   #samples(id: number, from: number, to: number): Point[] {
@@ -291,7 +363,7 @@ export class History implements SeriesReader {
     return points
   }
 
-  #steps(id: number, { from, to }: RangeQuery, step: number, each: ((series: number, each: (cell: Cell) => void) => void) | undefined): Cell[] {
+  #steps(id: number, { from, to }: RangeQuery, step: number, each: ArchiveReader['read'] | undefined): Cell[] {
     const stepper = new Stepper(step)
     if (each) {
       each(id, (cell) => {
@@ -305,3 +377,15 @@ export class History implements SeriesReader {
     return stepper.cells
   }
 }
+
+const keyOf = ({ labels }: Described): string => JSON.stringify(labels)
+
+const tooMany = (metric: string, series: number, pieces: number): HoldfastError =>
+  new HoldfastError(
+    'too_many_series',
+    `tried to put ${series} series of ${metric} together, each in ${pieces} pieces on the disk: more than one question may take`,
+    {
+      hint: 'narrow it by labels (service=…), ask for a shorter time, or for steps of an hour (step=1h)',
+      details: { series, pieces, seriesMax: askedSeriesMax, piecesMax: askedPiecesMax },
+    },
+  )

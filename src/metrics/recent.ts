@@ -74,6 +74,21 @@ export class Recent {
     this.#sealed = this.#sealed.filter((block) => block.start < start)
   }
 
+  /** Series with samples in [from, to); those that were there for longest first. */
+  seriesIn(from: number, to: number): number[] {
+    const minutes = new Map<number, number>()
+    for (const block of this.#open ? [...this.#sealed, this.#open] : this.#sealed) {
+      if (block.start < from || block.start >= to) continue
+      for (const series of block.series) minutes.set(series, (minutes.get(series) ?? 0) + 1)
+    }
+    return [...minutes].sort(([, a], [, b]) => b - a).map(([series]) => series)
+  }
+
+  /** The ended minutes, oldest first. */
+  get sealed(): readonly SealedBlock[] {
+    return this.#sealed
+  }
+
   /** Samples of a series, in order of time. */
   each(series: number, from: number, to: number, each: (at: number, value: number) => void): void {
     for (const block of this.#sealed) this.#eachOf(block, series, from, to, each)

@@ -14,8 +14,8 @@ export class Uptime {
   constructor(history: History, wallTime: () => number) {
     this.#history = history
     this.#wallTime = wallTime
-    history.alsoFlush((file) => {
-      const days = this.#book.unsaved
+    history.alsoFlush((file, isNew) => {
+      const days = isNew ? this.#book.all() : this.#book.unsaved
       for (const day of days) file.putDay(day)
       file.putNote('uptime', this.#book.notes)
       return () => {

@@ -2,6 +2,7 @@
  * The text of an API key: `hf_<keyId>_<secret>_<checksum>`. The prefix is for secret scanners, the key id finds
  * the record, the secret proves it, and the checksum tells a mistyped key from a wrong one without looking anything up.
  */
+import { crc32 } from '../../kernel/crc32.ts'
 import { assert } from '../../kernel/errors.ts'
 
 export const keyIdLength = 10
@@ -34,21 +35,11 @@ export function parseApiKey(text: string): ParsedApiKey | undefined {
 }
 
 function checksum(keyId: string, secret: string): string {
-  return inBase62(BigInt(crc32(`hf_${keyId}_${secret}`)), checksumLength)
+  return inBase62(BigInt(crc32(new TextEncoder().encode(`hf_${keyId}_${secret}`))), checksumLength)
 }
 
 function inBase62(number: bigint, length: number): string {
   let text = ''
   for (let rest = number; text.length < length; rest /= 62n) text = base62.charAt(Number(rest % 62n)) + text
   return text
-}
-
-/** CRC-32 of ASCII text. Source: ISO 3309 (the polynomial of zlib and PNG), bit by bit, for it runs once per request over 57 characters. */
-function crc32(text: string): number {
-  let crc = 0xffffffff
-  for (let i = 0; i < text.length; i++) {
-    crc ^= text.charCodeAt(i)
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
-  }
-  return (crc ^ 0xffffffff) >>> 0
 }

@@ -2,14 +2,14 @@
  * A minute of everything: the times of its readings once, and a column for each series that had a sample. Open it is plain numbers and grows; sealed
  * it is one run of bytes, the same in memory and on the disk, in which a series is found by its number:
  *
- *   version · start · times as differences · how many series · their numbers, rising · length of each column · columns
+ *   version · start · times as differences · how many series · their numbers, rising · length of each column · columns · sum
  */
 import { HoldfastError } from '../../kernel/errors.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import { ByteReader, ByteWriter, whole } from './bytes.ts'
 import { readColumn, writeColumn } from './column.ts'
 
 export const blockMs = 60_000
-const version = 1
+const version = 2
 /** Readings of a minute, one a second and some to spare. */
 const capacityFirst = 64
 
@@ -19,6 +19,8 @@ export interface Block {
   /** Rising; the first `length` of them. */
   readonly times: Float64Array
   readonly length: number
+  /** Numbers of those that have a column. */
+  readonly series: Iterable<number>
   /** The values of a series at `times` into `into`; false: it has none here. */
   read(series: number, into: Float64Array): boolean
 }
@@ -45,6 +47,10 @@ export class OpenBlock implements Block {
       block.#columns.set(series, column)
     }
     return block
+  }
+
+  get series(): Iterable<number> {
+    return this.#columns.keys()
   }
 
   /** A new row; later than the last one. */
@@ -88,7 +94,7 @@ export class OpenBlock implements Block {
       out.varint(columns.length - from)
     }
     out.bytes(columns.take())
-    return out.take()
+    return out.sealed()
   }
 }
 
@@ -125,6 +131,7 @@ export class SealedBlock implements Block {
     try {
       const from = new ByteReader(bytes)
       if (from.byte() !== version) throw new RangeError('another version')
+      const end = whole(bytes)
       this.bytes = bytes
       this.start = from.varint()
       this.length = bounded(from.varint(), bytes.length)
@@ -142,7 +149,7 @@ export class SealedBlock implements Block {
         offset += from.varint()
       }
       for (let i = 0; i < count; i++) this.#offsets[i] = (this.#offsets[i] ?? 0) + from.at
-      if (from.at + offset !== bytes.length) throw new RangeError('cut off')
+      if (from.at + offset !== end) throw new RangeError('cut off')
     } catch (cause) {
       throw new HoldfastError('history_damaged', 'a minute of the history is not readable', { cause })
     }

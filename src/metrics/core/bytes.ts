@@ -1,4 +1,5 @@
 /** Bytes that grow as they are written, and numbers in few of them. Whole numbers stand as varints (7 bits a byte, lowest first), signed ones zigzagged. */
+import { crc32 } from '../../kernel/crc32.ts'
 import { assert } from '../../kernel/errors.ts'
 
 /** Whole numbers up to this are written exactly, and so are their differences. */
@@ -16,6 +17,13 @@ export class ByteWriter {
 
   get length(): number {
     return this.#length
+  }
+
+  /** What was written, and after it the sum by which `whole` knows that it is that. */
+  sealed(): Uint8Array {
+    const sum = crc32(this.#bytes, this.#length)
+    for (let shift = 24; shift >= 0; shift -= 8) this.byte((sum >>> shift) & 255)
+    return this.take()
   }
 
   /** A copy of what was written. */
@@ -65,6 +73,14 @@ export class ByteWriter {
     larger.set(this.#bytes.subarray(0, this.#length))
     this.#bytes = larger
   }
+}
+
+/** Where the sum of sealed bytes begins. Throws when they are not what was sealed: a disk may give anything. */
+export function whole(bytes: Uint8Array): number {
+  const end = bytes.length - 4
+  const sum = end < 0 ? 0 : new DataView(bytes.buffer, bytes.byteOffset + end).getUint32(0)
+  if (end < 0 || sum !== crc32(bytes, end)) throw new RangeError('the sum does not fit')
+  return end
 }
 
 export class ByteReader {

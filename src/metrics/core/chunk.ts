@@ -1,10 +1,10 @@
-/** Steps of one series over an hour or a day, in few bytes and without loss: version · how many · their places · sums, smallest, largest, last, counts. */
+/** Steps of one series over an hour or a day, in few bytes and without loss: version · how many · their places · sums, smallest, largest, last, counts · sum of it. */
 import { HoldfastError } from '../../kernel/errors.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import { ByteReader, ByteWriter, whole } from './bytes.ts'
 import type { Cell } from './cell.ts'
 import { readColumn, writeColumn } from './column.ts'
 
-const version = 1
+const version = 2
 const fields = ['sum', 'min', 'max', 'last', 'count'] as const
 /** A day has 24 hours, an hour 60 minutes. */
 const cellsMax = 1_440
@@ -25,7 +25,7 @@ export function encodeChunk(cells: readonly Cell[], start: number, stepMs: numbe
     cells.forEach((cell, i) => (column[i] = cell[field]))
     writeColumn(out, column, cells.length)
   }
-  return out.take()
+  return out.sealed()
 }
 
 /** Throws `history_damaged`. */
@@ -33,6 +33,7 @@ export function decodeChunk(bytes: Uint8Array, start: number, stepMs: number): C
   try {
     const from = new ByteReader(bytes)
     if (from.byte() !== version) throw new RangeError('another version')
+    whole(bytes)
     const length = from.varint()
     if (length > cellsMax) throw new RangeError('too many steps')
     let place = 0

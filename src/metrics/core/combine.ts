@@ -9,52 +9,72 @@ export type Aggregate = (typeof aggregates)[number]
  * One series for each combination of values of the labels `by`; a series without one of them counts as having it empty. Points of the same step go
  * together; a step that some have not is made of those that have it. Of a sum the smallest and the largest are sums too: bounds of what it was.
  */
-export function combine(series: readonly Series[], by: readonly string[], how: Aggregate): Series[] {
-  const groups = new Map<string, { labels: Labels; members: Series[] }>()
-  for (const one of series) {
-    const values = by.map((name) => one.labels[name] ?? '')
-    const key = values.join('\0')
-    const group = groups.get(key)
-    if (group) group.members.push(one)
-    else groups.set(key, { labels: Object.fromEntries(by.flatMap((name, i) => (values[i] ? [[name, values[i]]] : []))), members: [one] })
-  }
-  return [...groups.values()].map(({ labels, members }) => ({ metric: members[0]?.metric ?? '', labels, points: together(members, how) }))
-}
+export class Combiner {
+  readonly #by: readonly string[]
+  readonly #how: Aggregate
+  readonly #groups = new Map<string, { readonly metric: string; readonly labels: Labels; readonly steps: Map<number, Together> }>()
 
-function together(members: readonly Series[], how: Aggregate): Point[] {
-  const steps = new Map<number, Point[]>()
-  for (const { points } of members) {
+  constructor(by: readonly string[], how: Aggregate) {
+    this.#by = by
+    this.#how = how
+  }
+
+  add({ metric, labels, points }: Series): void {
+    const values = this.#by.map((name) => labels[name] ?? '')
+    const key = values.join('\0')
+    let group = this.#groups.get(key)
+    if (group === undefined) {
+      const own = Object.fromEntries(this.#by.flatMap((name, i) => (values[i] ? [[name, values[i]]] : [])))
+      this.#groups.set(key, (group = { metric, labels: own, steps: new Map<number, Together>() }))
+    }
     for (const point of points) {
-      const step = steps.get(point.at)
-      if (step) step.push(point)
-      else steps.set(point.at, [point])
+      const step = group.steps.get(point.at)
+      if (step) join(step, point, this.#how)
+      else group.steps.set(point.at, { ...point, members: 1 })
     }
   }
-  return [...steps].toSorted(([a], [b]) => a - b).map(([at, points]) => joined(at, points, how))
-}
 
-function joined(at: number, points: readonly Point[], how: Aggregate): Point {
-  const count = sum(points, ({ count: samples }) => samples)
-  const least = (read: (point: Point) => number): number => points.reduce((low, point) => Math.min(low, read(point)), Infinity)
-  const most = (read: (point: Point) => number): number => points.reduce((high, point) => Math.max(high, read(point)), -Infinity)
-  const [mean, min, max, last] = [meanOf, minOf, maxOf, lastOf]
-  switch (how) {
-    case 'sum':
-      return { at, mean: sum(points, mean), min: sum(points, min), max: sum(points, max), last: sum(points, last), count }
-    case 'mean':
-      return { at, mean: sum(points, mean) / points.length, min: least(min), max: most(max), last: sum(points, last) / points.length, count }
-    case 'min':
-      return { at, mean: least(mean), min: least(min), max: least(max), last: least(last), count }
-    case 'max':
-      return { at, mean: most(mean), min: most(min), max: most(max), last: most(last), count }
+  series(): Series[] {
+    return [...this.#groups.values()].map(({ metric, labels, steps }) => ({
+      metric,
+      labels,
+      points: [...steps.values()].sort((a, b) => a.at - b.at).map((step) => pointOf(step, this.#how)),
+    }))
   }
 }
 
-const sum = (points: readonly Point[], read: (point: Point) => number): number => points.reduce((total, point) => total + read(point), 0)
-const meanOf = ({ mean }: Point): number => mean
-const minOf = ({ min }: Point): number => min
-const maxOf = ({ max }: Point): number => max
-const lastOf = ({ last }: Point): number => last
+export function combine(series: readonly Series[], by: readonly string[], how: Aggregate): Series[] {
+  const combiner = new Combiner(by, how)
+  for (const one of series) combiner.add(one)
+  return combiner.series()
+}
+
+/** A step of so many series; a mean is their sum until all are there. */
+interface Together {
+  readonly at: number
+  mean: number
+  min: number
+  max: number
+  last: number
+  count: number
+  members: number
+}
+
+function join(step: Together, { mean, min, max, last, count }: Point, how: Aggregate): void {
+  const pick = how === 'min' ? Math.min : how === 'max' ? Math.max : sum
+  step.mean = pick(step.mean, mean)
+  step.last = pick(step.last, last)
+  step.min = how === 'mean' ? Math.min(step.min, min) : pick(step.min, min)
+  step.max = how === 'mean' ? Math.max(step.max, max) : pick(step.max, max)
+  step.count += count
+  step.members++
+}
+
+const sum = (a: number, b: number): number => a + b
+
+function pointOf({ at, mean, min, max, last, count, members }: Together, how: Aggregate): Point {
+  return how === 'mean' ? { at, mean: mean / members, min, max, last: last / members, count } : { at, mean, min, max, last, count }
+}
 
 /** How much a counter grew from step to step, per second. One that shrank began anew at zero. The first step has none before it. */
 export function rateOf({ metric, labels, points }: Series): Series {

@@ -65,6 +65,11 @@ export class UptimeBook {
     return [...this.#changed.values()]
   }
 
+  /** Of all services. */
+  all(): readonly ServiceDay[] {
+    return [...this.#services].flatMap(([service, days]) => [...days.values()].map((day) => ({ ...day, service })))
+  }
+
   saved(days: readonly ServiceDay[]): void {
     for (const day of days) if (this.#changed.get(`${day.day} ${day.service}`) === day) this.#changed.delete(`${day.day} ${day.service}`)
   }

@@ -28,12 +28,22 @@ export async function openSideFile(options: SideFileOptions): Promise<SideFile> 
   try {
     return await openWhole(driver, options)
   } catch (error) {
-    if (!(error instanceof HoldfastError) || !isCorrupt(error.cause)) throw error
-    const aside = `${options.path}.corrupt`
-    for (const suffix of ['', '-wal', '-shm']) await rename(options.path + suffix, aside + suffix).catch(unlessMissing)
-    options.onSetAside(aside, messageOf(error.cause))
+    if (!isDamaged(error)) throw error
+    await setSideFileAside(options, error)
     return openWhole(driver, options)
   }
+}
+
+/** The file is not one of SQLite, or not whole; some damage is met only when what lies there is read. */
+export function isDamaged(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && isCorrupt(error.cause)
+}
+
+/** A closed file that was damaged. */
+export async function setSideFileAside({ path, onSetAside }: Pick<SideFileOptions, 'path' | 'onSetAside'>, why: HoldfastError): Promise<void> {
+  const aside = `${path}.corrupt`
+  for (const suffix of ['', '-wal', '-shm']) await rename(path + suffix, aside + suffix).catch(unlessMissing)
+  onSetAside(aside, messageOf(why.cause))
 }
 
 async function openWhole(driver: Driver, { path, steps, bytesMax }: SideFileOptions): Promise<SideFile> {

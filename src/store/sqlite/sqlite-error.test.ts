@@ -38,6 +38,13 @@ describe('the meaning of an error', () => {
     expect(isCorrupt(system('EACCES'))).toBe(false)
   })
 
+  it('knows it by its words where the driver gives no code', () => {
+    const said = (text: string): Error => Object.assign(new Error(text), { code: 'ERR_SQLITE_ERROR' })
+    expect(isCorrupt(said('database disk image is malformed'))).toBe(true)
+    expect(isCorrupt(new Error('database disk image is malformed'))).toBe(false)
+    expect(toHoldfastError('writing', '/tmp/x', said('database or disk is full'))).toMatchObject({ code: 'disk_full' })
+  })
+
   it('replaces a connection whose file failed, not one whose disk is full', () => {
     for (const code of [8, 10, 14, 26]) expect(needsReconnect(sqlite(code))).toBe(true)
     for (const code of [5, 13, 19]) expect(needsReconnect(sqlite(code))).toBe(false)

@@ -24,9 +24,22 @@ const resultCode = {
   IOERR_SHORT_READ: 522,
 } as const
 
+/** What SQLite says of some codes (`sqlite3_errstr`): the package that Node 20 needs leaves the code out of errors of statements that read. */
+const resultTexts: Readonly<Record<string, number>> = {
+  'database is locked': resultCode.BUSY,
+  'attempt to write a readonly database': resultCode.READONLY,
+  'disk I/O error': resultCode.IOERR,
+  'database disk image is malformed': resultCode.CORRUPT,
+  'database or disk is full': resultCode.FULL,
+  'unable to open database file': resultCode.CANTOPEN,
+  'file is not a database': resultCode.NOTADB,
+}
+
 /** The extended result code of an SQLite error. */
 function sqliteCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined
+  if (!(error instanceof Error)) return undefined
+  if ('errcode' in error && typeof error.errcode === 'number') return error.errcode
+  return codeOf(error) === 'ERR_SQLITE_ERROR' ? resultTexts[error.message] : undefined
 }
 
 export function isCorrupt(error: unknown): boolean {
