@@ -1,8 +1,7 @@
 /** Label matchers, as Alertmanager's classic syntax has them: `name=value`, `!=`, `=~`, `!~`; values may be quoted. */
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { Labels } from '../../kernel/labels.ts'
-import { LinearRegex } from './regex/linear.ts'
-import { parseRegex } from './regex/syntax.ts'
+import { parseRegex, type Regex } from './regex.ts'
 
 export interface Matcher {
   readonly name: string
@@ -21,13 +20,13 @@ export const labelOf = (labels: Labels, name: string): string => (Object.hasOwn(
 export const matches = (matchers: readonly Matcher[], labels: Labels): boolean =>
   matchers.every((matcher) => matchesOne(matcher, labelOf(labels, matcher.name)))
 
-const compiled = new WeakMap<Matcher, LinearRegex>()
+const compiled = new WeakMap<Matcher, Regex>()
 
 function matchesOne(matcher: Matcher, value: string): boolean {
   if (!matcher.isRegex) return (matcher.value === value) === matcher.isEqual
   let regex = compiled.get(matcher)
   if (regex === undefined) {
-    regex = new LinearRegex(matcher.value)
+    regex = parseRegex(matcher.value)
     compiled.set(matcher, regex)
   }
   return regex.matches(value) === matcher.isEqual

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { matches, parseMatcher, type Matcher } from '../../alerting/core/matchers.ts'
-import { LinearRegex } from '../../alerting/core/regex/linear.ts'
+import { parseRegex, type Regex } from '../../alerting/core/regex.ts'
 import type { AlertView, PutAlert, SilenceView } from '../../app/alert-operations.ts'
 import { HoldfastError, codeOf, messageOf } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/time.ts'
@@ -220,11 +220,11 @@ function isShown({ quiet }: AlertView, { active, silenced, inhibited }: AlertQue
   return quiet.by === 'silenced' || quiet.by === 'maintenance' ? !isOff(silenced) : !isOff(inhibited)
 }
 
-function receiverIn(given: string | readonly string[] | undefined): LinearRegex | undefined {
+function receiverIn(given: string | readonly string[] | undefined): Regex | undefined {
   const source = listOf(given).at(-1)
   if (source === undefined || source === '') return undefined
   try {
-    return new LinearRegex(source)
+    return parseRegex(source)
   } catch (error) {
     throw new HoldfastError('invalid_input', `failed to parse receiver param: ${messageOf(error)}`)
   }
@@ -336,7 +336,7 @@ const postableSilence = z.object({
 
 function whyNoRegex(source: string): string | undefined {
   try {
-    new LinearRegex(source).matches('')
+    parseRegex(source)
     return undefined
   } catch (error) {
     return messageOf(error)
