@@ -1,7 +1,7 @@
 /** The engine with 1,000 checks, in a process of its own: `checks-engine.ts SECONDS ANSWERING-PORT SILENT-PORT…`. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Checks, definitionOf, MachineView } from '../../src/health/index.ts'
-import { ms, seconds } from '../../src/kernel/time.ts'
+import { days, ms, seconds } from '../../src/kernel/time.ts'
 import { newId, systemClock, systemRandom } from '../../src/kernel/system.ts'
 import type { CheckConfig, CheckSpec } from '../../src/config/types.ts'
 import type { ChecksReport } from './checks.ts'
@@ -16,6 +16,7 @@ const http = (port: number): CheckSpec => ({
   expect: { statusMin: 200, statusMax: 399, body: undefined, json: { path: 'status', equals: 'ok' } },
   ca: undefined,
   verify: true,
+  certificate: { warnAt: days(21), criticalAt: undefined },
 })
 const machine: readonly CheckSpec[] = [
   { kind: 'memory' },

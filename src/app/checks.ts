@@ -38,6 +38,7 @@ export interface HealthChecksDeps {
 const prefix = 'health/checks/'
 /** The alert about ourselves is put again this often, so that nobody takes it for resolved. */
 const resendMs = 60_000
+const dayMs = 86_400_000
 
 export class HealthChecks implements HealthOperations, SampleSource {
   readonly #deps: HealthChecksDeps
@@ -144,6 +145,7 @@ export class HealthChecks implements HealthOperations, SampleSource {
       if (isUp === undefined || last === undefined) continue
       samples.push({ metric: 'check_latency', labels, value: last.latencyMs })
       if (last.value !== undefined) samples.push({ metric: 'check_value', labels, value: last.value })
+      if (last.certificateMs !== undefined) samples.push({ metric: 'check_certificate_days', labels, value: last.certificateMs / dayMs })
       samples.push({ metric: 'check_level', labels, value: level === 'ok' ? 0 : level === 'warning' ? 1 : 2 })
     }
     return samples

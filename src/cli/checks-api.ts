@@ -6,6 +6,7 @@ export interface OutcomeDescription {
   readonly value: number | null
   readonly level: 'ok' | 'warning' | 'critical'
   readonly message: string
+  readonly certificateDays: number | null
 }
 
 export interface CheckDescription {

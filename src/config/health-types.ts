@@ -53,6 +53,8 @@ export interface HttpSpec {
   }
   readonly ca: string | undefined
   readonly verify: boolean
+  /** Of an https URL: how long its certificate must still be valid. */
+  readonly certificate: { readonly warnAt: Duration; readonly criticalAt: Duration | undefined }
 }
 
 export interface ProcessSpec {

@@ -3,7 +3,7 @@ import { threshold } from '../config/core/check-keys.ts'
 import { Ring } from '../kernel/ring.ts'
 import { wallTime, type WallTime } from '../kernel/time.ts'
 import { newMonitor, observe, paused, resumed, type Monitor, type MonitorRules } from './core/monitor.ts'
-import { levelOf } from './core/thresholds.ts'
+import { levelOf, rank } from './core/thresholds.ts'
 import type { RememberedCheck } from './ports.ts'
 import type { RunResult } from './one-run.ts'
 import type { CheckDefinition, CheckDetail, CheckLevel, CheckOutcome, CheckStatus, OutcomeRecord, Probe, TrafficCause } from './types.ts'
@@ -18,6 +18,7 @@ export interface Judged {
   readonly level: CheckLevel
   readonly message: string
   readonly latencyMs: number
+  readonly certificateMs?: number | undefined
 }
 
 export class Checker {
@@ -77,18 +78,20 @@ export class Checker {
   }
 
   /** What a run means by the thresholds: what is critical has failed. */
-  judge({ outcome, message, value, unit, latencyMs }: RunResult): Judged {
+  judge({ outcome, message, value, unit, latencyMs, level: own = 'ok', certificateMs }: RunResult): Judged {
     const { warnAt, criticalAt, falling, hysteresis } = this.definition
     const wanted = criticalAt?.unit ?? warnAt?.unit
     if (unit !== undefined) this.unit = unit
+    const found = { value, latencyMs, ...(certificateMs !== undefined && { certificateMs }) }
+    if (outcome !== 'pass') return { ...found, outcome, message, level: outcome === 'fail' ? this.#level : 'ok' }
     const measured =
       unit !== undefined && (wanted === undefined || unit === wanted) ? value : wanted === 'ms' && unit === undefined ? latencyMs : undefined
-    if (outcome !== 'pass') return { outcome, message, value, level: outcome === 'fail' ? this.#level : 'ok', latencyMs }
-    if (measured === undefined || wanted === undefined) return { outcome, message, value, level: 'ok', latencyMs }
+    if (measured === undefined || wanted === undefined) return { ...found, outcome: own === 'critical' ? 'fail' : 'pass', message, level: own }
     const level = levelOf(measured, this.#level, { warnAt: warnAt?.value, criticalAt: criticalAt?.value, falling, hysteresis })
     const bound = level === 'critical' ? criticalAt : level === 'warning' ? warnAt : undefined
     const said = bound === undefined ? message : `${message}, ${level} from ${String(threshold.write(bound))}`
-    return { outcome: level === 'critical' ? 'fail' : 'pass', message: said, value: value ?? measured, level, latencyMs }
+    const graver = rank[own] > rank[level] ? own : level
+    return { ...found, outcome: graver === 'critical' ? 'fail' : 'pass', message: said, value: value ?? measured, level: graver }
   }
 
   /** What would become of it. */
@@ -99,7 +102,7 @@ export class Checker {
 
   /** Writes a run down. */
   take(
-    { outcome, value, level, message, latencyMs }: Judged,
+    { outcome, value, level, message, latencyMs, certificateMs }: Judged,
     at: WallTime,
     instant: number,
   ): { readonly before: Monitor; readonly levelBefore: CheckLevel } {
@@ -109,7 +112,8 @@ export class Checker {
     this.#monitor = observe(before, outcome, at, this.rules)
     if (outcome !== 'inconclusive') this.#level = level
     this.inconclusive = outcome === 'inconclusive' ? this.inconclusive + 1 : 0
-    this.outcomes.push({ at, outcome, latencyMs: Math.round(latencyMs * 100) / 100, value, level, message })
+    const certificate = certificateMs === undefined ? {} : { certificateMs }
+    this.outcomes.push({ at, outcome, latencyMs: Math.round(latencyMs * 100) / 100, value, level, message, ...certificate })
     return { before, levelBefore }
   }
 

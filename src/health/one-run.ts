@@ -1,7 +1,6 @@
 /** One run of a probe, cut off by its timeout: whatever the probe does, it ends then. */
-import { messageOf } from '../kernel/errors.ts'
 import { after, elapsed, ms, type Clock } from '../kernel/time.ts'
-import { isOurOwnFailure } from './probes/failures.ts'
+import { isOurOwnFailure, wordsOf } from './probes/failures.ts'
 import type { Probe, ProbeResult } from './types.ts'
 
 export interface RunResult extends ProbeResult {
@@ -16,6 +15,7 @@ export function runOnce(probe: Probe, timeoutMs: number, clock: Clock, onEnd: (r
   const began = clock.now()
   const abort = new AbortController()
   let ended = false
+  let doing = ''
   const end = (result: ProbeResult): void => {
     if (ended) return
     ended = true
@@ -23,19 +23,19 @@ export function runOnce(probe: Probe, timeoutMs: number, clock: Clock, onEnd: (r
     onEnd({ ...result, message: oneLine(result.message), latencyMs: elapsed(began, clock.now()) })
   }
   const timer = clock.schedule(after(began, ms(timeoutMs)), () => {
-    end({ outcome: 'fail', message: `no answer within ${timeoutMs} ms` })
+    end({ outcome: 'fail', message: `no answer within ${timeoutMs} ms${doing === '' ? '' : `: ${doing}`}` })
     abort.abort(new Error(`no answer within ${timeoutMs} ms`))
   })
   const failed = (error: unknown): void => {
     end(
       isOurOwnFailure(error)
-        ? { outcome: 'inconclusive', message: `could not be made: ${messageOf(error)}` }
-        : { outcome: 'fail', message: messageOf(error) },
+        ? { outcome: 'inconclusive', message: `could not be made: ${wordsOf(error)}` }
+        : { outcome: 'fail', message: wordsOf(error) },
     )
   }
   let running: Promise<ProbeResult>
   try {
-    running = probe.run(abort.signal)
+    running = probe.run(abort.signal, (now) => (doing = now))
   } catch (error) {
     failed(error)
     onSettled()

@@ -22,11 +22,18 @@ export interface ProbeResult {
   /** What it measured, if it measures anything but its own time. */
   readonly value?: number | undefined
   readonly unit?: ThresholdUnit | undefined
+  /** How far what it found besides is, by thresholds of its own: of a certificate. */
+  readonly level?: CheckLevel | undefined
+  /** How long the certificate that was served is still valid. */
+  readonly certificateMs?: number | undefined
 }
+
+/** What a probe is at, for people: `connected, and waiting for the answer`. */
+export type Note = (doing: string) => void
 
 /** Looks once. What it throws is a failure; whoever is still at it when `signal` aborts is cut off, and nobody waits for it. */
 export interface Probe {
-  run(signal: AbortSignal): Promise<ProbeResult>
+  run(signal: AbortSignal, note?: Note): Promise<ProbeResult>
   /** Lets go of what it keeps between two runs. */
   close?(): void
 }
@@ -40,6 +47,8 @@ export interface OutcomeRecord {
   readonly value: number | undefined
   readonly level: CheckLevel
   readonly message: string
+  /** How long the certificate that was served is still valid, in milliseconds; undefined: none was. */
+  readonly certificateMs?: number | undefined
 }
 
 /** A check as the engine needs it. */

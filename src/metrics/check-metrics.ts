@@ -31,6 +31,9 @@ export function checkMetrics(readings: () => CheckReadings | undefined): readonl
       upOf(check) === undefined ? undefined : levels[check.level],
     ),
     gauge('holdfast_check_duration_seconds', 'How long the last run took.', ({ last }) => last && last.latencyMs / 1_000),
+    gauge('holdfast_check_certificate_seconds', 'How long the certificate that an https or tls check was served is still valid.', ({ last }) =>
+      last?.certificateMs === undefined ? undefined : last.certificateMs / 1_000,
+    ),
     gauge(
       'holdfast_check_value',
       'What the last run measured: percent, a number, bytes a second, or milliseconds, by the kind of check.',

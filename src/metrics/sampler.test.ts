@@ -29,4 +29,15 @@ describe('the sampler', () => {
     expect(heard.map(({ at }) => at - (heard[0]?.at ?? 0))).toEqual([0, 1_000, 2_000])
     expect(errors).toHaveLength(6)
   })
+
+  it('takes more samples of one source than fit as arguments', () => {
+    const sampler = new Sampler({
+      clock: new VirtualClock(),
+      onError: (error) => {
+        throw error
+      },
+    })
+    sampler.register({ samples: () => Array.from({ length: 300_000 }, (_, value) => ({ metric: 'n', labels: {}, value })) })
+    expect(sampler.tick().samples).toHaveLength(300_000)
+  })
 })

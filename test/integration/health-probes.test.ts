@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { connect, createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,9 +23,13 @@ const checks = new Checks({ clock: systemClock, random: systemRandom, events: { 
 const ends: (() => unknown)[] = []
 
 /** Makes a check that is written as in the file, once. */
-async function look(
-  text: string,
-): Promise<Pick<CheckDetail, 'state' | 'message' | 'level'> & { readonly value: number | undefined; readonly outcome: string | undefined }> {
+async function look(text: string): Promise<
+  Pick<CheckDetail, 'state' | 'message' | 'level'> & {
+    readonly value: number | undefined
+    readonly outcome: string | undefined
+    readonly certificateDays: number
+  }
+> {
   const name = `check-${newId()}`
   const { config } = parseConfig(`services: {}\nhealth:\n  checks: [{ name: ${name}, interval: 7d, alertAfter: 1, ${text} }]\n`, {
     env: {},
@@ -35,7 +40,7 @@ async function look(
   const registered = checks.register(definitionOf(one, { clock: systemClock, machine: new MachineView(systemClock), heartbeats: checks.heartbeats }))
   try {
     const { state, message, level, last } = await checks.run(name)
-    return { state, message, level, value: last?.value, outcome: last?.outcome }
+    return { state, message, level, value: last?.value, outcome: last?.outcome, certificateDays: (last?.certificateMs ?? NaN) / 86_400_000 }
   } finally {
     registered[Symbol.dispose]()
   }
@@ -98,11 +103,56 @@ describe('http', () => {
     expect(await look(`http: { url: "${url}/", expect: { json: queue } }, warnAt: 5`)).toMatchObject({ state: 'up', level: 'warning', value: 7 })
     expect(await look(`http: { url: "${url}/", method: HEAD }, warnAt: 1h, criticalAt: 2h`)).toMatchObject({ state: 'up', level: 'ok' })
     expect(await look(`http: { url: "${url}/endless", expect: { body: y } }, timeout: 10s`)).toMatchObject({ state: 'down' })
-    expect(await look(`http: "${url}/hang", timeout: 200ms`)).toMatchObject({ state: 'down', message: 'no answer within 200 ms' })
+    expect(await look(`http: "${url}/hang", timeout: 200ms`)).toMatchObject({
+      state: 'down',
+      message: 'no answer within 200 ms: connected, and waiting for its answer',
+    })
     expect(await look(`http: "http://127.0.0.1:${await freePort()}/"`)).toMatchObject({
       state: 'down',
       message: expect.stringContaining('ECONNREFUSED') as string,
     })
+  })
+})
+
+describe('https', () => {
+  it('reads how long the certificate is still valid, and warns or fails by that', async () => {
+    const { cert, key, certFile } = makePair(folder, 'shop', { hosts: ['localhost'] })
+    const port = await listen(createSecureServer({ cert, key }, (_request, response) => response.end('ok')))
+    const at = (more: string): ReturnType<typeof look> => look(`http: { url: "https://localhost:${port}/", ${more} }`)
+    const valid = expect.closeTo(30, 0) as number
+    expect(await at(`ca: ${certFile}`)).toMatchObject({ state: 'up', level: 'ok', message: 'status 200', certificateDays: valid })
+    expect(await at(`ca: ${certFile}, certificate: { warnAt: 40d, criticalAt: 7d }`)).toMatchObject({
+      ...{ state: 'up', level: 'warning', certificateDays: valid },
+      message: expect.stringMatching(/^status 200, and the certificate is valid for (29|30) more days, warning from 40d$/) as string,
+    })
+    expect(await at(`ca: ${certFile}, certificate: { warnAt: 90d, criticalAt: 60d }`)).toMatchObject({ state: 'down', level: 'critical' })
+    expect(await at('')).toMatchObject({ state: 'down', message: expect.stringContaining('name its authority with ca') as string })
+    expect(await at('ca: nowhere.pem')).toMatchObject({ outcome: 'inconclusive' })
+    expect(await look(`http: "http://127.0.0.1:${port}/"`)).toMatchObject({ state: 'down' })
+  })
+
+  it('says what was found of whoever speaks something else, or stops in the middle', async () => {
+    const says = async (text: string, then: 'end' | 'destroy' = 'end'): Promise<string> => {
+      const server = createTcpServer((socket) => {
+        socket.on('error', () => undefined).resume()
+        socket.write(text, () => (then === 'end' ? socket.end() : socket.destroy()))
+      })
+      return `127.0.0.1:${await listen(server)}`
+    }
+    const greeting = await says('SSH-2.0-OpenSSH_9.2\r\n')
+    const message = async (check: string): Promise<string | undefined> => (await look(check)).message
+    expect(await message(`http: "http://${greeting}/"`)).toMatch(/^what it answers is not HTTP \(/)
+    expect(await message(`http: "https://${greeting}/"`)).toBe('it does not speak TLS (wrong version number)')
+    expect(await message(`tls: "${greeting}"`)).toBe('it does not speak TLS (wrong version number)')
+    expect(await message(`http: "http://${await says(`HTTP/1.1 200 OK\r\nX-A: ${'y'.repeat(40_000)}\r\n`)}/"`)).toMatch(
+      /^the head of its answer is larger/,
+    )
+    expect(
+      await message(`http: { url: "http://${await says('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok', 'destroy')}/", expect: { body: x } }`),
+    ).toMatch(/^it closed the connection in the middle of its answer$/)
+    expect(await message(`http: "http://${await says('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n')}/"`)).toBe(
+      'expected status 200-399, got 101',
+    )
   })
 })
 
@@ -172,7 +222,10 @@ describe('dns', () => {
     expect(await ask('name: other.test')).toMatchObject({ state: 'down', message: 'asked for A of other.test: there is no such name' })
     expect(await ask('name: empty.test')).toMatchObject({ state: 'down', message: 'asked for A of empty.test: there is no such record' })
     server.silent = true
-    expect(await ask('name: shop.test', ', timeout: 300ms')).toMatchObject({ state: 'down', message: 'no answer within 300 ms' })
+    expect(await ask('name: shop.test', ', timeout: 300ms')).toMatchObject({
+      state: 'down',
+      message: expect.stringMatching(/^no answer within 300 ms: asking 127/) as string,
+    })
   })
 })
 
@@ -244,11 +297,28 @@ describe('command', () => {
     expect(await look('command: { command: "true", cwd: nowhere }')).toMatchObject({ state: 'unknown', outcome: 'inconclusive' })
   })
 
+  it('that floods is killed, and gets what services get of our environment', async () => {
+    process.env.HOLDFAST_TEST_SECRET = 'hush'
+    expect(await look(`command: "head -c 200000000 /dev/zero"`)).toMatchObject({
+      state: 'down',
+      message: 'it printed more than 64 MiB and was killed',
+    })
+    expect(await look(`command: "echo [$HOLDFAST_TEST_SECRET]"`)).toMatchObject({ state: 'up', message: '[]' })
+    delete process.env.HOLDFAST_TEST_SECRET
+    expect(await look(`command: { command: "true", cwd: /nowhere }`)).toMatchObject({
+      outcome: 'inconclusive',
+      message: 'could not be made: tried to run "true" in /nowhere: there is no such directory',
+    })
+  })
+
   it('is killed with all its children when its time is over, whatever it ignores', async () => {
     const marker = `holdfast-stubborn-${process.pid}`
     const script = join(folder, `${marker}.sh`)
     writeFileSync(script, `trap '' TERM INT HUP\nsleep 300 &\nwhile :; do sleep 0.2; done\n`)
-    expect(await look(`command: "sh ${script}", timeout: 500ms`)).toMatchObject({ state: 'down', message: 'no answer within 500 ms' })
+    expect(await look(`command: "sh ${script}", timeout: 500ms`)).toMatchObject({
+      state: 'down',
+      message: 'no answer within 500 ms: it still ran, and was killed',
+    })
     await eventually('nothing of it is left', () => alive(marker).length === 0 || undefined)
   })
 })

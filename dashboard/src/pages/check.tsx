@@ -96,6 +96,14 @@ function Detail({ check }: { check: CheckDetail }) {
             note="the last run"
           />
         )}
+        {last !== null && last.certificateDays !== null && (
+          <Tile
+            name="Certificate"
+            value={`${Math.floor(last.certificateDays)} days`}
+            tone={last.certificateDays < 7 ? 'bad' : last.certificateDays < 21 ? 'warn' : undefined}
+            note="until it expires"
+          />
+        )}
         <Tile name="Up" value={share(uptime)} note="of the time that is known" />
         <Tile name="Failures" value={failures} note={`in a row; ${blips} came to nothing`} />
       </div>

@@ -15,6 +15,7 @@ export const outcomeSchema = z.object({
   value: z.number().nullable().describe('What it measured, in `unit`.'),
   level: z.enum(['ok', 'warning', 'critical']),
   message: z.string(),
+  certificateDays: z.number().nullable().describe('How long the certificate that was served is still valid; null: none was.'),
 })
 
 const bound = z.union([z.string(), z.number()]).nullable()
@@ -52,7 +53,14 @@ export const checkDetailSchema = checkSchema
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-const outcomeOf = ({ at, value, ...rest }: OutcomeRecord): z.input<typeof outcomeSchema> => ({ ...rest, at: iso(at), value: value ?? null })
+const dayMs = 86_400_000
+
+const outcomeOf = ({ at, value, certificateMs, ...rest }: OutcomeRecord): z.input<typeof outcomeSchema> => ({
+  ...rest,
+  at: iso(at),
+  value: value ?? null,
+  certificateDays: certificateMs === undefined ? null : Math.round((certificateMs / dayMs) * 100) / 100,
+})
 
 export function checkOf(check: CheckStatus): Immutable<z.input<typeof checkSchema>> {
   const { since, message, service, last, unit, warnAt, criticalAt, uptime, nextAt, cause } = check

@@ -119,9 +119,18 @@ function detailText({ out, clock }: CommandContext, check: CheckDescription): st
     `${printable(check.name, false)}  ${out.paint(tones[state], stateText(check))} for ${formatAge(clock.wallTime() - Date.parse(since))}`,
     `${kind} ${printable(target, false)}, every ${formatMs(intervalMs)}, timeout ${formatMs(timeoutMs)}, down after ${alertAfter} failures${bounds.length === 0 ? '' : `; ${bounds.join(', ')}`}`,
     ...(uptime === null ? [] : [`up ${formatShare(uptime)} of the time; ${blips} ${blips === 1 ? 'blip' : 'blips'}`]),
+    ...certificateLine(check),
     '',
     ...outcomes.slice(-20).map((outcome) => lineOf(outcome, unit)),
   ].join('\n')
+}
+
+function certificateLine({ last }: CheckDescription): readonly string[] {
+  const days = last?.certificateDays ?? null
+  if (days === null) return []
+  const whole = Math.floor(Math.abs(days))
+  const count = `${whole} ${whole === 1 ? 'day' : 'days'}`
+  return [days < 0 ? `its certificate expired ${count} ago` : `its certificate is valid for ${count}`]
 }
 
 const lineOf = ({ at, outcome, latencyMs, value, message }: OutcomeDescription, unit: string | null): string =>

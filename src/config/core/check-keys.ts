@@ -83,6 +83,13 @@ const check = object({
         ),
         ca: optional(file, { doc: 'PEM: the authorities that are believed.', without: 'the authorities that Node.js knows' }),
         verify: key(boolean, { doc: '`false` believes every certificate.', default: true }),
+        certificate: key(
+          object({
+            warnAt: key(duration(ms(0), days(400)), { doc: 'Valid for no longer than that: a warning.', default: days(21) }),
+            criticalAt: optional(duration(ms(0), days(400)), { doc: 'Valid for no longer than that: it fails.', without: 'an answer that comes is an answer' }),
+          }),
+          { doc: 'Of an `https:` URL: how long its certificate is still valid.' },
+        ),
       },
       { short: ['url'] },
     ),
@@ -284,6 +291,7 @@ function checkOne(path: string, one: NonNullable<Draft<CheckSettings>>, report: 
     return
   }
   checkThresholds(path, kind, one, report)
+  if (kind === 'http') checkCertificate(path, one.http, report)
   if (kind === 'process' && one.process !== undefined) {
     const ways = ['name', 'pidFile', 'pattern'].filter((way) => report.given(`${path}.process.${way}`) || (way === 'name' && one.process?.name !== undefined))
     if (ways.length !== 1) report.keyProblem(`${path}.process`, { message: ways.length === 0 ? 'has nothing to look for' : `cannot have both ${either(ways, 'and')}`, hint: 'give it exactly one of name, pidFile and pattern' })
@@ -294,6 +302,14 @@ function checkOne(path: string, one: NonNullable<Draft<CheckSettings>>, report: 
   if (one.timeout !== undefined && one.interval !== undefined && one.timeout > one.interval) {
     report.problem(`${path}.${report.given(`${path}.timeout`) ? 'timeout' : 'interval'}`, { message: `the timeout (${writeDuration(one.timeout)}) is longer than the interval (${writeDuration(one.interval)})` })
   }
+}
+
+function checkCertificate(path: string, http: NonNullable<Draft<CheckSettings>>['http'], report: Report): void {
+  const { warnAt, criticalAt } = http?.certificate ?? {}
+  if (report.given(`${path}.http.certificate`) && http?.url?.startsWith('http:') === true)
+    report.keyProblem(`${path}.http.certificate`, { message: 'means nothing for a URL without TLS', hint: 'leave it out, or ask an https: URL' })
+  if (warnAt !== undefined && criticalAt !== undefined && warnAt < criticalAt)
+    report.problem(`${path}.http.certificate.criticalAt`, { message: `must be at most warnAt, which is ${writeDuration(warnAt)}`, found: writeDuration(criticalAt) })
 }
 
 function checkThresholds(path: string, kind: SpecKind, one: NonNullable<Draft<CheckSettings>>, report: Report): void {
@@ -339,8 +355,8 @@ function toCheck(one: CheckSettings, resolve: (path: string) => string): CheckCo
 function toSpec(one: CheckSettings, resolve: (path: string) => string): CheckSpec {
   const path = (name: string | undefined): string | undefined => (name === undefined ? undefined : resolve(name))
   if (one.http) {
-    const { url, method, headers, expect, ca, verify } = one.http
-    return { kind: 'http', url, method, headers, expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body, json: expect.json === undefined ? undefined : toJson(expect.json) }, ca: path(ca), verify }
+    const { url, method, headers, expect, ca, verify, certificate } = one.http
+    return { kind: 'http', url, method, headers, expect: { statusMin: expect.status.min, statusMax: expect.status.max, body: expect.body, json: expect.json === undefined ? undefined : toJson(expect.json) }, ca: path(ca), verify, certificate }
   }
   if (one.tcp) return { kind: 'tcp', ...one.tcp }
   if (one.tls) return { kind: 'tls', ...one.tls.address, serverName: one.tls.serverName?.toLowerCase(), ca: path(one.tls.ca), verify: one.tls.verify }

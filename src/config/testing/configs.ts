@@ -126,7 +126,7 @@ health:
   canaries: ["192.0.2.1:53", "[2001:db8::1]:443"]
   checks:
     - name: front
-      http: { url: "https://shop.example.com/health", method: POST, headers: { x-check: a }, expect: { status: 204, body: ok, json: status.db = ok }, ca: tls/ca.crt, verify: false }
+      http: { url: "https://shop.example.com/health", method: POST, headers: { x-check: a }, expect: { status: 204, body: ok, json: status.db = ok }, ca: tls/ca.crt, verify: false, certificate: { warnAt: 30d, criticalAt: 3d } }
       interval: 30s
       timeout: 5s
       alertAfter: 2

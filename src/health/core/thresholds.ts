@@ -16,7 +16,7 @@ export interface Bounds {
   readonly hysteresis: number
 }
 
-const rank: Readonly<Record<CheckLevel, number>> = { ok: 0, warning: 1, critical: 2 }
+export const rank: Readonly<Record<CheckLevel, number>> = { ok: 0, warning: 1, critical: 2 }
 
 export function levelOf(value: number, before: CheckLevel, bounds: Bounds): CheckLevel {
   if (crossed(value, bounds.criticalAt, bounds, rank[before] >= rank.critical)) return 'critical'

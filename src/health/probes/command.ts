@@ -3,6 +3,7 @@
  * The last of what it prints is the message; a last line that is a number is what it measured.
  */
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { CheckSpec } from '../../config/types.ts'
 import { inheritedFrom } from '../../kernel/inherited-environment.ts'
 import { backgroundClock } from '../../kernel/system.ts'
@@ -25,7 +26,12 @@ export interface CommandRun {
 
 type CommandSpec = Extract<CheckSpec, { kind: 'command' }>
 
-export const commandProbe = (spec: CommandSpec): Probe => ({ run: (signal) => runCommand(spec, signal) })
+export const commandProbe = (spec: CommandSpec): Probe => ({
+  run(signal, note) {
+    note?.('it still ran, and was killed')
+    return runCommand(spec, signal)
+  },
+})
 
 export const runCommand = ({ command, cwd, exitCode }: CommandSpec, signal: AbortSignal, { env, onStart }: CommandRun = {}): Promise<ProbeResult> =>
   new Promise((resolve, reject) => {
@@ -55,7 +61,8 @@ export const runCommand = ({ command, cwd, exitCode }: CommandSpec, signal: Abor
     signal.addEventListener('abort', kill, { once: true })
     child.once('error', (error) => {
       signal.removeEventListener('abort', kill)
-      reject(unable(`tried to run ${JSON.stringify(command)} in ${cwd}: ${error.message}`))
+      const why = existsSync(cwd) ? error.message : 'there is no such directory'
+      reject(unable(`tried to run ${JSON.stringify(command)} in ${cwd}: ${why}`))
     })
     child.once('exit', (code, killedBy) => {
       signal.removeEventListener('abort', kill)

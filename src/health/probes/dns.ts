@@ -1,9 +1,9 @@
 /** Asks for a DNS record, by the protocol itself: neither a hosts file nor a cache of this machine answers. */
 import { promises, type SoaRecord } from 'node:dns'
-import { isIP } from 'node:net'
 import { codeOf } from '../../kernel/errors.ts'
 import type { CheckSpec } from '../../config/types.ts'
 import { hostPort } from '../core/addresses.ts'
+import { addressesOf } from '../lookup.ts'
 import type { Probe } from '../types.ts'
 
 type DnsSpec = Extract<CheckSpec, { kind: 'dns' }>
@@ -15,22 +15,24 @@ const failures: Readonly<Record<string, string>> = {
   EREFUSED: 'the server refused',
   ETIMEOUT: 'no answer',
   ECONNREFUSED: 'nobody answers',
+  EBADRESP: 'what it answers is not DNS',
 }
 
 export const dnsProbe = ({ name, type, server, expect }: DnsSpec): Probe => ({
-  async run(signal) {
+  async run(signal, note) {
     const resolver = new promises.Resolver({ tries: 2 })
     const cut = (): void => {
       resolver.cancel()
     }
     signal.addEventListener('abort', cut, { once: true })
     try {
-      if (server) resolver.setServers([hostPort({ host: await addressOf(server.host), port: server.port })])
+      note?.(server ? `asking ${hostPort(server)}` : 'asking the DNS servers of this machine')
+      if (server) resolver.setServers([hostPort({ host: (await addressesOf(server.host))[0]?.address ?? server.host, port: server.port })])
       const found = (await resolver.resolve(name, type)) as DnsAnswer
       const answers = textsOf(found)
       const missing = expect.filter((wanted) => !answers.some((answer) => plain(answer) === plain(wanted)))
-      if (missing.length > 0) return { outcome: 'fail', message: `expected ${missing.join(', ')}, got ${answers.join(', ') || 'nothing'}` }
-      return { outcome: 'pass', message: answers.join(', ') }
+      if (missing.length > 0) return { outcome: 'fail', message: `expected ${missing.join(', ')}, got ${listed(answers) || 'nothing'}` }
+      return { outcome: 'pass', message: listed(answers) }
     } catch (error) {
       const why = failures[codeOf(error) ?? '']
       if (why === undefined) throw error
@@ -41,12 +43,15 @@ export const dnsProbe = ({ name, type, server, expect }: DnsSpec): Probe => ({
   },
 })
 
-type DnsAnswer = readonly unknown[] | SoaRecord
+/** More are counted. */
+const listedMax = 8
 
-/** A resolver wants the address of a server. */
-async function addressOf(host: string): Promise<string> {
-  return isIP(host) === 0 ? (await promises.lookup(host)).address : host
+function listed(answers: readonly string[]): string {
+  const more = answers.length - listedMax
+  return `${answers.slice(0, listedMax).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
+
+type DnsAnswer = readonly unknown[] | SoaRecord
 
 const plain = (text: string): string => text.toLowerCase().replace(/\.$/, '')
 

@@ -1,37 +1,58 @@
 /** Asks a URL on a connection of its own, so that connecting is part of what is checked. */
 import { request as askPlain, type IncomingMessage } from 'node:http'
 import { request as askSecurely } from 'node:https'
-import { readFileSync } from 'node:fs'
+import { TLSSocket } from 'node:tls'
 import type { HttpSpec } from '../../config/types.ts'
+import { writeDuration } from '../../config/core/units.ts'
 import { isEqual, valueAt } from '../core/json-path.ts'
-import type { Probe, ProbeResult } from '../types.ts'
+import { levelOf } from '../core/thresholds.ts'
+import { lookup } from '../lookup.ts'
+import type { Note, Probe, ProbeResult } from '../types.ts'
+import { atFirst } from './failures.ts'
+import { authorities, leftOf, leftWords } from './certificate.ts'
 
 /** Of an answer this much is looked at. */
 export const bodyMax = 1_048_576
 
-export const httpProbe = (spec: HttpSpec): Probe => ({
-  async run(signal) {
-    const answer = await head(spec, signal)
+export const httpProbe = (spec: HttpSpec, wallTime: () => number): Probe => ({
+  async run(signal, note = () => undefined) {
+    const answer = await head(spec, signal, note)
     try {
-      return await judge(spec, answer)
+      // Read first: a socket that has ended has no certificate any more.
+      const left = answer.socket instanceof TLSSocket ? leftOf(answer.socket.getPeerCertificate(), wallTime()) : undefined
+      note('reading its answer')
+      return withCertificate(await judge(spec, answer), left, spec)
     } finally {
       answer.destroy()
     }
   },
 })
 
-function head({ url, method, headers, ca, verify }: HttpSpec, signal: AbortSignal): Promise<IncomingMessage> {
+function head({ url, method, headers, ca, verify }: HttpSpec, signal: AbortSignal, note: Note): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const options = {
-      method,
+      ...{ method, signal, lookup, agent: false, rejectUnauthorized: verify },
       headers: { 'user-agent': 'holdfast-check', accept: '*/*', ...headers },
-      agent: false,
-      signal,
-      rejectUnauthorized: verify,
-      ...(ca !== undefined && { ca: readFileSync(ca) }),
+      ...(ca !== undefined && { ca: authorities(ca) }),
     }
-    const ask = url.startsWith('https:') ? askSecurely : askPlain
-    const request = ask(url, options, resolve)
+    const secure = url.startsWith('https:')
+    const request = (secure ? askSecurely : askPlain)(url, options, resolve)
+    note(atFirst(new URL(url).hostname))
+    request.once('socket', (socket) => {
+      socket.once('lookup', () => {
+        note('connecting')
+      })
+      socket.once('connect', () => {
+        note(secure ? 'connected, and waiting for TLS' : 'connected, and waiting for its answer')
+      })
+      socket.once('secureConnect', () => {
+        note('connected, and waiting for its answer')
+      })
+    })
+    // Whoever changes the protocol has answered.
+    request.once('upgrade', (answer: IncomingMessage) => {
+      resolve(answer)
+    })
     request.once('error', reject)
     request.end()
   })
@@ -49,6 +70,17 @@ async function judge({ expect, method }: HttpSpec, answer: IncomingMessage): Pro
     return { outcome: 'fail', message: `status ${statusCode}, and the answer does not contain ${JSON.stringify(expect.body)}` }
   }
   return expect.json === undefined ? passed : jsonSays(body, expect.json, statusCode)
+}
+
+/** What the answer says, and beside it how long the certificate is still valid: a warning as long as the answer is as it should be. */
+function withCertificate(result: ProbeResult, left: number | undefined, { certificate }: HttpSpec): ProbeResult {
+  if (left === undefined) return result
+  const { warnAt, criticalAt } = certificate
+  const level = levelOf(left, 'ok', { warnAt, criticalAt, falling: true, hysteresis: 0 })
+  if (result.outcome !== 'pass' || level === 'ok') return { ...result, certificateMs: left }
+  const bound = level === 'critical' ? criticalAt : warnAt
+  const said = `${leftWords(left)}, ${level} from ${bound === undefined ? '' : writeDuration(bound)}`
+  return { ...result, certificateMs: left, level, message: `${result.message}, and the certificate ${said}` }
 }
 
 function jsonSays(body: string, { path, equals }: NonNullable<HttpSpec['expect']['json']>, status: number): ProbeResult {

@@ -19,7 +19,7 @@ import { tlsProbe } from './tls.ts'
 export function probeOf(name: string, spec: CheckSpec, timeoutMs: number, { clock, machine, heartbeats }: DefinitionDeps): Probe {
   switch (spec.kind) {
     case 'http':
-      return httpProbe(spec)
+      return httpProbe(spec, () => clock.wallTime())
     case 'tcp':
       return tcpProbe(spec)
     case 'tls':

@@ -1,5 +1,6 @@
 /** What this machine has in use: space, memory, cores, load, connections. */
 import { statfs } from 'node:fs/promises'
+import { codeOf } from '../../kernel/errors.ts'
 import type { MachineView } from '../machine/machine-view.ts'
 import type { Probe, ProbeResult } from '../types.ts'
 
@@ -13,7 +14,10 @@ const percent = (value: number, of: string): ProbeResult => ({
 /** As `df` counts: what only root may use is neither used nor free. */
 export const diskProbe = (path: string): Probe => ({
   async run() {
-    const { blocks, bfree, bavail } = await statfs(path)
+    const { blocks, bfree, bavail } = await statfs(path).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') throw new Error(`there is no ${path}`)
+      throw error
+    })
     const used = blocks - bfree
     return percent(used + bavail === 0 ? 0 : (100 * used) / (used + bavail), path)
   },

@@ -1,13 +1,16 @@
 /** Sends a query to a PostgreSQL server, on a connection of its own each time: that one may still log in is part of what is checked. */
+import { Socket } from 'node:net'
 import type { Client } from 'pg'
 import type { CheckSpec } from '../../config/types.ts'
+import { lookup } from '../lookup.ts'
 import type { Probe } from '../types.ts'
 import { unable } from './failures.ts'
 
 export const postgresProbe = ({ url, query }: Extract<CheckSpec, { kind: 'postgres' }>, timeoutMs: number): Probe => ({
-  async run(signal) {
+  async run(signal, note) {
     const client = new (await driver())({
       connectionString: url,
+      stream: () => new LookingUp(),
       connectionTimeoutMillis: timeoutMs,
       query_timeout: timeoutMs,
       // The server gives the query up as well, and does not go on with it for nobody.
@@ -19,7 +22,9 @@ export const postgresProbe = ({ url, query }: Extract<CheckSpec, { kind: 'postgr
     client.on('error', () => undefined)
     signal.addEventListener('abort', end, { once: true })
     try {
+      note?.('connecting and logging in')
       await client.connect()
+      note?.('logged in, and waiting for the answer to its query')
       const { rows } = await client.query<Record<string, unknown>>(query ?? 'select 1')
       if (query === undefined) return { outcome: 'pass', message: 'answered' }
       const value = rows[0] === undefined ? undefined : Object.values(rows[0])[0]
@@ -33,6 +38,14 @@ export const postgresProbe = ({ url, query }: Extract<CheckSpec, { kind: 'postgr
     }
   },
 })
+
+/** The driver looks names up in the system's own way. */
+class LookingUp extends Socket {
+  override connect(...[port, host]: readonly unknown[]): this {
+    // A path is that of a Unix socket.
+    return typeof port === 'number' && typeof host === 'string' ? super.connect({ port, host, lookup }) : super.connect(port as string)
+  }
+}
 
 async function driver(): Promise<typeof Client> {
   try {

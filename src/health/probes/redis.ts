@@ -1,14 +1,15 @@
 /** Sends a PING to a Redis server, on a connection of its own each time. */
 import type { createClient } from 'redis'
 import { withoutPasswords } from '../../config/core/words.ts'
+import { lookup } from '../lookup.ts'
 import type { Probe } from '../types.ts'
 import { unable } from './failures.ts'
 
 export const redisProbe = ({ url }: { readonly url: string }, timeoutMs: number): Probe => ({
-  async run(signal) {
+  async run(signal, note) {
     const client = (await driver())({
       url,
-      socket: { connectTimeout: timeoutMs, reconnectStrategy: false },
+      socket: { connectTimeout: timeoutMs, reconnectStrategy: false, lookup },
       disableOfflineQueue: true,
       name: 'holdfast-check',
     })
@@ -19,7 +20,9 @@ export const redisProbe = ({ url }: { readonly url: string }, timeoutMs: number)
     }
     signal.addEventListener('abort', end, { once: true })
     try {
+      note?.('connecting and logging in')
       await client.connect()
+      note?.('logged in, and waiting for its PONG')
       const answer = await client.ping()
       return answer === 'PONG'
         ? { outcome: 'pass', message: 'answered PONG' }

@@ -1,12 +1,16 @@
 /** Connects to an address, and lets go of it. */
 import { connect } from 'node:net'
 import type { HostPort } from '../../config/types.ts'
+import { lookup } from '../lookup.ts'
+import { atFirst } from './failures.ts'
 import type { Probe } from '../types.ts'
 
 export const tcpProbe = ({ host, port }: HostPort): Probe => ({
-  run: (signal) =>
+  run: (signal, note) =>
     new Promise((resolve, reject) => {
-      const socket = connect({ host, port })
+      const socket = connect({ host, port, lookup })
+      note?.(atFirst(host))
+      socket.once('lookup', () => note?.('connecting'))
       const cut = (): void => {
         socket.destroy()
       }

@@ -1,23 +1,25 @@
 /** Looks at the certificate that is served: who signed it, for whom, and how long it is still valid. */
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
 import type { CheckSpec } from '../../config/types.ts'
+import { lookup } from '../lookup.ts'
 import type { Probe, ProbeResult } from '../types.ts'
-
-const dayMs = 86_400_000
+import { atFirst, wordsOf } from './failures.ts'
+import { authorities, leftOf, leftWords } from './certificate.ts'
 
 export const tlsProbe = ({ host, port, serverName, ca, verify }: Extract<CheckSpec, { kind: 'tls' }>, wallTime: () => number): Probe => ({
-  run: (signal) =>
+  run: (signal, note) =>
     new Promise((resolve, reject) => {
       const name = serverName ?? host
       const socket = connect({
-        host,
-        port,
+        ...{ host, port, lookup },
         ...(isIP(name) === 0 && { servername: name }),
         rejectUnauthorized: false,
-        ...(ca !== undefined && { ca: readFileSync(ca) }),
+        ...(ca !== undefined && { ca: authorities(ca) }),
       })
+      note?.(atFirst(host))
+      socket.once('lookup', () => note?.('connecting'))
+      socket.once('connect', () => note?.('connected, and waiting for TLS'))
       const cut = (): void => {
         socket.destroy()
       }
@@ -25,7 +27,7 @@ export const tlsProbe = ({ host, port, serverName, ca, verify }: Extract<CheckSp
       socket.once('secureConnect', () => {
         const certificate = socket.getPeerCertificate()
         const validTo = certificate.valid_to
-        const left = Date.parse(validTo) - wallTime()
+        const left = leftOf(certificate, wallTime()) ?? NaN
         // What has run out says so by the time that is left; that it is not trusted besides would only hide it.
         const distrust = verify && left > 0 ? distrustOf(socket, name) : undefined
         socket.destroy()
@@ -43,18 +45,14 @@ export const tlsProbe = ({ host, port, serverName, ca, verify }: Extract<CheckSp
 function distrustOf(socket: TLSSocket, name: string): string | undefined {
   const error = socket.authorizationError as Error | string | null | undefined
   if (!error) return undefined
-  return checkServerIdentity(name, socket.getPeerCertificate())?.message ?? (error instanceof Error ? error.message : error)
+  const other = checkServerIdentity(name, socket.getPeerCertificate())?.message
+  return other ?? wordsOf(error instanceof Error ? error : Object.assign(new Error(error), { code: error }))
 }
 
 function judge(left: number, validTo: string, distrust: string | undefined): ProbeResult {
   if (Number.isNaN(left)) return { outcome: 'fail', message: 'no certificate is served' }
-  if (left <= 0) return { outcome: 'fail', message: `the certificate expired on ${validTo}`, value: left, unit: 'ms' }
-  const days = Math.floor(left / dayMs)
-  if (distrust !== undefined) return { outcome: 'fail', message: `the certificate is not to be trusted: ${distrust}`, value: left, unit: 'ms' }
-  return {
-    outcome: 'pass',
-    message: `the certificate is valid for ${days} more ${days === 1 ? 'day' : 'days'}, until ${validTo}`,
-    value: left,
-    unit: 'ms',
-  }
+  const measured = { value: left, unit: 'ms', certificateMs: left } as const
+  if (left <= 0) return { ...measured, outcome: 'fail', message: `the certificate expired on ${validTo}` }
+  if (distrust !== undefined) return { ...measured, outcome: 'fail', message: `the certificate is not to be trusted: ${distrust}` }
+  return { ...measured, outcome: 'pass', message: `the certificate ${leftWords(left)}, until ${validTo}` }
 }

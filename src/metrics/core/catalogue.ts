@@ -59,6 +59,7 @@ export const catalogue: readonly MetricInfo[] = [
   check('check_up', 'ratio', '1 while the check is up, 0 while it is down; no series while nothing is known.'),
   check('check_latency', 'ms', 'How long the check took.'),
   check('check_value', 'count', 'What it measured, where it measures: percent in use, days left, entries, connections.'),
+  check('check_certificate_days', 'days', 'How long the certificate that an https or tls check was served is still valid.'),
   check('check_level', 'count', 'How far what it measures is: 0 within its thresholds, 1 beyond the first, 2 beyond the second.'),
   machine('machine_cpu', 'percent', 'Percent of all cores.'),
   machine('machine_memory', 'percent', 'Memory that is not available, of all.'),

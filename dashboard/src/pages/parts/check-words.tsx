@@ -12,6 +12,8 @@ export interface Outcome {
   readonly value: number | null
   readonly level: 'ok' | 'warning' | 'critical'
   readonly message: string
+  /** How long the certificate that was served is still valid; null: none was. */
+  readonly certificateDays: number | null
 }
 
 export interface Check {
