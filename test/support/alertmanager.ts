@@ -1,55 +1,21 @@
-/** A real Alertmanager (Debian: prometheus-alertmanager) in a temporary folder, its amtool, and a server that keeps what webhooks bring. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+/** A real Alertmanager (Debian: prometheus-alertmanager), its amtool, and a server that keeps what webhooks bring. */
+import { spawnSync } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { listens } from './databases.ts'
-import { freePort } from './balancer-harness.ts'
+import { ConfiguredServer, startConfigured } from './configured-server.ts'
 
 export const hasAlertmanager = (): boolean =>
   spawnSync('prometheus-alertmanager', ['--version']).error === undefined && spawnSync('amtool', ['--version']).error === undefined
 
-export class Alertmanager {
-  readonly url: string
-  readonly #child: ChildProcess
-  readonly #folder: string
-
-  private constructor(url: string, child: ChildProcess, folder: string) {
-    this.url = url
-    this.#child = child
-    this.#folder = folder
-  }
-
-  /** `config` as JSON, which is YAML. */
+export class Alertmanager extends ConfiguredServer {
   static async start(config: unknown): Promise<Alertmanager> {
-    const folder = mkdtempSync(join(tmpdir(), 'holdfast-alertmanager-'))
-    const file = join(folder, 'alertmanager.yml')
-    writeFileSync(file, JSON.stringify(config))
-    const port = await freePort()
-    const args = [
-      `--config.file=${file}`,
-      `--storage.path=${join(folder, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--cluster.listen-address=',
-    ]
-    const child = spawn('prometheus-alertmanager', args, { stdio: 'ignore' })
-    await listens(port, child)
-    return new Alertmanager(`http://127.0.0.1:${port}`, child, folder)
+    return new Alertmanager(
+      await startConfigured('prometheus-alertmanager', config, (data) => [`--storage.path=${data}`, '--cluster.listen-address=']),
+    )
   }
 
   async alerts(): Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly endsAt: string }[]> {
     return (await (await fetch(`${this.url}/api/v2/alerts`)).json()) as { labels: Record<string, string>; endsAt: string }[]
-  }
-
-  async stop(): Promise<void> {
-    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill('SIGKILL')
-      await gone
-    }
-    rmSync(this.#folder, { recursive: true, force: true })
   }
 }
 

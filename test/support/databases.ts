@@ -44,7 +44,8 @@ export async function listens(port: number, child: ChildProcess, withinMs = 20_0
   }
 }
 
-async function killed(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+/** Sends the signal and waits for the end. */
+export async function killed(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise((resolve) => child.once('exit', resolve))
   child.kill(signal)
