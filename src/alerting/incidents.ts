@@ -1,8 +1,8 @@
 /** Incidents over the notifier: opened and closed by what fires, with what happened meanwhile, kept in the store. */
 import type { AnyEvent, EventSink, IncidentData } from '../kernel/events.ts'
 import type { Clock } from '../kernel/time.ts'
-import { isResolved, type Alert } from './core/alerts.ts'
-import { asEntry, IncidentBook, incidentLimits, isTelling, type Incident, type IncidentPost, type IncidentStatus } from './core/incidents.ts'
+import { failingName, isResolved, type Alert } from './core/alerts.ts'
+import { asEntry, IncidentBook, incidentLimits, isTelling, keyOf, type Incident, type IncidentPost, type IncidentStatus } from './core/incidents.ts'
 import { severityOf } from './core/notification.ts'
 import type { Notifier } from './notifier.ts'
 
@@ -17,21 +17,29 @@ export interface IncidentsDeps {
 
 /** A grave alert opens an incident after this, so that what it goes back to is known. */
 const patienceMs = 1_500
+/** Of the alerts that are too mild to open one, and belong to none: asked again with each look. */
+const mildAtOnce = 500
+/** The notifier ticks more often when there is much to do. */
+const lookMs = 250
 
 export class Incidents {
   readonly #deps: IncidentsDeps
   readonly #book = new IncidentBook()
   /** Alerts that fire and belong to none yet: since when. */
   readonly #waiting = new Map<string, number>()
+  /** Those of them that were too mild, in the order in which they are asked again. */
+  readonly #mild = new Set<string>()
+  #lookedAt = 0
 
   constructor(deps: IncidentsDeps) {
     this.#deps = deps
     deps.notifier.listen({
       changed: ({ fired, resolved }) => {
         const now = deps.clock.wallTime()
-        for (const { fingerprint } of fired) this.#waiting.set(fingerprint, now)
+        for (const alert of fired) if (mayBelong(alert)) this.#waiting.set(alert.fingerprint, now)
         for (const alert of resolved) {
           this.#waiting.delete(alert.fingerprint)
+          this.#mild.delete(alert.fingerprint)
           this.#book.resolved(alert, now)
         }
       },
@@ -56,7 +64,7 @@ export class Incidents {
     const now = this.#deps.clock.wallTime()
     for (const alert of this.#deps.notifier.dispatcher.alerts()) {
       const { fingerprint } = alert
-      if (this.#book.ofAlert(fingerprint) === undefined && !isResolved(alert, now)) this.#waiting.set(fingerprint, now)
+      if (mayBelong(alert) && this.#book.ofAlert(fingerprint) === undefined && !isResolved(alert, now)) this.#waiting.set(fingerprint, now)
     }
   }
 
@@ -72,26 +80,46 @@ export class Incidents {
   }
 
   #look(now: number): void {
+    if (now >= this.#lookedAt && now - this.#lookedAt < lookMs) return
+    this.#lookedAt = now
     // The gravest first: what a milder one belongs to is there then.
     for (const [fingerprint, since] of [...this.#waiting]) {
       const alert = this.#deps.notifier.dispatcher.alert(fingerprint)
       if (alert === undefined || isResolved(alert, now)) this.#waiting.delete(fingerprint)
       else if (now - since >= patienceMs) this.#settle(alert, now)
     }
+    for (const fingerprint of firstOf(this.#mild, mildAtOnce)) this.#askMild(fingerprint, now)
     for (const incident of this.#book.look(now)) this.#announceEnd(incident)
     for (const id of this.#book.dirty) this.#deps.notifier.book.note('incident', id, this.#book.record(id))
     this.#book.dirty.clear()
   }
 
-  /** Mild ones wait for an incident that they belong to as long as they fire; looking costs next to nothing. */
+  /** One that is not in time to be seen by its key alone: what it goes back to may be known by now. */
+  #askMild(fingerprint: string, now: number): void {
+    this.#mild.delete(fingerprint)
+    const alert = this.#deps.notifier.dispatcher.alert(fingerprint)
+    if (alert !== undefined && !isResolved(alert, now)) this.#settle(alert, now)
+  }
+
+  /** Mild ones wait for an incident that they belong to as long as they fire: a few are asked at a time. */
   #settle(alert: Alert, now: number): void {
     const { notifier, newId, events, recentEvents } = this.#deps
     const quiet = notifier.dispatcher.quiet(alert, now)
-    if (quiet !== undefined && quiet.by !== 'suppressed') return
+    if (quiet !== undefined && quiet.by !== 'suppressed') {
+      this.#waiting.delete(alert.fingerprint)
+      this.#mild.add(alert.fingerprint)
+      return
+    }
     const cause = quiet?.by === 'suppressed' ? quiet.ids[0] : undefined
     const opened = this.#book.fired(alert, cause, now, newId, () => recentEvents(now - incidentLimits.beforeMs))
-    if (this.#book.ofAlert(alert.fingerprint) !== undefined) this.#waiting.delete(alert.fingerprint)
+    const isMild = this.#book.ofAlert(alert.fingerprint) === undefined
+    if (isMild) this.#mild.add(alert.fingerprint)
+    this.#waiting.delete(alert.fingerprint)
     if (opened === undefined) return
+    for (const fingerprint of [...this.#mild]) {
+      const mild = notifier.dispatcher.alert(fingerprint)
+      if (mild && keyOf(mild, undefined) === opened.key) this.#askMild(fingerprint, now)
+    }
     events.emit('incident.opened', {
       message: `an incident was opened: ${opened.title}${opened.cause === undefined ? '' : `; likely cause: ${opened.cause.text}`}`,
       level: severityOf(alert) === 'emergency' ? 'critical' : 'error',
@@ -126,5 +154,17 @@ export class Incidents {
     return incident
   }
 }
+
+function firstOf(these: Iterable<string>, max: number): readonly string[] {
+  const first: string[] = []
+  for (const each of these) {
+    if (first.length >= max) break
+    first.push(each)
+  }
+  return first
+}
+
+/** That somebody cannot be told is nothing that is out of order for those outside. */
+const mayBelong = ({ labels }: Alert): boolean => labels.alertname !== failingName
 
 const dataOf = ({ id, title, impact, status }: Incident): IncidentData => ({ id, title, impact, status })

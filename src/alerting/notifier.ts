@@ -9,12 +9,13 @@ import type { AlertingConfig } from '../config/types.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Random } from '../kernel/random.ts'
-import { after, ms, type Clock } from '../kernel/time.ts'
+import { after, instant, ms, type Clock } from '../kernel/time.ts'
 import type { StateStore } from '../store/port.ts'
 import { Announcer } from './announcer.ts'
 import { Book, gatherMs } from './book.ts'
-import { isResolved, type Alert } from './core/alerts.ts'
-import { Dispatcher, dispatchLimits, type Ack, type Changes, type GroupRecord, type Order, type Quieter } from './core/dispatcher.ts'
+import { failingName, isResolved, type Alert } from './core/alerts.ts'
+import { Dispatcher, dispatchLimits, type Ack, type Changes, type Order, type Quieter, type Ticked } from './core/dispatcher.ts'
+import { wayOf, type GroupRecord } from './core/groups.ts'
 import type { Notification } from './core/notification.ts'
 import { silenceState, type Silence, type SilenceDraft } from './core/silences.ts'
 import { DeadLetters, type DeadLetter } from './dead-letters.ts'
@@ -23,7 +24,7 @@ import { channelsOf } from './receivers/index.ts'
 import type { Channel } from './receivers/port.ts'
 import { Relay } from './relay.ts'
 import { Sender } from './sender.ts'
-import type { AlertSink, MaintenanceReader, PutAlert, Suppressor } from './types.ts'
+import type { AlertSink, Labels, MaintenanceReader, PutAlert, Suppressor } from './types.ts'
 
 export interface NotifierDeps {
   readonly clock: Clock
@@ -47,10 +48,19 @@ export interface NotifierListener {
   acked?(alert: Alert, ack: Ack): void
 }
 
+interface OpenChannel {
+  readonly channel: Channel
+  readonly settings: string
+  /** The configuration has another now, or all ends. */
+  readonly abort: AbortController
+}
+
 /** After a start: until rules have spoken once, or this is over. */
 const settleMs = 10_000
 /** Ends of alerts, silences and acknowledgements are seen so late at most. */
 const lookMs = 1_000
+/** Between two looks: thousands of groups that are due one after the other are not looked for one by one. */
+const tickGapMs = 25
 const sentCountsMax = 1_000
 
 export class Notifier implements AlertSink {
@@ -67,10 +77,13 @@ export class Notifier implements AlertSink {
   readonly #suppressed = new Set<string>()
   /** By receiver, integration and outcome. */
   readonly counts = new Map<string, { readonly receiver: string; readonly integration: string; sent: number; failed: number }>()
-  #channels = new Map<string, Channel>()
+  #channels = new Map<string, OpenChannel>()
+  /** Receivers of which an alert says that they cannot be told. */
+  readonly #failing = new Set<string>()
   #config: AlertingConfig
   #timer: Disposable | undefined
   #timerAt = Infinity
+  #tickedAt = -Infinity
   #writeTimer: Disposable | undefined
   #listening: Disposable | undefined
   #running = false
@@ -146,6 +159,7 @@ export class Notifier implements AlertSink {
     this.#writeTimer?.[Symbol.dispose]()
     this.#relay.stop()
     this.#stop.abort()
+    for (const { abort } of this.#channels.values()) abort.abort()
     await Promise.allSettled(this.#sending)
     this.#announcer.rest()
     this.#noteDirty()
@@ -165,9 +179,17 @@ export class Notifier implements AlertSink {
   }
 
   #setChannels(): void {
+    const before = this.#channels
     this.#channels = new Map()
     for (const [name, receiver] of Object.entries(this.#config.receivers))
-      for (const channel of channelsOf(receiver, () => this.#deps.clock.wallTime())) this.#channels.set(`${name}\n${channel.kind}`, channel)
+      for (const channel of channelsOf(receiver, () => this.#deps.clock.wallTime())) {
+        const key = wayOf(name, channel.kind)
+        const settings = JSON.stringify(receiver[channel.kind])
+        const known = before.get(key)
+        this.#channels.set(key, known?.settings === settings ? known : { channel, settings, abort: new AbortController() })
+      }
+    // What goes to where nobody is any more is cut off, and goes to the new place at once.
+    for (const [key, known] of before) if (this.#channels.get(key) !== known) known.abort.abort()
     this.#relay.configure(this.#config.receivers)
   }
 
@@ -185,7 +207,7 @@ export class Notifier implements AlertSink {
     const now = this.#now
     const changes = this.#dispatcher.put(alerts, now, (error) => errors.push(error))
     this.#changed(changes, now)
-    this.#arm()
+    this.#soon()
     this.#writeSoon()
     return errors
   }
@@ -193,21 +215,28 @@ export class Notifier implements AlertSink {
   #changed(changes: Changes, now: number): void {
     if (changes.fired.length + changes.resolved.length === 0) return
     this.#announcer.changes(changes, now)
+    for (const { fingerprint } of changes.resolved) this.#suppressed.delete(fingerprint)
     for (const listener of this.#listeners) listener.changed?.(changes)
     this.#relay.soon()
   }
 
   // --- the clock ----------------------------------------------------------------------------------------------------
 
+  /** Something has come: a look, but not one for each. */
+  #soon(): void {
+    this.#schedule(Math.max(this.#deps.clock.now(), this.#tickedAt + tickGapMs))
+  }
+
   #arm(): void {
-    if (!this.#running) return
     const wall = this.#now
-    const at = this.#dispatcher.nextAt(wall, lookMs)
-    if (this.#timer !== undefined && at >= this.#timerAt) return
+    this.#schedule(this.#deps.clock.now() + Math.max(tickGapMs, this.#dispatcher.nextAt(wall, lookMs) - wall))
+  }
+
+  #schedule(at: number): void {
+    if (!this.#running || (this.#timer !== undefined && at >= this.#timerAt)) return
     this.#timer?.[Symbol.dispose]()
     this.#timerAt = at
-    const { clock } = this.#deps
-    this.#timer = clock.schedule(after(clock.now(), ms(Math.max(0, at - wall))), () => {
+    this.#timer = this.#deps.clock.schedule(instant(at), () => {
       this.#timer = undefined
       this.#tick()
     })
@@ -216,7 +245,8 @@ export class Notifier implements AlertSink {
   #tick(): void {
     if (!this.#running) return
     const now = this.#now
-    const { orders, resolved, ended, expiring, unacked, escalated } = this.#dispatcher.tick(now)
+    this.#tickedAt = this.#deps.clock.now()
+    const { orders, resolved, ended, expiring, unacked, suppressed, escalated } = this.#dispatcher.tick(now)
     this.#announcer.rest()
     this.#changed({ fired: [], resolved }, now)
     for (const silence of ended) this.#announcer.silence('silence.ended', silence)
@@ -226,7 +256,7 @@ export class Notifier implements AlertSink {
       if (alert && !isResolved(alert, now)) this.#announcer.unacknowledged(alert, ack)
     }
     for (const { group, receiver, step } of escalated) this.#announcer.escalated(group, receiver, step)
-    this.#tellSuppressed(now)
+    for (const each of suppressed) this.#tellSuppressed(each)
     for (const order of orders) this.#deliver(order)
     for (const listener of this.#listeners) listener.ticked?.(now)
     this.#writeSoon()
@@ -234,19 +264,10 @@ export class Notifier implements AlertSink {
   }
 
   /** One event for each alert that is kept quiet because of what it needs. */
-  #tellSuppressed(now: number): void {
-    const current = new Set<string>()
-    for (const group of this.#dispatcher.groups()) {
-      for (const fingerprint of group.quiet) {
-        const alert = this.#dispatcher.alert(fingerprint)
-        const quiet = alert && this.#dispatcher.quiet(alert, now)
-        if (alert === undefined || quiet?.by !== 'suppressed') continue
-        current.add(fingerprint)
-        if (!this.#suppressed.has(fingerprint)) this.#announcer.suppressed(alert, { cause: quiet.ids[0] ?? '', reason: quiet.reason })
-      }
-    }
-    this.#suppressed.clear()
-    for (const fingerprint of current) this.#suppressed.add(fingerprint)
+  #tellSuppressed({ alert, quiet: { ids, reason } }: Ticked['suppressed'][number]): void {
+    if (this.#suppressed.has(alert.fingerprint)) return
+    this.#suppressed.add(alert.fingerprint)
+    this.#announcer.suppressed(alert, { cause: ids[0] ?? '', reason })
   }
 
   /** Whoever would have been told of what it keeps quiet hears that it ends soon. */
@@ -273,14 +294,14 @@ export class Notifier implements AlertSink {
       })
       .finally(() => {
         this.#sending.delete(sending)
-        this.#arm()
+        this.#soon()
       })
     this.#sending.add(sending)
   }
 
   async #send(order: Order): Promise<void> {
     const { group, receiver, integration, why, alerts, at, deadline } = order
-    const channel = this.#channels.get(`${receiver}\n${integration}`)
+    const open = this.#channels.get(wayOf(receiver, integration))
     const notification = {
       id: this.#deps.newId(),
       receiver,
@@ -291,22 +312,28 @@ export class Notifier implements AlertSink {
       externalUrl: this.#deps.externalUrl(),
       at,
     }
-    if (channel === undefined) {
+    if (open === undefined) {
       this.#dispatcher.sent(order, true, this.#now)
       return
     }
+    const { channel, abort } = open
     const delivery = await this.#sender.send({
       notification,
       channel,
       forMs: deadline - at,
-      signal: this.#stop.signal,
+      signal: abort.signal,
       onTrouble: (error) => {
         this.#onTrouble(order, error)
       },
     })
     // What an end has cut off is told after the next start.
     if (this.#stop.signal.aborted && !delivery.arrived) return
+    if (abort.signal.aborted && !delivery.arrived) {
+      this.#dispatcher.sent(order, false, this.#now, true)
+      return
+    }
     this.#dispatcher.sent(order, delivery.arrived, this.#now)
+    if (delivery.arrived) this.#worksAgain(receiver)
     this.#count(receiver, integration, delivery.arrived)
     const event = this.#announcer.delivered(notification, integration, delivery)
     for (const listener of this.#listeners) listener.notified?.(notification, integration, delivery.arrived, event)
@@ -331,39 +358,28 @@ export class Notifier implements AlertSink {
   }
 
   /** The next step is told at once; where there is none, the fallback. */
-  #onTrouble({ group, receiver, alerts, at }: Order, error: string): void {
+  #onTrouble({ group, receiver, alerts, at, deadline }: Order, error: string): void {
     const now = this.#now
+    if (this.#stop.signal.aborted) return
     if (this.#dispatcher.moveOn(group.id, now)) {
       this.#tick()
       return
     }
+    // That this itself could not be told would hide what it is about.
+    if (alerts.some((alert) => alert.labels.alertname !== failingName)) {
+      const summary = `nobody could be told of ${group.key}: ${receiver} failed (${error})`
+      this.#failing.add(receiver)
+      // Until it has been tried once more, at least.
+      this.put([{ labels: failingLabels(receiver), annotations: { summary }, endsAt: now + 2 * (deadline - at) }])
+    }
     const fallback = this.#config.fallback ?? this.#config.root.receiver
     if (fallback === '' || fallback === receiver) return
-    const summary = `nobody could be told of ${group.key}: ${receiver} failed (${error})`
-    const labels = { alertname: 'NotificationsFailing', severity: 'critical', receiver }
-    // That this itself could not be told would hide what it is about.
-    if (alerts.some((alert) => alert.labels.alertname !== labels.alertname)) this.put([{ labels, annotations: { summary } }])
-    for (const [key, channel] of this.#channels) {
-      if (!key.startsWith(`${fallback}\n`)) continue
-      const notification = {
-        id: this.#deps.newId(),
-        receiver: fallback,
-        groupKey: group.key,
-        groupLabels: group.labels,
-        why: 'fallback',
-        alerts,
-        externalUrl: this.#deps.externalUrl(),
-        at,
-      }
-      const sending = this.#sender
-        .send({ notification, channel, forMs: dispatchLimits.resolvedKeptMs, signal: this.#stop.signal, onTrouble: () => undefined })
-        .then((delivery) => {
-          this.#count(fallback, channel.kind, delivery.arrived)
-          this.#announcer.delivered(notification, channel.kind, delivery)
-        })
-        .finally(() => this.#sending.delete(sending))
-      this.#sending.add(sending)
-    }
+    for (const order of this.#dispatcher.fallBack(group, fallback, now)) this.#deliver(order)
+  }
+
+  #worksAgain(receiver: string): void {
+    if (!this.#failing.delete(receiver)) return
+    this.put([{ labels: failingLabels(receiver), annotations: { summary: `${receiver} can be told again` }, endsAt: this.#now }])
   }
 
   /** Sends a made-up alert, once. Rejects with `unknown_receiver`, or with what the receiver says. */
@@ -392,7 +408,7 @@ export class Notifier implements AlertSink {
       externalUrl: this.#deps.externalUrl(),
       at: now,
     }
-    const channels = [...this.#channels].filter(([key]) => key.startsWith(`${receiver}\n`)).map(([, channel]) => channel)
+    const channels = [...this.#channels].filter(([key]) => key.startsWith(wayOf(receiver, ''))).map(([, { channel }]) => channel)
     await Promise.all(channels.map((channel) => channel.send(notification, this.#stop.signal)))
     const relayed = await this.#relay.test(receiver, alert)
     return [...channels.map(({ kind }) => kind), ...relayed]
@@ -403,7 +419,7 @@ export class Notifier implements AlertSink {
     const letter = this.deadLetters.get(id)
     if (letter === undefined) throw new HoldfastError('unknown_id', `looked for the dead letter ${id}, found no such letter`)
     const { receiver } = letter.notification
-    const channel = this.#channels.get(`${receiver}\n${letter.integration}`)
+    const channel = this.#channels.get(wayOf(receiver, letter.integration))?.channel
     if (channel === undefined) throw unknownReceiver(receiver, Object.keys(this.#config.receivers))
     await channel.send(letter.notification, this.#stop.signal)
     this.#count(receiver, letter.integration, true)
@@ -481,6 +497,8 @@ export class Notifier implements AlertSink {
     return this.#dispatcher.silences.all().filter((silence) => silenceState(silence, now) === 'active')
   }
 }
+
+const failingLabels = (receiver: string): Labels => ({ alertname: failingName, severity: 'critical', receiver })
 
 function unknownReceiver(name: string, known: readonly string[]): HoldfastError {
   return new HoldfastError('unknown_receiver', `looked for receiver ${name}, found no such receiver`, {

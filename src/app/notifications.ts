@@ -2,7 +2,7 @@
 import { stringify } from 'yaml'
 import { Incidents, Notifier, type Labels, type MaintenanceReader, type PutAlert, type Suppressor } from '../alerting/index.ts'
 import { isResolved, type Alert } from '../alerting/core/alerts.ts'
-import type { Group } from '../alerting/core/dispatcher.ts'
+import type { Group } from '../alerting/core/groups.ts'
 import { alertmanagerForm } from '../alerting/core/alertmanager-config.ts'
 import { severityOf } from '../alerting/core/notification.ts'
 import { routesFor } from '../alerting/core/routes.ts'
@@ -193,7 +193,7 @@ export class Notifications implements AlertOperations {
         : { next: undefined, reason: 'it is over, and was never told' }
     if (quiet) return { next: undefined, reason: `${quiet.by}: ${quiet.reason}` }
     if (mutedBy !== undefined) return { next: undefined, reason: `its route is silent now: ${mutedBy}` }
-    if (group.open > 0) return { next: this.#now, reason: 'it is being sent, or sent again, at this moment' }
+    if (group.busy.size > 0) return { next: this.#now, reason: 'it is being sent, or sent again, at this moment' }
     if (!isKnown) return { next: at, reason: group.lastFlushAt === undefined ? 'its group waits a moment for others' : 'new in its group' }
     if (ack) return { next: undefined, reason: `acknowledged by ${ack.by}` }
     const last = this.notifier.dispatcher.lastTold(group, receiver)?.at ?? at

@@ -10,16 +10,22 @@ export function labelsKey(labels: Labels): string {
   return key
 }
 
-const offset = 0xcbf29ce484222325n
-const prime = 0x100000001b3n
-const mask = 0xffffffffffffffffn
 const utf8 = new TextEncoder()
+const two32 = 2 ** 32
 
-/** 16 hexadecimal digits: FNV-1a of 64 bits over names and values. Source: Prometheus, model.LabelSet.Fingerprint, whose result it equals. */
+/**
+ * 16 hexadecimal digits: FNV-1a of 64 bits over names and values, in two halves: big integers take a hundred times as long. Source: Prometheus,
+ * model.LabelSet.Fingerprint, whose result it equals.
+ */
 export function fingerprint(labels: Labels): string {
-  let hash = offset
+  // The offset, 0xcbf29ce484222325.
+  let [high, low] = [0xcbf29ce4, 0x84222325]
   const add = (byte: number): void => {
-    hash = ((hash ^ BigInt(byte)) * prime) & mask
+    low = (low ^ byte) >>> 0
+    // Times 2^40 + 0x1b3, modulo 2^64.
+    const product = low * 0x1b3
+    high = (Math.imul(high, 0x1b3) + Math.floor(product / two32) + (low << 8)) >>> 0
+    low = product >>> 0
   }
   for (const name of Object.keys(labels).sort()) {
     for (const text of [name, labels[name] ?? '']) {
@@ -27,5 +33,5 @@ export function fingerprint(labels: Labels): string {
       add(255)
     }
   }
-  return hash.toString(16).padStart(16, '0')
+  return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
 }

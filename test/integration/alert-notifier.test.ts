@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Notifier } from '../../src/alerting/notifier.ts'
+import { sendLimits } from '../../src/alerting/sender.ts'
 import type { AlertingConfig } from '../../src/config/types.ts'
 import { Prng } from '../../src/kernel/random.ts'
 import { systemClock } from '../../src/kernel/system.ts'
@@ -21,6 +22,9 @@ let store: MemoryStore
 let notifier: Notifier
 const arrived: Arrived[] = []
 const dead = new Set<string>()
+const hanging = new Set<string>()
+/** Requests of each path that are not answered yet, and the most there were. */
+const open = new Map<string, { now: number; most: number }>()
 const announced: { readonly type: string; readonly message: string }[] = []
 const problems: unknown[] = []
 
@@ -69,13 +73,20 @@ const at = (path: string, alertname: string): readonly Arrived[] =>
 
 beforeEach(async () => {
   for (const list of [arrived, announced, problems]) list.length = 0
-  dead.clear()
+  for (const each of [dead, hanging, open]) each.clear()
   server = createServer((request, response) => {
+    const count = open.get(request.url ?? '') ?? { now: 0, most: 0 }
+    open.set(request.url ?? '', { now: count.now + 1, most: Math.max(count.most, count.now + 1) })
+    response.on('close', () => {
+      const { now, most } = open.get(request.url ?? '') ?? { now: 1, most: 1 }
+      open.set(request.url ?? '', { now: now - 1, most })
+    })
     let text = ''
     request.setEncoding('utf8').on('data', (part: string) => (text += part))
     request.on('end', () => {
       const { url: path = '' } = request
       const { alerts } = JSON.parse(text) as { readonly alerts: readonly { readonly labels: { readonly alertname: string } }[] }
+      if (hanging.has(path.slice(1))) return
       const isDead = dead.has(path.slice(1))
       if (!isDead) arrived.push({ path, id: String(request.headers['idempotency-key']), names: alerts.map(({ labels }) => labels.alertname) })
       response.writeHead(isDead ? 404 : 200).end()
@@ -89,6 +100,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await notifier.stop()
   await store.stop()
+  server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
   expect(problems).toEqual([])
 })
@@ -123,6 +135,59 @@ describe('a receiver that cannot be reached', () => {
       () => notifier.deadLetters.all().filter(({ notification }) => notification.groupKey.includes('Down')).length >= 2 || undefined,
     )
     expect(arrived).toEqual([])
+  })
+})
+
+describe('a receiver that hangs', () => {
+  const routed = (): AlertingConfig => {
+    const { root, ...rest } = config()
+    const toLead = { matchers: [{ name: 'team', value: 'lead', isRegex: false, isEqual: true }], receiver: 'lead' }
+    return { ...rest, root: { ...root, groupBy: '...', escalate: [], routes: [toLead] } }
+  }
+
+  it('is asked by a few at once, and keeps nobody waiting who tells another', async () => {
+    hanging.add('ops')
+    await start()
+    notifier.adopt(routed())
+    notifier.put(Array.from({ length: 300 }, (_, i) => ({ labels: { alertname: 'Down', i: String(i) }, annotations: {} })))
+    await until('it is asked', () => open.get('/ops'))
+    notifier.put([{ labels: { alertname: 'Other', team: 'lead' }, annotations: {} }])
+    await until('the other is told', () => at('lead', 'Other')[0])
+    expect(open.get('/ops')).toEqual({ now: sendLimits.atOnceMax, most: sendLimits.atOnceMax })
+    expect(arrived).toHaveLength(1)
+  })
+
+  it('and whose address is mended gets everything at the new one at once, and nothing twice', async () => {
+    hanging.add('ops')
+    await start()
+    const made = routed()
+    notifier.adopt(made)
+    notifier.put(Array.from({ length: 50 }, (_, i) => ({ labels: { alertname: 'Down', i: String(i) }, annotations: {} })))
+    await until('it is asked', () => open.get('/ops'))
+    notifier.adopt({ ...made, receivers: { ...made.receivers, ops: webhook('mended') } })
+    await until('all is there', () => at('mended', 'Down').length === 50 || undefined)
+    await until('nobody waits', () => (open.get('/ops')?.now ?? 1) <= 0 || undefined)
+
+    expect(at('mended', 'Down')).toHaveLength(50)
+    expect(notifier.deadLetters.all()).toEqual([])
+  })
+})
+
+describe('that a receiver cannot be told', () => {
+  const failing = () => notifier.dispatcher.alerts().find(({ labels }) => labels.alertname === 'NotificationsFailing')
+
+  it('is an alert also where there is no other, of which it hears nothing itself, and which ends when it works again', async () => {
+    dead.add('ops')
+    await start()
+    notifier.adopt({ ...config(), root: { ...config().root, escalate: [] } })
+    put('Down')
+    const shown = await until('the alert', failing)
+    expect(shown.labels.receiver).toBe('ops')
+    dead.clear()
+    put('Another')
+    await until('it works', () => at('ops', 'Another')[0])
+    await until('it is over', () => (failing()?.endsAt ?? 0) <= systemClock.wallTime() || undefined)
+    expect(arrived.flatMap(({ names }) => names)).toEqual(['Another'])
   })
 })
 

@@ -27,7 +27,14 @@ export const alertLimits = {
   pairsMax: 64,
   /** Characters of the value of a label; a description may be long. */
   valueCharactersMax: 8_192,
+  /** Of all its labels and annotations, and the address it comes from: it has to fit into the store, and many of them into memory. */
+  charactersMax: 65_536,
+  /** Of all alerts held. */
+  heldCharactersMax: 128 * 1_048_576,
 } as const
+
+/** That a receiver cannot be told; the label `receiver` names it. It is no outage, and that receiver need not hear of it. */
+export const failingName = 'NotificationsFailing'
 
 export const isResolved = (alert: Pick<Alert, 'endsAt'>, now: number): boolean => alert.endsAt <= now
 
@@ -40,6 +47,9 @@ export function received(put: PutAlert, now: number, resolveTimeoutMs: number): 
   if (Object.keys(labels).length === 0) throw invalid('it has no label')
   const startsAt = put.startsAt ?? put.endsAt ?? now
   if (put.endsAt !== undefined && put.endsAt < startsAt) throw invalid('it ends before it begins')
+  const { charactersMax } = alertLimits
+  if (charactersOf({ labels, annotations, generatorUrl: put.generatorUrl }) > charactersMax)
+    throw invalid(`its labels and annotations have more than ${charactersMax} characters`)
   return {
     fingerprint: fingerprint(labels),
     labels,
@@ -50,6 +60,13 @@ export function received(put: PutAlert, now: number, resolveTimeoutMs: number): 
     timesOut: put.endsAt === undefined,
     generatorUrl: put.generatorUrl,
   }
+}
+
+/** What it takes to hold it, nearly. */
+export function charactersOf({ labels, annotations, generatorUrl = '' }: Pick<Alert, 'labels' | 'annotations' | 'generatorUrl'>): number {
+  let sum = generatorUrl.length
+  for (const pairs of [labels, annotations]) for (const name of Object.keys(pairs)) sum += name.length + (pairs[name]?.length ?? 0)
+  return sum
 }
 
 const invalid = (why: string): HoldfastError => new HoldfastError('invalid_input', `tried to take an alert: ${why}`)
@@ -81,19 +98,29 @@ function merged(a: Alert, b: Alert, now: number): Alert {
   return { ...b, startsAt, endsAt: later ? a.endsAt : b.endsAt }
 }
 
-/** Firing ones only have an end while it is not known. */
-export const ordered = (alerts: Iterable<Alert>): Alert[] =>
-  [...alerts].sort(
-    (a, b) => compare(a.labels.job, b.labels.job) || compare(a.labels.instance, b.labels.instance) || compareLabels(a.labels, b.labels),
-  )
+/** By job, instance, then all labels. */
+export const ordered = (alerts: Iterable<Alert>): Alert[] => {
+  const keyed = [...alerts].map((alert) => ({ alert, key: sortKey(alert.labels) }))
+  return keyed.sort((a, b) => compareKeys(a.key, b.key)).map(({ alert }) => alert)
+}
 
-const compare = (a = '', b = ''): number => (a < b ? -1 : a > b ? 1 : 0)
+/** Thousands are put into order again and again: what each is ordered by is made once. */
+const sortKeys = new WeakMap<Labels, readonly string[]>()
 
-function compareLabels(a: Labels, b: Labels): number {
-  const [x, y] = [Object.keys(a).sort(), Object.keys(b).sort()]
-  for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const order = compare(x[i], y[i]) || compare(a[x[i] ?? ''], b[y[i] ?? ''])
-    if (order !== 0) return order
+function sortKey(labels: Labels): readonly string[] {
+  let key = sortKeys.get(labels)
+  if (key === undefined) {
+    const names = Object.keys(labels).sort()
+    key = [labels.job ?? '', labels.instance ?? '', ...names.flatMap((name) => [name, labels[name] ?? ''])]
+    sortKeys.set(labels, key)
   }
-  return x.length - y.length
+  return key
+}
+
+function compareKeys(a: readonly string[], b: readonly string[]): number {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const [x = '', y = ''] = [a[i], b[i]]
+    if (x !== y) return x < y ? -1 : 1
+  }
+  return a.length - b.length
 }

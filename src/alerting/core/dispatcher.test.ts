@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Dispatcher, type GroupRecord, type Order, type Policy, type Quieter } from './dispatcher.ts'
+import { Dispatcher, type Order, type Policy, type Quieter } from './dispatcher.ts'
+import type { GroupRecord } from './groups.ts'
 import { parseMatchers } from './matchers.ts'
 import { routeTree, type RouteConfig } from './routes.ts'
 

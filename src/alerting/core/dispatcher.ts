@@ -11,9 +11,10 @@
  */
 import { labelsKey, type Labels } from '../../kernel/labels.ts'
 import type { PutAlert, Suppression } from '../types.ts'
-import { alertLimits, isResolved, joined, ordered, received, type Alert } from './alerts.ts'
+import { alertLimits, charactersOf, failingName, isResolved, joined, ordered, received, type Alert } from './alerts.ts'
 import { whyNotify, type NotifiedEntry, type WhyNotify } from './dedup.ts'
 import { Inhibitor, type InhibitRule } from './inhibition.ts'
+import { contentOf, groupId, logKey, newGroup, taken, wayOf, type Group, type GroupRecord } from './groups.ts'
 import { groupLabels, routesFor, type AlertRoute } from './routes.ts'
 import { SilenceBook, type Silence } from './silences.ts'
 import { holds, type TimeInterval } from './time-intervals.ts'
@@ -57,7 +58,7 @@ export interface Order {
   readonly group: Group
   readonly receiver: string
   readonly integration: string
-  readonly why: WhyNotify | 'escalated'
+  readonly why: WhyNotify | 'escalated' | 'fallback'
   /** Oldest names first; what fires has `endsAt` 0. */
   readonly alerts: readonly Alert[]
   /** Nothing of it is worth sending; it counts as sent. */
@@ -66,34 +67,6 @@ export interface Order {
   /** Retrying ends here. */
   readonly deadline: number
   readonly entry: NotifiedEntry
-}
-
-export interface Group {
-  readonly id: string
-  /** `{}/{severity="page"}:{alertname="Down"}`, as Alertmanager writes it. */
-  readonly key: string
-  readonly route: AlertRoute
-  readonly labels: Labels
-  readonly alerts: Set<string>
-  nextFlushAt: number
-  lastFlushAt: number | undefined
-  /** Orders under way. */
-  open: number
-  /** All orders of this flush were sent so far. */
-  intact: boolean
-  /** As they were at the last flush: fingerprint → updatedAt. */
-  flushed: Map<string, number>
-  /** Kept quiet at the last flush. */
-  quiet: Set<string>
-  /** Flushes ahead of the interval, the newest last. */
-  early: number[]
-  /** When it was first told of, since when it climbs; undefined: nothing fires. */
-  toldAt: number | undefined
-  /** Steps of the escalation taken. */
-  steps: number
-  /** Since when all that fires is acknowledged. */
-  heldSince: number | undefined
-  emptySince: number | undefined
 }
 
 interface Held {
@@ -115,6 +88,8 @@ export interface Ticked {
   readonly ended: readonly Silence[]
   readonly expiring: readonly Silence[]
   readonly unacked: readonly Ack[]
+  /** Kept quiet by what they need. */
+  readonly suppressed: readonly { readonly alert: Alert; readonly quiet: Quiet }[]
   readonly escalated: readonly { readonly group: Group; readonly receiver: string; readonly step: number }[]
 }
 
@@ -137,6 +112,12 @@ export const dispatchLimits = {
   toldKeptMs: 15 * 60_000,
   /** What is kept quiet by others is looked at again. */
   recheckMs: 5_000,
+  /** Ends that only time brings are looked for so often: a look goes through all alerts. */
+  expireMs: 250,
+  /** Groups at once; what would make one more goes into one group of its route. */
+  groupsMax: 20_000,
+  /** Groups looked at in one tick; the others follow in the next. */
+  flushesMax: 200,
 } as const
 
 export class Dispatcher {
@@ -149,6 +130,11 @@ export class Dispatcher {
   readonly #acks = new Map<string, Ack>()
   readonly silences = new SilenceBook()
   #recheckedAt = 0
+  #expiredAt = 0
+  #characters = 0
+  #suppressed: { readonly alert: Alert; readonly quiet: Quiet }[] = []
+  /** Groups of the policy before: their orders are still under way. */
+  readonly #successors = new WeakMap<Group, Group>()
   /** Nothing is told before: after a start, until what inhibits is known again. */
   notBefore = 0
   /** Not yet written down: fingerprints, ids of groups. */
@@ -186,7 +172,11 @@ export class Dispatcher {
 
   #take(newer: Alert, now: number): { readonly alert: Alert; readonly before: 'firing' | 'resolved' | undefined } {
     const held = this.#alerts.get(newer.fingerprint)
-    if (held === undefined && this.#alerts.size >= alertLimits.alertsMax) throw new TooManyAlerts()
+    if (held === undefined && this.#alerts.size >= alertLimits.alertsMax) throw new TooManyAlerts(`${alertLimits.alertsMax} alerts`)
+    const characters = this.#characters + charactersOf(newer) - (held ? charactersOf(held.alert) : 0)
+    if (characters > Math.max(alertLimits.heldCharactersMax, this.#characters))
+      throw new TooManyAlerts(`alerts with ${alertLimits.heldCharactersMax} characters`)
+    this.#characters = characters
     const alert = joined(held?.alert, newer, now)
     const over = isResolved(alert, now)
     const before = held === undefined ? undefined : held.over ? 'resolved' : 'firing'
@@ -207,19 +197,34 @@ export class Dispatcher {
   }
 
   #insert(route: AlertRoute, alert: Alert, now: number): void {
-    const labels = groupLabels(route, alert.labels)
-    const id = groupId(route, labels)
-    let group = this.#groups.get(id)
-    if (group === undefined) {
-      group = newGroup(id, route, labels, now)
-      this.#groups.set(id, group)
-      this.dirtyGroups.add(id)
-    }
-    group.alerts.add(alert.fingerprint)
+    const group = this.#groupFor(route, groupLabels(route, alert.labels), now)
+    put(group, alert.fingerprint, !isResolved(alert, now))
     group.emptySince = undefined
     if (group.lastFlushAt === undefined) {
       if (alert.startsAt + route.options.groupWaitMs < now) group.nextFlushAt = Math.min(group.nextFlushAt, now)
     } else if (route.options.urgent) this.#hurry(group, alert, now)
+  }
+
+  #groupFor(route: AlertRoute, labels: Labels, now: number): Group {
+    const id = groupId(route, labels)
+    const known = this.#groups.get(id)
+    if (known) return known
+    // Nothing is lost when there are too many: it is told together with the others.
+    if (this.#groups.size >= dispatchLimits.groupsMax && Object.keys(labels).length > 0) return this.#groupFor(route, {}, now)
+    const group = newGroup(id, route, labels, now)
+    this.#groups.set(id, group)
+    this.dirtyGroups.add(id)
+    return group
+  }
+
+  /** Those that it is in. */
+  #groupsWith({ alert, routes }: Held): readonly Group[] {
+    return routes.flatMap((route) => {
+      const own = this.#groups.get(groupId(route, groupLabels(route, alert.labels)))
+      if (own?.alerts.has(alert.fingerprint) === true) return [own]
+      const shared = this.#groups.get(groupId(route, {}))
+      return shared?.alerts.has(alert.fingerprint) === true ? [shared] : []
+    })
   }
 
   /** Ours: what is new is told after the group's wait, and that all is well again a little later, as long as the group does not overdo it. */
@@ -227,7 +232,7 @@ export class Dispatcher {
     const { groupWaitMs } = group.route.options
     if (!isResolved(alert, now)) {
       if (!this.#isKnown(group, alert.fingerprint)) this.#flushEarly(group, now + groupWaitMs, now)
-    } else if (this.#isKnown(group, alert.fingerprint) && [...group.alerts].every((each) => this.#isOver(each, now)))
+    } else if (group.live.size === 0 && this.#isKnown(group, alert.fingerprint))
       this.#flushEarly(group, now + Math.max(groupWaitMs, dispatchLimits.earlyResolveMs), now)
   }
 
@@ -265,27 +270,47 @@ export class Dispatcher {
     const escalated: Ticked['escalated'][number][] = []
     if (now >= this.notBefore) {
       this.#recheck(now)
+      let flushes = 0
       for (const group of this.#groups.values()) {
-        if (group.open === 0 && group.nextFlushAt <= now) orders.push(...this.#flush(group, now))
+        if (group.nextFlushAt <= now && flushes < dispatchLimits.flushesMax && !this.#isBusy(group)) {
+          orders.push(...this.#flush(group, now))
+          flushes++
+        }
         const step = this.#climb(group, now)
         if (step === undefined) continue
         escalated.push({ group, receiver: step.receiver, step: group.steps })
-        orders.push(...this.#ordersFor(group, [step.receiver], this.#told(group, now), now, true))
+        orders.push(...this.#ordersFor(group, [step.receiver], this.#told(group, now), now, 'escalated'))
       }
     }
     for (const order of orders) if (order.silent) this.sent(order, true, now)
-    return { orders: orders.filter(({ silent }) => !silent), resolved, ended, expiring, unacked, escalated }
+    const suppressed = this.#suppressed.splice(0)
+    return { orders: orders.filter(({ silent }) => !silent), resolved, ended, expiring, unacked, suppressed, escalated }
   }
 
   /** When the next group is due; never later than the next look at everything else should be. */
   nextAt(now: number, longestMs: number): number {
     let at = now + longestMs
-    for (const group of this.#groups.values()) if (group.open === 0) at = Math.min(at, group.nextFlushAt)
+    for (const group of this.#groups.values()) if (group.nextFlushAt < at && !this.#isBusy(group)) at = group.nextFlushAt
     return Math.max(at, this.notBefore, now)
+  }
+
+  /** All whom it tells are being told something now. */
+  #isBusy(group: Group): boolean {
+    if (group.busy.size === 0) return false
+    return this.#receiversOf(group).every((receiver) =>
+      (this.#policy.receivers[receiver] ?? []).every(({ id }) => group.busy.has(wayOf(receiver, id))),
+    )
+  }
+
+  #receiversOf({ route: { options }, steps, fallback }: Group): readonly string[] {
+    const receivers = [options.receiver, ...options.escalate.slice(0, steps).map(({ receiver }) => receiver)]
+    return [...new Set(fallback === undefined ? receivers : [...receivers, fallback])]
   }
 
   #expire(now: number): Alert[] {
     const resolved: Alert[] = []
+    if (now - this.#expiredAt < dispatchLimits.expireMs && now >= this.#expiredAt) return resolved
+    this.#expiredAt = now
     for (const [fingerprint, held] of this.#alerts) {
       if (!isResolved(held.alert, now)) continue
       if (!held.over) {
@@ -296,20 +321,21 @@ export class Dispatcher {
         resolved.push(held.alert)
       } else if (now - held.alert.endsAt > dispatchLimits.resolvedKeptMs && !this.#isGrouped(held)) {
         this.#alerts.delete(fingerprint)
+        this.#characters -= charactersOf(held.alert)
         this.dirtyAlerts.add(fingerprint)
       }
     }
     for (const [key, { until }] of this.#log) if (until <= now) this.#log.delete(key)
     for (const [id, group] of this.#groups) {
-      if (group.emptySince === undefined || group.open > 0 || now - group.emptySince < dispatchLimits.emptyGroupMs) continue
+      if (group.emptySince === undefined || group.busy.size > 0 || now - group.emptySince < dispatchLimits.emptyGroupMs) continue
       this.#groups.delete(id)
       this.dirtyGroups.add(id)
     }
     return resolved
   }
 
-  #isGrouped({ alert, routes }: Held): boolean {
-    return routes.some((route) => this.#groups.get(groupId(route, groupLabels(route, alert.labels)))?.alerts.has(alert.fingerprint))
+  #isGrouped(held: Held): boolean {
+    return this.#groupsWith(held).length > 0
   }
 
   /** Ours: groups whose alerts were quiet and no longer are do not wait for their interval. */
@@ -341,9 +367,8 @@ export class Dispatcher {
     group.flushed = new Map(alerts.map(({ fingerprint, updatedAt }) => [fingerprint, updatedAt]))
     group.intact = true
     const told = this.#told(group, now)
-    const receivers = [group.route.options.receiver, ...group.route.options.escalate.slice(0, group.steps).map(({ receiver }) => receiver)]
-    const orders = this.mutedNow(group.route, now) ? [] : this.#ordersFor(group, [...new Set(receivers)], told, now, false)
-    if (orders.length === 0) this.#settle(group, now)
+    const orders = this.mutedNow(group.route, now) ? [] : this.#ordersFor(group, this.#receiversOf(group), told, now, undefined)
+    if (orders.length === 0 && group.busy.size === 0) this.#settle(group, now)
     return orders
   }
 
@@ -358,6 +383,7 @@ export class Dispatcher {
       const quiet = this.quiet(alert, now)
       if (quiet !== undefined) {
         group.quiet.add(alert.fingerprint)
+        if (quiet.by === 'suppressed') this.#suppressed.push({ alert, quiet })
         if (quiet.by === 'silenced') for (const id of quiet.ids) this.silences.count(id, alert.fingerprint)
         return []
       }
@@ -365,49 +391,66 @@ export class Dispatcher {
     })
   }
 
-  #ordersFor(group: Group, receivers: readonly string[], alerts: readonly Alert[], now: number, climbs: boolean): Order[] {
+  #ordersFor(group: Group, receivers: readonly string[], alerts: readonly Alert[], now: number, asks: 'escalated' | 'fallback' | undefined): Order[] {
     if (alerts.length === 0) return []
+    const isOfFailures = alerts.some(({ labels }) => labels.alertname === failingName)
+    if (asks === 'escalated' && alerts.every(({ endsAt }) => endsAt !== 0)) return []
+    if (alerts.some(({ endsAt }) => endsAt === 0)) group.toldAt ??= now
+    return receivers.flatMap((receiver) => {
+      // Whoever cannot be told need not be told of that.
+      const heard = isOfFailures ? alerts.filter(({ labels }) => labels.alertname !== failingName || labels.receiver !== receiver) : alerts
+      return heard.length === 0 ? [] : this.#ordersTo(group, receiver, heard, now, asks)
+    })
+  }
+
+  #ordersTo(group: Group, receiver: string, alerts: readonly Alert[], now: number, asks: 'escalated' | 'fallback' | undefined): Order[] {
     const { repeatIntervalMs, groupIntervalMs } = group.route.options
     const firing = alerts.filter(({ endsAt }) => endsAt === 0)
     const names = (some: readonly Alert[]): ReadonlySet<string> => new Set(some.map(({ fingerprint }) => fingerprint))
     const present = { firing: names(firing), resolved: names(alerts.filter(({ endsAt }) => endsAt !== 0)) }
-    if (climbs && firing.length === 0) return []
-    if (firing.length > 0) group.toldAt ??= now
     const orders: Order[] = []
-    for (const receiver of receivers) {
-      for (const { id, sendResolved } of this.#policy.receivers[receiver] ?? []) {
-        const last = this.#log.get(logKey(group, receiver, id))
-        const found = whyNotify(last, present, { now, repeatMs: repeatIntervalMs, sendResolved })
-        const why = climbs ? 'escalated' : found
-        if (why === undefined || (why === 'repeat' && this.#allAcked(present.firing))) continue
-        const shown = sendResolved ? alerts : firing
-        const entry: NotifiedEntry = { at: now, ...present }
-        orders.push({
-          group,
-          receiver,
-          integration: id,
-          why,
-          alerts: shown,
-          silent: shown.length === 0,
-          at: now,
-          deadline: now + Math.max(groupIntervalMs, 10_000),
-          entry,
-        })
+    for (const { id, sendResolved } of this.#policy.receivers[receiver] ?? []) {
+      const way = wayOf(receiver, id)
+      if (group.busy.has(way)) {
+        group.missed = true
+        group.intact = false
+        continue
       }
+      const last = this.#log.get(logKey(group, receiver, id))
+      const found = whyNotify(last, present, { now, repeatMs: repeatIntervalMs, sendResolved })
+      const why = asks === 'escalated' ? asks : found && (asks ?? found)
+      if (why === undefined || (why === 'repeat' && this.#allAcked(present.firing))) continue
+      const shown = sendResolved ? alerts : firing
+      const deadline = now + Math.max(groupIntervalMs, 10_000)
+      const entry: NotifiedEntry = { at: now, ...present }
+      orders.push({ group, receiver, integration: id, why, alerts: shown, silent: shown.length === 0, at: now, deadline, entry })
+      group.busy.add(way)
     }
-    group.open += orders.length
     return orders
   }
 
-  /** Told of each order what came of it. */
-  sent(order: Order, done: boolean, now: number): void {
-    const { group, receiver, integration, entry } = order
+  /** Told of each order what came of it; one that was cut off is made again at once. */
+  sent(order: Order, done: boolean, now: number, cutOff = false): void {
+    const { receiver, integration, entry } = order
+    const group = this.#current(order.group)
     const keptMs = Math.max(2 * group.route.options.repeatIntervalMs, dispatchLimits.toldKeptMs)
     if (done) this.#log.set(logKey(group, receiver, integration), { ...entry, until: now + keptMs })
     else group.intact = false
     this.dirtyGroups.add(group.id)
-    group.open--
-    if (group.open === 0) this.#settle(group, now)
+    group.busy.delete(wayOf(receiver, integration))
+    if (group.missed || cutOff) {
+      // What came meanwhile has waited long enough.
+      group.missed = false
+      group.nextFlushAt = Math.min(group.nextFlushAt, now)
+    }
+    if (group.busy.size === 0) this.#settle(group, now)
+  }
+
+  /** As it is in the policy in force. */
+  #current(group: Group): Group {
+    let current = group
+    for (let next = this.#successors.get(current); next !== undefined; next = this.#successors.get(current)) current = next
+    return current
   }
 
   /** What is resolved and was told of leaves the group, unless something newer has been heard of it. */
@@ -415,12 +458,13 @@ export class Dispatcher {
     if (!group.intact) return
     for (const [fingerprint, updatedAt] of group.flushed) {
       const alert = this.#alerts.get(fingerprint)?.alert
-      if (alert === undefined || (isResolved(alert, group.lastFlushAt ?? now) && alert.updatedAt === updatedAt)) group.alerts.delete(fingerprint)
+      if (alert === undefined || (isResolved(alert, group.lastFlushAt ?? now) && alert.updatedAt === updatedAt)) drop(group, fingerprint)
     }
     if (group.alerts.size === 0) group.emptySince ??= now
-    if ([...group.alerts].every((fingerprint) => this.#isOver(fingerprint, now))) {
+    if (group.live.size === 0) {
       group.toldAt = undefined
       group.steps = 0
+      group.fallback = undefined
       group.heldSince = undefined
     }
   }
@@ -482,9 +526,9 @@ export class Dispatcher {
   #climb(group: Group, now: number): { readonly receiver: string } | undefined {
     const step = group.route.options.escalate[group.steps]
     if (step === undefined || group.toldAt === undefined) return undefined
-    const firing = [...group.alerts].filter((fingerprint) => !this.#isOver(fingerprint, now) && !group.quiet.has(fingerprint))
-    if (firing.length === 0) return undefined
-    if (firing.every((fingerprint) => this.#acks.has(fingerprint))) {
+    const held = this.#isTakenUp(group)
+    if (held === undefined) return undefined
+    if (held) {
       group.heldSince ??= now
       return undefined
     }
@@ -496,6 +540,17 @@ export class Dispatcher {
     return step
   }
 
+  /** Somebody has acknowledged all that fires and is told; undefined: there is nothing of the kind. */
+  #isTakenUp({ live, quiet }: Group): boolean | undefined {
+    let any: true | undefined
+    for (const fingerprint of live) {
+      if (quiet.has(fingerprint)) continue
+      if (!this.#acks.has(fingerprint)) return false
+      any = true
+    }
+    return any
+  }
+
   /** A receiver of the group cannot be reached: the next one is told at once. Returns false when there is none. */
   moveOn(groupId: string, now: number): boolean {
     const group = this.#groups.get(groupId)
@@ -503,6 +558,14 @@ export class Dispatcher {
     if (group === undefined || step === undefined) return false
     group.toldAt = Math.min(group.toldAt ?? now, now - step.afterMs)
     return true
+  }
+
+  /** Its receivers cannot be reached: this one is told instead, and hears of it until it is over. What it knows already is not said again. */
+  fallBack(given: Group, receiver: string, now: number): readonly Order[] {
+    const group = this.#current(given)
+    group.fallback = receiver
+    this.dirtyGroups.add(group.id)
+    return this.#ordersFor(group, [receiver], this.#told(group, now), now, 'fallback').filter(({ silent }) => !silent)
   }
 
   // --- questions ----------------------------------------------------------------------------------------------------
@@ -525,7 +588,7 @@ export class Dispatcher {
 
   groupsOf(fingerprint: string): readonly Group[] {
     const held = this.#alerts.get(fingerprint)
-    return held?.routes.flatMap((route) => this.#groups.get(groupId(route, groupLabels(route, held.alert.labels))) ?? []) ?? []
+    return held === undefined ? [] : this.#groupsWith(held)
   }
 
   /** When this receiver last heard of the group, and of what. */
@@ -552,28 +615,31 @@ export class Dispatcher {
         const holdsOn = old?.alerts.has(held.alert.fingerprint) ?? false
         if (held.over && !holdsOn) continue
         const id = groupId(route, labels)
-        const group = this.#groups.get(id) ?? taken(old, newGroup(id, route, labels, now))
-        if (old) this.#rename(old, group)
-        group.alerts.add(held.alert.fingerprint)
-        this.#groups.set(id, group)
-        this.dirtyGroups.add(id)
+        const known = this.#groups.get(id)
+        const group = known ?? (old ? taken(old, newGroup(id, route, labels, now)) : this.#groupFor(route, labels, now))
+        if (old && !known) this.#succeed(old, group)
+        put(group, held.alert.fingerprint, !held.over)
+        this.#groups.set(group.id, group)
+        this.dirtyGroups.add(group.id)
       }
     }
   }
 
-  #rename(old: Group, group: Group): void {
-    const { receiver } = group.route.options
-    for (const { id } of this.#policy.receivers[receiver] ?? []) {
-      const entry = this.#log.get(logKey(old, receiver, id))
-      if (entry) this.#log.set(logKey(group, receiver, id), entry)
-    }
+  #succeed(old: Group, group: Group): void {
+    this.#successors.set(old, group)
+    if (old.id === group.id) return
+    for (const receiver of this.#receiversOf(group))
+      for (const { id } of this.#policy.receivers[receiver] ?? []) {
+        const entry = this.#log.get(logKey(old, receiver, id))
+        if (entry) this.#log.set(logKey(group, receiver, id), entry)
+      }
   }
 
   snapshotGroup(id: string): GroupRecord | undefined {
     const group = this.#groups.get(id)
     if (group === undefined || group.alerts.size > dispatchLimits.groupKeptMax) return undefined
-    const { nextFlushAt, lastFlushAt, toldAt, steps, heldSince, route } = group
-    const receivers = [route.options.receiver, ...route.options.escalate.map(({ receiver }) => receiver)]
+    const { nextFlushAt, lastFlushAt, toldAt, steps, heldSince, fallback } = group
+    const receivers = this.#receiversOf(group)
     const log = receivers.flatMap((receiver) =>
       (this.#policy.receivers[receiver] ?? []).flatMap((integration) => {
         const entry = this.#log.get(logKey(group, receiver, integration.id))
@@ -581,7 +647,7 @@ export class Dispatcher {
         return [{ receiver, integration: integration.id, at: entry.at, until: entry.until, firing: [...entry.firing], resolved: [...entry.resolved] }]
       }),
     )
-    return { content: contentOf(group), alerts: [...group.alerts], nextFlushAt, lastFlushAt, toldAt, steps, heldSince, log }
+    return { content: contentOf(group), alerts: [...group.alerts], nextFlushAt, lastFlushAt, toldAt, steps, heldSince, fallback, log }
   }
 
   /** What was written down before; alerts are believed for another resolve timeout. */
@@ -593,6 +659,7 @@ export class Dispatcher {
       const endsAt = over ? alert.endsAt : Math.max(alert.endsAt, now + this.#policy.resolveTimeoutMs)
       const held: Held = { alert: { ...alert, endsAt, timesOut: alert.timesOut || !over }, routes: routesFor(this.#policy.root, alert.labels), over }
       this.#alerts.set(alert.fingerprint, held)
+      this.#characters += charactersOf(alert)
       if (!over) this.#inhibitor.add(held.alert)
       for (const route of held.routes) this.#restoreGroup(route, held, records, now)
     }
@@ -602,84 +669,61 @@ export class Dispatcher {
     const labels = groupLabels(route, alert.labels)
     const record = records.get(contentOf({ route, labels }))
     if (over && record?.alerts.includes(alert.fingerprint) !== true) return
-    const id = groupId(route, labels)
-    const group = this.#groups.get(id) ?? newGroup(id, route, labels, now)
-    if (!this.#groups.has(id) && record !== undefined) {
-      const { nextFlushAt, lastFlushAt, toldAt, steps, heldSince } = record
-      Object.assign(group, { nextFlushAt, lastFlushAt, toldAt, steps, heldSince })
-      for (const { receiver, integration, at, until, firing, resolved } of record.log)
-        this.#log.set(logKey(group, receiver, integration), { at, until, firing: new Set(firing), resolved: new Set(resolved) })
-    }
-    group.alerts.add(alert.fingerprint)
-    this.#groups.set(id, group)
-    // What came to be in the moment of the end has not been told.
-    if (route.options.urgent && !over && group.lastFlushAt !== undefined && !this.#isKnown(group, alert.fingerprint))
+    const isNew = !this.#groups.has(groupId(route, labels))
+    const group = this.#groupFor(route, labels, now)
+    if (isNew && record !== undefined && labelsKey(group.labels) === labelsKey(labels)) this.#recall(group, record, now)
+    put(group, alert.fingerprint, !over)
+    // What came to be in the moment of the end has not been told, or not to all.
+    if (route.options.urgent && !over && group.lastFlushAt !== undefined && !this.#isKnownToAll(group, alert.fingerprint))
       this.#flushEarly(group, now, now)
   }
-}
 
-/** What a group is known by after a restart. */
-export interface GroupRecord {
-  readonly content: string
-  readonly alerts: readonly string[]
-  readonly nextFlushAt: number
-  readonly lastFlushAt: number | undefined
-  readonly toldAt: number | undefined
-  readonly steps: number
-  readonly heldSince: number | undefined
-  readonly log: readonly {
-    readonly receiver: string
-    readonly integration: string
-    readonly at: number
-    readonly until: number
-    readonly firing: readonly string[]
-    readonly resolved: readonly string[]
-  }[]
+  /** A clock that went back meanwhile lets nobody wait for what is far ahead now. */
+  #recall(group: Group, { nextFlushAt, lastFlushAt, toldAt, steps, heldSince, fallback, log }: GroupRecord, now: number): void {
+    const past = (at: number | undefined): number | undefined => (at === undefined ? undefined : Math.min(at, now))
+    const { groupIntervalMs, groupWaitMs } = group.route.options
+    Object.assign(group, {
+      nextFlushAt: Math.min(nextFlushAt, now + Math.max(groupIntervalMs, groupWaitMs)),
+      lastFlushAt: past(lastFlushAt),
+      toldAt: past(toldAt),
+      heldSince: past(heldSince),
+      steps: Math.min(steps, group.route.options.escalate.length),
+      fallback,
+    })
+    for (const { receiver, integration, at, until, firing, resolved } of log) {
+      const back = Math.max(0, at - now)
+      this.#log.set(logKey(group, receiver, integration), {
+        at: at - back,
+        until: until - back,
+        firing: new Set(firing),
+        resolved: new Set(resolved),
+      })
+    }
+  }
+
+  #isKnownToAll(group: Group, fingerprint: string): boolean {
+    return this.#receiversOf(group).every((receiver) =>
+      (this.#policy.receivers[receiver] ?? []).every(({ id }) => this.#log.get(logKey(group, receiver, id))?.firing.has(fingerprint) === true),
+    )
+  }
 }
 
 /** There is no room for another alert. */
 export class TooManyAlerts extends Error {
-  constructor() {
-    super(`there are ${alertLimits.alertsMax} alerts already`)
+  constructor(what: string) {
+    super(`there are ${what} already`)
   }
 }
 
-const groupId = (route: AlertRoute, labels: Labels): string => `${route.id}:${labelsKey(labels)}`
-const contentOf = ({ route, labels }: Pick<Group, 'route' | 'labels'>): string => `${route.options.receiver}:${route.key}:${labelsKey(labels)}`
-const logKey = (group: Group, receiver: string, integration: string): string => `${group.id}\n${receiver}\n${integration}`
-
-/** `{a="b", c="d"}` */
-export const labelsText = (labels: Labels): string =>
-  `{${Object.keys(labels)
-    .sort()
-    .map((name) => `${name}=${JSON.stringify(labels[name])}`)
-    .join(', ')}}`
-
-function newGroup(id: string, route: AlertRoute, labels: Labels, now: number): Group {
-  return {
-    id,
-    key: `${route.key}:${labelsText(labels)}`,
-    route,
-    labels,
-    alerts: new Set(),
-    nextFlushAt: now + route.options.groupWaitMs,
-    lastFlushAt: undefined,
-    open: 0,
-    intact: true,
-    flushed: new Map(),
-    quiet: new Set(),
-    early: [],
-    toldAt: undefined,
-    steps: 0,
-    heldSince: undefined,
-    emptySince: undefined,
-  }
+function put(group: Group, fingerprint: string, fires: boolean): void {
+  group.alerts.add(fingerprint)
+  if (fires) group.live.add(fingerprint)
+  else group.live.delete(fingerprint)
 }
 
-function taken(old: Group | undefined, group: Group): Group {
-  if (old === undefined) return group
-  const { nextFlushAt, lastFlushAt, toldAt, heldSince } = old
-  return { ...group, nextFlushAt, lastFlushAt, toldAt, heldSince, steps: Math.min(old.steps, group.route.options.escalate.length) }
+function drop(group: Group, fingerprint: string): void {
+  group.alerts.delete(fingerprint)
+  group.live.delete(fingerprint)
 }
 
 function isNews(a: Alert, b: Alert): boolean {

@@ -17,6 +17,17 @@ export interface Notification {
   readonly at: number
 }
 
+export const notificationLimits = {
+  /** Alerts in the body of a webhook; how many more there are is said in it. */
+  webhookAlertsMax: 5_000,
+  /** Of a line or a title for people: services refuse messages that are too long, and nobody reads them. */
+  lineCharactersMax: 1_000,
+  titleCharactersMax: 200,
+} as const
+
+/** At most so many characters, of which the last says that there were more. */
+export const cut = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max - 1).replace(/[\ud800-\udbff]$/, '')}…`)
+
 export const statusOf = ({ endsAt }: Pick<Alert, 'endsAt'>): 'firing' | 'resolved' => (endsAt === 0 ? 'firing' : 'resolved')
 
 export const notificationStatus = ({ alerts }: Notification): 'firing' | 'resolved' =>
@@ -38,7 +49,7 @@ export function webhookBody(notification: Notification): Record<string, unknown>
   return {
     receiver,
     status: notificationStatus(notification),
-    alerts: alerts.map((alert) => ({
+    alerts: alerts.slice(0, notificationLimits.webhookAlertsMax).map((alert) => ({
       status: statusOf(alert),
       labels: alert.labels,
       annotations: alert.annotations,
@@ -53,7 +64,7 @@ export function webhookBody(notification: Notification): Record<string, unknown>
     externalURL: externalUrl,
     version: '4',
     groupKey,
-    truncatedAlerts: 0,
+    truncatedAlerts: Math.max(0, alerts.length - notificationLimits.webhookAlertsMax),
   }
 }
 
@@ -83,7 +94,8 @@ export function titleOf(notification: Notification): string {
   const { alertname, ...rest } = labels
   const about = [alertname ?? alerts[0]?.labels.alertname ?? 'alerts', ...Object.values(rest).slice(0, 3)].join(' ')
   const mark = status === 'firing' ? marks[gravest(firing)] : '✅'
-  return `${mark} [${status === 'firing' ? `FIRING ${firing.length}` : 'RESOLVED'}] ${about}`
+  const title = `${mark} [${status === 'firing' ? `FIRING ${firing.length}` : 'RESOLVED'}] ${about}`
+  return cut(title, notificationLimits.titleCharactersMax)
 }
 
 /** Lines for people: each alert with what is known of it. At most `max`, and how many more there are. */
@@ -91,7 +103,8 @@ export function linesOf({ alerts }: Notification, max: number): readonly string[
   const shown = alerts.slice(0, max).map((alert) => {
     const { impact, runbook } = alert.annotations
     const more = [impact, runbook === undefined ? undefined : `runbook: ${runbook}`].filter((each) => each !== undefined)
-    return `${statusOf(alert) === 'firing' ? severityOf(alert) : 'resolved'}: ${[sentenceOf(alert), ...more].join(' — ')}`
+    const line = `${statusOf(alert) === 'firing' ? severityOf(alert) : 'resolved'}: ${[sentenceOf(alert), ...more].join(' — ')}`
+    return cut(line, notificationLimits.lineCharactersMax)
   })
   return alerts.length > max ? [...shown, `and ${alerts.length - max} more`] : shown
 }

@@ -13,9 +13,15 @@ export interface Channel {
 export class SendError extends HoldfastError {
   /** Whether trying again may help. */
   readonly again: boolean
+  /** The other side wants to be left alone for so long. */
+  readonly afterMs: number | undefined
 
-  constructor(message: string, { again, cause }: { readonly again: boolean; readonly cause?: unknown }) {
+  constructor(
+    message: string,
+    { again, cause, afterMs }: { readonly again: boolean; readonly cause?: unknown; readonly afterMs?: number | undefined },
+  ) {
     super('send_failed', message, { cause })
     this.again = again
+    this.afterMs = afterMs
   }
 }

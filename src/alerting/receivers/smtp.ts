@@ -4,22 +4,28 @@ import { createTransport, type Transporter } from 'nodemailer'
 import type { SmtpConfig } from '../../config/types.ts'
 import { messageOf } from '../../kernel/errors.ts'
 import { linesOf, titleOf, type Notification } from '../core/notification.ts'
+import { patience } from './patience.ts'
 import { SendError, type Channel } from './port.ts'
 
 const timeoutMs = 15_000
+/** Of one mail from the connection to the last word, however slowly the other side goes on. */
+const mailTimeoutMs = 60_000
 const linesMax = 100
 
 export class Smtp implements Channel {
   readonly kind = 'smtp'
   readonly #config: SmtpConfig
   #transport: Transporter | undefined
+  /** Whom the server has not taken a notification for yet; the others have it. */
+  readonly #left = new WeakMap<Notification, readonly string[]>()
 
   constructor(config: SmtpConfig) {
     this.#config = config
   }
 
   async send(notification: Notification, signal: AbortSignal): Promise<void> {
-    const { from, to } = this.#config
+    const { from } = this.#config
+    const to = this.#left.get(notification) ?? this.#config.to
     const thread = `<${createHash('sha256').update(`${notification.receiver}\n${notification.groupKey}`).digest('hex').slice(0, 32)}@holdfast>`
     const mail = {
       from,
@@ -32,11 +38,23 @@ export class Smtp implements Channel {
       headers: { 'auto-submitted': 'auto-generated' },
     }
     try {
-      await Promise.race([this.#open().sendMail(mail), ended(signal)])
+      const { rejectedErrors = [] } = (await within(this.#open().sendMail(mail), signal)) as { readonly rejectedErrors?: readonly Refused[] }
+      if (rejectedErrors.length > 0) throw this.#partly(notification, rejectedErrors)
     } catch (cause) {
       if (cause instanceof SendError) throw cause
       throw new SendError(`tried to send mail by ${new URL(this.#config.url).host}: ${messageOf(cause)}`, { again: mayHelp(cause), cause })
     }
+  }
+
+  /** Some have it: another attempt is for those whom the server would not take now, and they are named. */
+  #partly(notification: Notification, refused: readonly Refused[]): SendError {
+    const later = refused.filter(mayHelp)
+    this.#left.set(
+      notification,
+      (later.length > 0 ? later : refused).flatMap(({ recipient }) => recipient ?? []),
+    )
+    const who = refused.map(({ recipient = '?', response = '' }) => `${recipient} (${response})`).join(', ')
+    return new SendError(`sent mail by ${new URL(this.#config.url).host}, which did not take it for ${who}`, { again: later.length > 0 })
   }
 
   #open(): Transporter {
@@ -67,12 +85,24 @@ function mayHelp(error: unknown): boolean {
   return !(typeof code === 'number' && code >= 500)
 }
 
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
+interface Refused extends Error {
+  readonly recipient?: string
+  readonly response?: string
+}
+
+async function within<T>(sending: Promise<T>, outer: AbortSignal): Promise<T> {
+  const waiting = patience(outer, mailTimeoutMs)
+  const { signal } = waiting
+  const ended = new Promise<never>((_, reject) => {
     const stop = (): void => {
-      reject(new SendError('gave up sending mail', { again: false }))
+      reject(new SendError(`gave up sending mail: ${messageOf(signal.reason)}`, { again: !outer.aborted, cause: signal.reason }))
     }
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
   })
+  try {
+    return await Promise.race([sending, ended])
+  } finally {
+    waiting[Symbol.dispose]()
+  }
 }
