@@ -45,6 +45,11 @@ class World {
     return fired.map((alert) => alert.fingerprint)
   }
 
+  ack(fingerprint: string): void {
+    const alert = this.#alerts.get(fingerprint)
+    if (alert) this.#listener.acked?.(alert, { fingerprint, by: 'anna', comment: '', at: this.now, until: this.now + 1_000 })
+  }
+
   pass(ms: number): void {
     for (const end = this.now + ms; this.now < end;) {
       this.now += 250
@@ -89,8 +94,9 @@ it('a grave one that is silenced opens an incident when the silence is over', ()
   world.pass(5_000)
   expect(world.keys).toEqual([])
   world.quietBy.clear()
-  world.pass(1_000)
+  world.ack(down)
   expect(world.keys).toEqual(['shop: Down'])
+  expect(world.incidents.book.open()[0]?.timeline.map(({ text }) => text)).toContain('anna took up: Down')
 })
 
 it('that a receiver cannot be told is no outage', () => {

@@ -47,6 +47,8 @@ export class Incidents {
         this.#look(now)
       },
       acked: (alert, { by, comment }) => {
+        // Its incident is opened first, so that it says who took it up.
+        if (this.#mild.has(alert.fingerprint)) this.#askMild(alert.fingerprint, deps.clock.wallTime())
         const text = `${by} took up: ${alert.labels.alertname ?? alert.fingerprint}${comment === '' ? '' : ` (${comment})`}`
         this.#book.note({ at: deps.clock.wallTime(), kind: 'ack', text, event: undefined }, ({ id }) => id === this.#book.ofAlert(alert.fingerprint))
       },
