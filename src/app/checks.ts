@@ -13,6 +13,7 @@ import {
   tcpProbe,
   type CheckDefinition,
   type CheckMemory,
+  type Related,
   type RememberedCheck,
   type TrafficReader,
 } from '../health/index.ts'
@@ -30,6 +31,8 @@ export interface HealthChecksDeps {
   readonly config: () => Config
   readonly services: () => readonly ServiceStatus[]
   readonly traffic: TrafficReader
+  /** What hangs together, as declared and as learned. */
+  readonly related?: Related
   /** Where the alert goes that this node does not see the network; undefined: nowhere. */
   readonly alerts?: () => AlertSink | undefined
   readonly onProblem: (error: unknown) => void
@@ -48,7 +51,7 @@ export class HealthChecks implements HealthOperations, SampleSource {
   #blindPutAt = 0
 
   constructor(deps: HealthChecksDeps) {
-    const { clock, random, events, store, traffic, onProblem } = deps
+    const { clock, random, events, store, traffic, related, onProblem } = deps
     this.#deps = deps
     this.#machine = new MachineView(clock)
     this.#engine = new Checks({
@@ -57,6 +60,7 @@ export class HealthChecks implements HealthOperations, SampleSource {
       events,
       traffic,
       onProblem,
+      ...(related && { related }),
       memory: new StoredChecks(store),
       canaries: () => (deps.config().health?.canaries ?? []).map(tcpProbe),
     })

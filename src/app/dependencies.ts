@@ -12,6 +12,7 @@ import { buildGraph } from '../dependencies/core/building.ts'
 import type { DependencyGraph } from '../dependencies/core/graph.ts'
 import { impactOf, type Impact } from '../dependencies/core/impact.ts'
 import { Learning, type LearningChange, type SavedPair } from '../dependencies/core/learning.ts'
+import { relatedIn } from '../dependencies/core/related.ts'
 import { NodeStates } from '../dependencies/core/states.ts'
 import { Suppressing } from '../dependencies/core/suppression.ts'
 import { describeEvidence } from '../dependencies/core/words.ts'
@@ -62,6 +63,7 @@ export class Dependencies implements DependencyOperations, Suppressor {
   readonly #lookedAt = new Map<string, number>()
   #graph: DependencyGraph | undefined
   #book: AddressBook | undefined
+  #related: { readonly graph: DependencyGraph; readonly groups: ReadonlyMap<string, string> } | undefined
   #local: ReadonlySet<string> = localHosts()
   #ports: { readonly known: ReadonlySet<number>; readonly listeners: ReadonlySet<number> } | undefined
   #timer: Disposable | undefined
@@ -161,6 +163,13 @@ export class Dependencies implements DependencyOperations, Suppressor {
       book: this.#addressBook(),
       seenOf: (service) => this.#learning.totalOf(service, this.#now()),
     }))
+  }
+
+  /** The name of what it hangs together with; undefined: with nothing. */
+  related(name: string): string | undefined {
+    const { graph } = this
+    if (this.#related?.graph !== graph) this.#related = { graph, groups: relatedIn(graph) }
+    return this.#related.groups.get(name)
   }
 
   /** What is put together from others is put together anew at the next question. */

@@ -10,6 +10,10 @@ import type { CheckDefinition, CheckDetail, CheckLevel, CheckOutcome, CheckStatu
 
 /** Runs that are remembered of each check. */
 export const outcomesKept = 60
+/** A function that has not come back by then will not. */
+const giveUpMs = 60_000
+/** Runs of one function that never came back, beside which it is not tried again. */
+const openMax = 100
 
 /** A run, judged by the thresholds. */
 export interface Judged {
@@ -28,8 +32,10 @@ export class Checker {
   #monitor: Monitor
   #level: CheckLevel = 'ok'
   #probe: Probe | undefined
-  /** A run whose probe has not come to its end, though it was cut off. */
-  abandoned = false
+  #begun = 0
+  /** Runs whose probes have not come to their end, though they may have been cut off. */
+  readonly #open = new Set<number>()
+  #beganAt = 0
   cause: TrafficCause | undefined
   /** What was told of it last. */
   believed: 'unknown' | 'up' | 'down' = 'unknown'
@@ -92,6 +98,23 @@ export class Checker {
     const said = bound === undefined ? message : `${message}, ${level} from ${String(threshold.write(bound))}`
     const graver = rank[own] > rank[level] ? own : level
     return { ...found, outcome: graver === 'critical' ? 'fail' : 'pass', message: said, value: value ?? measured, level: graver }
+  }
+
+  /** A run begins; to be called when its probe has come to its end. */
+  begin(instant: number): () => void {
+    const run = ++this.#begun
+    this.#open.add(run)
+    this.#beganAt = instant
+    return () => this.#open.delete(run)
+  }
+
+  /**
+   * The run of before is open still, and nothing is begun beside it. A function of a program that waits for what never comes is given up after a while: it would be down for
+   * ever for one lost packet. What the system hangs in (a dead NFS) holds a thread each time, and is waited for.
+   */
+  isHeld(instant: number): boolean {
+    if (!this.#open.has(this.#begun)) return false
+    return this.definition.kind !== 'custom' || this.#open.size >= openMax || instant - this.#beganAt < giveUpMs
   }
 
   /** What would become of it. */

@@ -153,6 +153,43 @@ describe('a check', () => {
     checks.stop()
   })
 
+  it('answers who waits for a run when it is paused before its turn', async () => {
+    const { checks, clock } = engine()
+    const hangs = Array.from({ length: 4 }, () => new Scripted('hang'))
+    checks.apply([
+      ...hangs.map((probe, i) => definition(`hang${i}`, probe, { address: 'db:1' })),
+      definition('db', new Scripted(), { address: 'db:1' }),
+    ])
+    await checks.start()
+    for (const [i] of hangs.entries()) void checks.run(`hang${i}`)
+    const run = checks.run('db')
+    checks.pause('db')
+    expect((await run).state).toBe('paused')
+    await clock.advance(seconds(3))
+    checks.stop()
+  })
+
+  it('of a program that waits for what never comes is given up after a minute, and tried again', async () => {
+    const { checks, clock } = engine()
+    const probe = new Scripted('never')
+    await checks.start()
+    checks.register(definition('fetch', probe, { kind: 'custom', address: undefined }))
+    await clock.advance(seconds(30))
+    expect([checks.get('fetch').state, probe.runs]).toEqual(['down', 1])
+    probe.now = 'pass'
+    await clock.advance(seconds(90))
+    expect(checks.get('fetch').state).toBe('up')
+    const runs = probe.runs
+    probe.now = 'never'
+    await clock.advance(seconds(3_600))
+    expect([checks.get('fetch').state, checks.get('fetch').message]).toEqual([
+      'down',
+      expect.stringContaining('the run before has not come to its end'),
+    ])
+    expect(probe.runs - runs).toBeLessThan(60)
+    checks.stop()
+  })
+
   it('goes on over a new configuration where it is the same, and begins anew where it is another', async () => {
     const { checks, clock } = engine()
     const [kept, changed] = [new Scripted(), new Scripted()]
@@ -275,6 +312,21 @@ describe('is it us', () => {
     for (const probe of [gateway, ...behind]) probe.now = 'fail'
     await clock.advance(seconds(30))
     expect(checks.list().filter(({ state }) => state === 'down')).toHaveLength(51)
+    checks.stop()
+  })
+
+  it('not when all that goes back to the same thing by what was learned fails', async () => {
+    const learned = (check: string): string | undefined => (check.startsWith('shop') || check === 'database' ? 'database' : undefined)
+    const { checks, clock } = engine({ related: learned })
+    const database = new Scripted()
+    const shops = Array.from({ length: 20 }, () => new Scripted())
+    checks.apply([definition('database', database), ...shops.map((probe, i) => definition(`shop${i}`, probe))])
+    await checks.start()
+    await clock.advance(seconds(30))
+    for (const probe of [database, ...shops]) probe.now = 'fail'
+    await clock.advance(seconds(30))
+    expect(checks.network.blind).toBe(false)
+    expect(checks.list().filter(({ state }) => state === 'down')).toHaveLength(21)
     checks.stop()
   })
 

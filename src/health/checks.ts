@@ -10,7 +10,8 @@
 import { HoldfastError } from '../kernel/errors.ts'
 import type { EventSink } from '../kernel/events.ts'
 import type { Random } from '../kernel/random.ts'
-import { wallTime, type Clock, type Instant } from '../kernel/time.ts'
+import { elapsed, wallTime, type Clock, type Instant } from '../kernel/time.ts'
+import { Groups } from '../dependencies/core/related.ts'
 import { Announcer } from './announcer.ts'
 import { Checker, type Judged } from './checker.ts'
 import { hostOf, isLocal } from './core/addresses.ts'
@@ -38,6 +39,9 @@ export interface ChecksDeps {
   readonly onProblem?: (error: unknown) => void
 }
 
+/** What hangs together is found out anew after this time. */
+const groupsFreshMs = 1_000
+
 interface Entry {
   readonly checker: Checker
   timer: Disposable | undefined
@@ -59,6 +63,7 @@ export class Checks {
   /** How late checks began, at worst, since the last question. */
   #worstLatenessMs = 0
   #runs = 0
+  #grouped: { readonly at: Instant; readonly groups: ReadonlyMap<string, string> } | undefined
 
   constructor(deps: ChecksDeps) {
     this.#deps = deps
@@ -96,6 +101,7 @@ export class Checks {
 
   /** These are the checks from now on. One that is as before goes on as before; what changed begins anew. */
   apply(definitions: readonly CheckDefinition[]): void {
+    this.#grouped = undefined
     const wanted = new Map(definitions.map((definition) => [definition.name, definition]))
     for (const [name, { checker }] of this.#entries) {
       if (wanted.get(name)?.identity === checker.definition.identity) wanted.delete(name)
@@ -157,6 +163,8 @@ export class Checks {
     entry.waiting?.[Symbol.dispose]()
     entry.waiting = undefined
     entry.checker.nextAt = undefined
+    // Who waits for a run that will not be made would wait until somebody resumes it.
+    if (!entry.running) for (const waiter of entry.waiters.splice(0)) waiter()
     entry.checker.pause(this.#deps.clock.wallTime(), this.#deps.clock.now())
     this.#remember(entry)
     return entry.checker.detail()
@@ -243,7 +251,7 @@ export class Checks {
     const { checker } = entry
     entry.timer?.[Symbol.dispose]()
     entry.timer = undefined
-    if (checker.abandoned) {
+    if (checker.isHeld(clock.now())) {
       const message = 'the run before has not come to its end, long after its timeout'
       this.#conclude(entry, due, { outcome: 'fail', message, latencyMs: 0 }, false)
       return
@@ -251,8 +259,8 @@ export class Checks {
     entry.waiting = this.#slots.enter(checker.definition.address, (done) => {
       entry.waiting = undefined
       entry.running = true
-      checker.abandoned = true
       const began = clock.now()
+      const settled = checker.begin(began)
       this.#runs++
       this.#worstLatenessMs = Math.max(this.#worstLatenessMs, began - due)
       const late = isLate(due, began, checker.definition.intervalMs)
@@ -261,9 +269,7 @@ export class Checks {
         entry.running = false
         this.#conclude(entry, due, result, late)
       }
-      runOnce(checker.probe, checker.definition.timeoutMs, clock, ended, () => {
-        checker.abandoned = false
-      })
+      runOnce(checker.probe, checker.definition.timeoutMs, clock, ended, settled)
     })
     if (entry.running) entry.waiting = undefined
   }
@@ -331,8 +337,20 @@ export class Checks {
     this.#deps.memory?.save(checker.name, remembered).catch((error: unknown) => this.#deps.onProblem?.(error))
   }
 
-  #groupOf({ name, address = name }: CheckDefinition): string {
-    return this.#deps.related?.(name) ?? this.#root(name, new Set()) ?? hostOf(address)
+  #groupOf({ name }: CheckDefinition): string {
+    return this.#groups().get(name) ?? name
+  }
+
+  /** Who has one voice with whom: those of the same host, and those that need the same, also by way of others. */
+  #groups(): ReadonlyMap<string, string> {
+    const now = this.#deps.clock.now()
+    if (this.#grouped !== undefined && elapsed(this.#grouped.at, now) < groupsFreshMs) return this.#grouped.groups
+    const groups = new Groups()
+    const need = (name: string): string => `need ${this.#deps.related?.(name) ?? this.#root(name, new Set()) ?? name}`
+    const all = [...this.#entries.values()].map(({ checker: { definition } }) => definition)
+    for (const { name, address } of all) if (address !== undefined && !isLocal(address)) groups.join(need(name), `host ${hostOf(address)}`)
+    this.#grouped = { at: now, groups: new Map(all.map(({ name }) => [name, groups.of(need(name))])) }
+    return this.#grouped.groups
   }
 
   /** What it goes back to by what is declared; undefined: nothing. */

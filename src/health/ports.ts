@@ -12,7 +12,7 @@ export interface VantagePoints {
   of(check: string): readonly Vantage[]
 }
 
-/** Which checks have one voice when it is asked whether this node sees the network: what they all need. undefined: itself. */
+/** Which checks have one voice when it is asked whether this node sees the network: the name of what hangs together. undefined: what the check itself declares. */
 export type Related = (check: string) => string | undefined
 
 /** What is remembered over a restart of the control process. */

@@ -96,7 +96,7 @@ function Detail({ check }: { check: CheckDetail }) {
             note="the last run"
           />
         )}
-        {last !== null && last.certificateDays !== null && (
+        {typeof last?.certificateDays === 'number' && (
           <Tile
             name="Certificate"
             value={`${Math.floor(last.certificateDays)} days`}

@@ -7,6 +7,7 @@ import { ms, wallTime } from '../../kernel/time.ts'
 import type { Api } from '../client.ts'
 import { ApiError } from '../errors.ts'
 import { anEndpoint, anInstance, anOverview, aService, now } from '../testing/fixtures.ts'
+import type { Impact } from '../../app/dependency-operations.ts'
 import { FakeSignals, jsonOf, Page, runCli, startCli } from '../testing/run-cli.ts'
 
 const overview = anOverview([aService({ instances: [anInstance()] }), aService({ name: 'legacy', kind: 'static', endpoints: [anEndpoint()] })])
@@ -19,8 +20,23 @@ describe('status', () => {
     expect(jsonOf(await runCli(['status', '--json'], { api })).data).toEqual(JSON.parse(JSON.stringify(overview)))
   })
 
-  it('narrows to one service, or says which was meant', async () => {
-    const { stdout } = await runCli(['status', 'legacy'], { api })
+  it('narrows to one service and says who needs it, or says which was meant', async () => {
+    const affected = (name: string, effect: 'down' | 'degraded', kind: 'service' | 'check' = 'service'): object => ({
+      name,
+      kind,
+      effect,
+      path: [name, 'legacy'],
+    })
+    const impact = {
+      ...{ name: 'legacy', kind: 'service', services: 3, servicesTotal: 5, summary: '' },
+      affected: [affected('shop', 'down'), affected('front', 'down', 'check'), affected('cart', 'degraded')],
+    } as Impact
+    const one = { ...api, impact: () => Promise.resolve(impact) }
+    const { stdout } = await runCli(['status', 'legacy'], { api: one })
+    expect(stdout).toContain('needed by shop, cart (degraded): when it is down, 3 of 5 services are hit (holdfast impact legacy)')
+    expect(jsonOf(await runCli(['status', 'legacy', '--json'], { api: one })).data).toMatchObject({ impact: { services: 3 } })
+    const alone = { ...api, impact: () => Promise.resolve({ ...impact, affected: [] }) }
+    expect((await runCli(['status', 'legacy'], { api: alone })).stdout).toContain('no other service is known to need legacy')
     expect(stdout).toContain('10.0.0.5:3000')
     expect(stdout).not.toContain('shop-3f2a9c')
     const wrong = await runCli(['status', 'shpo'], { api })

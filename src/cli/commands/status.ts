@@ -1,14 +1,19 @@
+import type { Impact } from '../../app/dependency-operations.ts'
 import type { Overview } from '../../app/operations.ts'
 import { ms, type Duration } from '../../kernel/time.ts'
 import { defineCommand, flag, optional, text } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CliError, errorText, exitCodeOf, exitCodes } from '../errors.ts'
 import { isAborted, pause } from '../follow.ts'
-import { LiveBlock } from '../live.ts'
+import type { Api } from '../client.ts'
+import { fit, LiveBlock } from '../live.ts'
+import { printable } from '../style.ts'
 import { nearest } from '../../config/core/words.ts'
 import { renderStatus } from '../status-view.ts'
 
 const watchInterval: Duration = ms(1_000)
+/** More are counted. */
+const namedMax = 8
 
 export const status = defineCommand({
   name: 'status',
@@ -19,36 +24,56 @@ export const status = defineCommand({
   examples: ['holdfast status', 'holdfast status shop --watch', 'holdfast status --json'],
   async run(context, { service, watch }) {
     const api = await context.connect()
-    const overview = narrow(await api.overview(), service)
-    if (!watch) return { data: overview, text: render(context, overview) }
-    await watchStatus(context, overview, service)
+    const view = await look(api, service)
+    if (!watch) return { data: view, text: render(context, view) }
+    await watchStatus(context, view, service)
     return undefined
   },
 })
 
-async function watchStatus(context: CommandContext, first: Overview, service: string | undefined): Promise<void> {
+/** Of one service also who is hit when it fails. */
+interface View extends Overview {
+  readonly impact?: Impact
+}
+
+async function look(api: Api, service: string | undefined): Promise<View> {
+  const overview = narrow(await api.overview(), service)
+  return service === undefined ? overview : { ...overview, impact: await api.impact(service) }
+}
+
+async function watchStatus(context: CommandContext, first: View, service: string | undefined): Promise<void> {
   const block = new LiveBlock(context.out)
-  let overview: Overview | undefined = first
+  let view: View | undefined = first
   let trouble = ''
   while (!isAborted(context.interrupted)) {
-    if (overview === undefined) block.show([trouble])
-    else if (context.out.interactive) block.show(render(context, overview).split('\n'))
-    else context.out.item(overview, render(context, overview))
+    if (view === undefined) block.show([trouble])
+    else if (context.out.interactive) block.show(render(context, view).split('\n'))
+    else context.out.item(view, render(context, view))
     await pause(context, watchInterval)
     if (isAborted(context.interrupted)) return
     try {
       const api = await context.connect()
-      overview = narrow(await api.overview(), service)
+      view = await look(api, service)
     } catch (thrown) {
       if (exitCodeOf(thrown) !== exitCodes.unreachable) throw thrown
-      overview = undefined
+      view = undefined
       trouble = errorText(thrown)
     }
   }
 }
 
-function render({ out, clock }: CommandContext, overview: Overview): string {
-  return renderStatus(overview, { columns: out.columns, paint: out.paint, now: clock.wallTime() })
+function render({ out, clock }: CommandContext, view: View): string {
+  const text = renderStatus(view, { columns: out.columns, paint: out.paint, now: clock.wallTime() })
+  return view.impact === undefined ? text : `${text}\n\n${fit(printable(impactLine(view.impact), false), out.columns)}`
+}
+
+/** `needed by shop, cart (degraded): when it is down, 3 of 5 services are hit (holdfast impact auth)` */
+function impactLine({ name, affected, services, servicesTotal }: Impact): string {
+  const needing = affected.filter(({ kind }) => kind === 'service')
+  if (needing.length === 0) return `no other service is known to need ${name}`
+  const names = needing.slice(0, namedMax).map((each) => (each.effect === 'degraded' ? `${each.name} (degraded)` : each.name))
+  const more = needing.length > namedMax ? ` and ${needing.length - namedMax} more` : ''
+  return `needed by ${names.join(', ')}${more}: when it is down, ${services} of ${servicesTotal} services are hit (holdfast impact ${name})`
 }
 
 function narrow(overview: Overview, service: string | undefined): Overview {
