@@ -1,25 +1,29 @@
 /**
- * The shipped anomaly rule: what lies far from what was to be expected, told once, and not again while it goes on.
+ * The shipped anomaly rule: what lies farther from what was to be expected than this series is used to stray, told once, and not again while it goes on.
  *
- *   quiet ──score > threshold──▶ firing ──`keepRows` rows in a row below──▶ quiet, with a threshold of 1.2 × the peak that sinks back to the usual
+ *   quiet ──beyond the threshold and the bar──▶ firing ──`keepRows` rows in a row that are not──▶ quiet
  *
- * Expected is the mean of the last rows; or, where a day ago explains a series clearly better (a daily rhythm), what came a day ago. The score is the distance
- * in units of the usual one. A threshold that remembers the last peak keeps series with heavy tails from crying at each of their spikes; a `for` would be
- * quieter still, and blind to short incidents. All of it uses the past only, and each row costs the same.
+ * Expected is the middle of the last rows; or, where the time of the day explains a series clearly better, what is usual at this time (rhythm.ts). The score
+ * is the distance in units of the usual one, and a threshold for it is enough for a series that behaves. One with heavy tails passes any such threshold each
+ * day; it must pass the bar as well, that its own last excursions have set (bar.ts). A level that stays is the new one: what came before it is forgotten, and
+ * the next change is seen at once. A `for` would be quieter still, and blind to short incidents. All of it uses the past only, and each row costs the same.
  */
+import { Bar, type BarOptions } from './bar.ts'
+import { Rhythm } from './rhythm.ts'
+import { RollingMedian } from './rolling-median.ts'
 import { RollingMoments } from './rolling-moments.ts'
 
-export interface AnomalyOptions {
-  /** Rows that say what is usual. Default 1,000. */
+export interface AnomalyOptions extends BarOptions {
+  /** Rows that say what is usual. Default 2,000. */
   readonly windowRows?: number
   /** Nothing fires before so many. Default 30. */
   readonly leastRows?: number
-  /** In standard deviations. Default 5. */
+  /** In units of the usual distance. Default 4. */
   readonly threshold?: number
-  /** Rows below the threshold until it is over. Default 36. */
+  /** Quiet rows until it is over. Default 36. */
   readonly keepRows?: number
-  /** Rows until the threshold is as usual after an episode. Default 288. */
-  readonly sinkRows?: number
+  /** Rows from which a level that stays is the usual one. Default 250. */
+  readonly settleRows?: number
   /** The rhythm, in milliseconds. Default a day. */
   readonly seasonMs?: number
 }
@@ -34,158 +38,128 @@ export interface AnomalyReading {
   readonly expected: number
 }
 
-/** Rows of one season that are remembered; a denser series is judged by its level alone. */
-export const seasonRowsMax = 10_000
+interface Judged {
+  readonly distance: number
+  readonly score: number
+  readonly bar: Bar
+}
+
 /** The rhythm must explain this much better than the level. */
 const seasonRatio = 0.5
-const peakFactor = 1.2
-/** Rows from which the usual step between rows is learnt. */
-const stepRows = 25
+/** A rhythm that was perfect so far forgives a hundredth of what the level does. */
+const seasonFloor = 0.01
+/** Distances from the nearest of three slots are shorter than those from one, by about this factor. */
+const nearestOfThree = 1.25
+/** Rounding is no change. */
+const roundingFloor = 1e-9
+/** Of the threshold: it is far from there, and keeps an episode going. */
+const farShare = 0.75
+/** Of the threshold: it is back from there. */
+const backShare = 0.5
+/** Rows for which a level must stay at the least, where so few are known that a quarter of them is less. */
+const settleLeast = 120
 const scoreMax = 1e6
 
 export class AnomalyDetector {
   readonly #leastRows: number
   readonly #threshold: number
   readonly #keepRows: number
-  readonly #sinkRows: number
-  readonly #seasonMs: number
-  readonly #level: RollingMoments
-  /** Distances from what came a season ago. */
+  readonly #settleRows: number
+  readonly #level: RollingMedian
+  readonly #levelBar: Bar
+  readonly #rhythm: Rhythm
+  /** Distances from the rhythm. */
   readonly #distances: RollingMoments
-  /** The same rows as those of `#distances`, as they are. */
-  readonly #seasonal: RollingMoments
-  #season: number[] = []
-  #steps: number[] = []
-  #lastAt: number | undefined
-  /** Rows in a season; 0: not known, or too many. */
-  #period = 0
-  #stepMs = 0
+  readonly #rhythmBar: Bar
   #rows = 0
   #firing = false
-  #below = 0
-  #peak = 0
-  #raised: number
-  #sink = 0
+  #quiet = 0
 
-  constructor({ windowRows = 1_000, leastRows = 30, threshold = 5, keepRows = 36, sinkRows = 288, seasonMs = 86_400_000 }: AnomalyOptions = {}) {
+  constructor(options: AnomalyOptions = {}) {
+    const { windowRows = 2_000, leastRows = 30, threshold = 4, keepRows = 36, settleRows = 250, seasonMs = 86_400_000 } = options
     this.#leastRows = leastRows
     this.#threshold = threshold
     this.#keepRows = keepRows
-    this.#sinkRows = sinkRows
-    this.#seasonMs = seasonMs
-    this.#level = new RollingMoments(windowRows)
+    this.#settleRows = settleRows
+    this.#level = new RollingMedian(windowRows)
+    this.#levelBar = new Bar(options)
+    this.#rhythm = new Rhythm(seasonMs)
     this.#distances = new RollingMoments(windowRows)
-    this.#seasonal = new RollingMoments(windowRows)
-    this.#raised = threshold
+    this.#rhythmBar = new Bar(options)
   }
 
   /** The next row. A value that is no number says nothing. */
   observe(at: number, value: number): AnomalyReading {
-    if (!Number.isFinite(value)) return { score: 0, firing: this.#firing, began: false, by: 'level', expected: this.#level.mean }
-    if (this.#steps.length < stepRows) this.#learnStep(at)
-    else this.#skip(at)
-    const judged = this.#judge(value)
-    const began = this.#step(judged.score)
-    this.#remember(value)
-    return { ...judged, firing: this.#firing, began }
+    if (!Number.isFinite(value)) return { score: 0, firing: this.#firing, began: false, by: 'level', expected: this.#level.median }
+    const level = this.#byLevel(value)
+    const season = this.#bySeason(at, value)
+    const follows = season !== undefined && this.#followsRhythm(at)
+    const judged = follows ? season : level
+    const began = this.#step(judged)
+    this.#remember(at, value, level, season)
+    return { score: judged.score, firing: this.#firing, began, by: follows ? 'season' : 'level', expected: value - judged.distance }
   }
 
-  #learnStep(at: number): void {
-    if (this.#lastAt !== undefined && at > this.#lastAt) this.#steps.push(at - this.#lastAt)
-    this.#lastAt = at
-    if (this.#steps.length < stepRows) return
-    const step = this.#steps.toSorted((a, b) => a - b)[stepRows >> 1] ?? 0
-    const period = step > 0 ? Math.round(this.#seasonMs / step) : 0
-    this.#period = period > 2 && period <= seasonRowsMax ? period : 0
-    this.#stepMs = step
-    this.#turnSeason()
+  #byLevel(value: number): Judged {
+    const distance = this.#rows < this.#leastRows ? 0 : value - this.#level.median
+    const usual = Math.max(this.#level.deviation, roundingFloor * Math.abs(value))
+    return { distance, score: capped(distance, usual), bar: this.#levelBar }
   }
 
-  /** What came before the period was known takes its place in the round. */
-  #turnSeason(): void {
-    const early = this.#season
-    this.#season = []
-    if (this.#period > 0) early.forEach((value, row) => (this.#season[row % (this.#period + 2)] = value))
+  /** undefined: nothing is known of this time. */
+  #bySeason(at: number, value: number): Judged | undefined {
+    const distance = this.#rhythm.distance(at, value)
+    if (distance === undefined) return undefined
+    const usual = Math.max(nearestOfThree * this.#usualDistance, seasonFloor * this.#level.deviation, roundingFloor * Math.abs(value))
+    return { distance, score: capped(distance, usual), bar: this.#rhythmBar }
   }
 
-  /** Rows that are missing say nothing, and the next one is a day after that of its time all the same. */
-  #skip(at: number): void {
-    const before = this.#lastAt
-    this.#lastAt = at
-    if (this.#period === 0 || before === undefined || at <= before) return
-    const missing = Math.min(Math.round((at - before) / this.#stepMs) - 1, this.#period + 2)
-    for (let i = 0; i < missing; i++) this.#season[this.#rows++ % (this.#period + 2)] = NaN
+  get #usualDistance(): number {
+    return Math.sqrt(this.#distances.meanSquare)
   }
 
-  #judge(value: number): Pick<AnomalyReading, 'score' | 'by' | 'expected'> {
-    const level = this.#level
-    const expected = level.mean
-    const byLevel = { score: 0, by: 'level' as const, expected }
-    if (level.count < this.#leastRows) return byLevel
-    const distance = this.#distanceFromSeason(value)
-    if (distance !== undefined && this.#rows >= 2 * this.#period) {
-      const usual = this.#distances.meanSquare
-      const raw = this.#seasonal.variance
-      if (usual < seasonRatio * seasonRatio * raw) {
-        // A rhythm that was perfect so far forgives a hundredth of its own height.
-        return { score: capped(Math.abs(distance), Math.sqrt(Math.max(usual, 1e-4 * raw))), by: 'season', expected: value - distance }
-      }
-    }
-    return { ...byLevel, score: capped(Math.abs(value - expected), level.deviation) }
-  }
-
-  /** From the nearest of the three that came a season ago. */
-  #distanceFromSeason(value: number): number | undefined {
-    const period = this.#period
-    if (period === 0 || this.#rows < period) return undefined
-    let low = Infinity
-    let high = -Infinity
-    for (let row = this.#rows - period - 1; row <= this.#rows - period + 1; row++) {
-      const then = row < 0 ? undefined : this.#season[row % (period + 2)]
-      if (then === undefined || Number.isNaN(then)) continue
-      low = Math.min(low, then)
-      high = Math.max(high, then)
-    }
-    if (low > high) return undefined
-    if (value > high) return value - high
-    return value < low ? value - low : 0
+  #followsRhythm(at: number): boolean {
+    return this.#rhythm.knows(at) && this.#usualDistance < seasonRatio * this.#level.deviation
   }
 
   /** Returns whether an episode begins. */
-  #step(score: number): boolean {
+  #step({ score, distance, bar }: Judged): boolean {
+    const news = Math.abs(distance) > bar.height
     if (this.#firing) {
-      this.#peak = Math.max(this.#peak, score)
-      this.#below = score <= this.#threshold ? this.#below + 1 : 0
-      if (this.#below >= this.#keepRows) this.#end()
+      this.#quiet = news && score > farShare * this.#threshold ? 0 : this.#quiet + 1
+      if (this.#quiet >= this.#keepRows) this.#firing = false
       return false
     }
-    const begins = score > this.#raised
-    if (begins) {
-      this.#firing = true
-      this.#below = 0
-      this.#peak = score
-    }
-    this.#raised = Math.max(this.#threshold, this.#raised - this.#sink)
-    return begins
+    this.#firing = news && score > this.#threshold
+    this.#quiet = 0
+    return this.#firing
   }
 
-  #end(): void {
-    this.#firing = false
-    this.#raised = Math.max(this.#threshold, peakFactor * this.#peak)
-    this.#sink = (this.#raised - this.#threshold) / this.#sinkRows
-  }
-
-  #remember(value: number): void {
-    const distance = this.#distanceFromSeason(value)
-    if (distance !== undefined) {
-      this.#distances.add(distance)
-      this.#seasonal.add(value)
+  #remember(at: number, value: number, level: Judged, season: Judged | undefined): void {
+    this.#stray(level)
+    if (season !== undefined) {
+      this.#stray(season)
+      this.#distances.add(season.distance)
     }
+    this.#rhythm.learn(at, value)
     this.#level.add(value)
-    if (this.#period > 0) this.#season[this.#rows % (this.#period + 2)] = value
-    else if (this.#steps.length < stepRows && this.#rows < seasonRowsMax) this.#season[this.#rows] = value
     this.#rows++
+    this.#settle()
+  }
+
+  /** A level that stays is the usual one. */
+  #settle(): void {
+    const away = this.#levelBar.awayFor(this.#rows)
+    if (away < Math.max(settleLeast, Math.min(this.#settleRows, this.#level.count / 4))) return
+    this.#levelBar.settle(this.#rows, this.#firing)
+    this.#level.keepLast(away)
+  }
+
+  #stray({ distance, score, bar }: Judged): void {
+    const [far, back] = [score > farShare * this.#threshold, score <= backShare * this.#threshold]
+    bar.observe({ row: this.#rows, distance: Math.abs(distance), far, back, firing: this.#firing })
   }
 }
 
-const capped = (distance: number, usual: number): number => (distance === 0 ? 0 : Math.min(scoreMax, usual > 0 ? distance / usual : scoreMax))
+const capped = (distance: number, usual: number): number =>
+  distance === 0 ? 0 : Math.min(scoreMax, usual > 0 ? Math.abs(distance) / usual : scoreMax)

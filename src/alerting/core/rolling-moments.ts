@@ -36,9 +36,11 @@ export class RollingMoments {
     return this.variance + mean * mean
   }
 
-  add(value: number): void {
-    if (this.#count === this.#rows.length) this.#take(this.#rows[this.#next] ?? 0)
-    else this.#count++
+  /** Returns the row that left for it. */
+  add(value: number): number | undefined {
+    const left = this.#count === this.#rows.length ? this.#rows[this.#next] : undefined
+    if (left === undefined) this.#count++
+    else this.#take(left)
     if (this.#count === 1) this.#origin = value
     this.#rows[this.#next] = value
     const off = value - this.#origin
@@ -46,6 +48,15 @@ export class RollingMoments {
     this.#squares += off * off
     this.#next = (this.#next + 1) % this.#rows.length
     if (this.#next === 0) this.#anew()
+    return left
+  }
+
+  /** Forgets all rows but the last so many. */
+  keepLast(count: number): void {
+    const { length } = this.#rows
+    const kept = Array.from({ length: Math.min(count, this.#count) }, (_, i) => this.#rows[(this.#next - 1 - i + length) % length] ?? 0)
+    this.#count = this.#next = this.#sum = this.#squares = 0
+    for (const value of kept.reverse()) this.add(value)
   }
 
   #take(value: number): void {

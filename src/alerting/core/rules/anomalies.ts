@@ -7,7 +7,7 @@ import { selectorOf, selects } from '../expression/evaluate.ts'
 import type { AnomalyReader, Element } from '../expression/inputs.ts'
 import { printCondition } from '../expression/print.ts'
 
-/** A detector takes about 40 KiB. */
+/** A detector takes about 60 KiB. */
 export const anomalySeriesMax = 500
 export const anomalyRowMs = 60_000
 /** What is usual is learnt from so much of the history. */
