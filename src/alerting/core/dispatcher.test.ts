@@ -70,6 +70,24 @@ describe('a group', () => {
     expect(world.lines).toEqual(['1 ops first: Down', '21 ops all resolved: Down over'])
   })
 
+  it('is told of an end once, whoever repeats it, and of one that it never heard the beginning of not at all', () => {
+    const world = new World()
+    world.fire('Down', { instance: 'a' })
+    world.fire('Down', { instance: 'b' })
+    world.pass(10 * second)
+    world.over('Down', { instance: 'a' })
+    world.pass(6 * minute)
+    const saidBefore = world.lines.length
+    for (const instance of ['c', 'd']) {
+      world.over('Down', { instance: 'a' })
+      world.over('Down', { instance: 'z' })
+      world.fire('Down', { instance })
+      world.pass(minute)
+    }
+    expect(world.lines[saidBefore - 1]).toContain('a over, b')
+    expect(world.lines.slice(saidBefore).map((line) => line.replace(/^\d+ /, ''))).toEqual(['ops new firing: b, c', 'ops new firing: b, c, d'])
+  })
+
   it('waits for others, is not told twice, and is told again', () => {
     const world = new World()
     world.fire('Down', { instance: 'a' })

@@ -198,6 +198,7 @@ export class Dispatcher {
 
   #insert(route: AlertRoute, alert: Alert, now: number): void {
     const group = this.#groupFor(route, groupLabels(route, alert.labels), now)
+    if (route.options.urgent && isResolved(alert, now) && !group.alerts.has(alert.fingerprint) && !this.#isAwaited(group, alert.fingerprint)) return
     put(group, alert.fingerprint, !isResolved(alert, now))
     group.emptySince = undefined
     if (group.lastFlushAt === undefined) {
@@ -251,6 +252,13 @@ export class Dispatcher {
     const { receiver } = group.route.options
     const integrations = this.#policy.receivers[receiver] ?? []
     return integrations.some(({ id }) => this.#log.get(logKey(group, receiver, id))?.firing.has(fingerprint))
+  }
+
+  /** Ours: somebody was told that it fires, and not yet that it is over. Whoever keeps saying that it is over makes nobody hear it again. */
+  #isAwaited(group: Group, fingerprint: string): boolean {
+    return this.#receiversOf(group).some((receiver) =>
+      (this.#policy.receivers[receiver] ?? []).some(({ id }) => this.#log.get(logKey(group, receiver, id))?.firing.has(fingerprint)),
+    )
   }
 
   #isOver(fingerprint: string, now: number): boolean {
