@@ -26,7 +26,9 @@ const openRoutes = [
   '/ready',
   '/status',
   '/status.json',
-  ...['summary', 'status', 'components', 'incidents', 'incidents/unresolved', 'scheduled-maintenances'].map((name) => `/status/api/v2/${name}.json`),
+  ...['summary', 'status', 'components', 'incidents', 'incidents/unresolved'].map((name) => `/status/api/v2/${name}.json`),
+  ...['', '/upcoming', '/active'].map((name) => `/status/api/v2/scheduled-maintenances${name}.json`),
+  '/status/history.atom',
   ...['/health', '/metrics', '/ready'].map((path) => apiBase + path),
 ]
 

@@ -76,7 +76,9 @@ export class SeeingMetrics {
       return (asked - before) / 1_000
     }
     const connected = (): Sample[] => [{ metric: 'proxy_connected', labels: {}, value: proxyConnected() ? 1 : 0 }]
-    this.register(new ServiceReader(services, secondsSince))
+    // Worked out once for a reading.
+    let stands: readonly ServiceStatus[] = []
+    this.register(new ServiceReader(() => (stands = services()), secondsSince))
     const traffic = new TrafficReader({ telemetry, wallTime: () => clock.wallTime(), count: (totals) => this.uptime.count(totals, clock.wallTime()) })
     this.register(traffic)
     this.register({ samples: connected })
@@ -84,7 +86,7 @@ export class SeeingMetrics {
     this.register(this.#control)
     this.uptime = new Uptime(this.#history, () => clock.wallTime())
     this.#sampler.onReading((reading) => {
-      this.uptime.tick(reading.at, services(), traffic.known)
+      this.uptime.tick(reading.at, stands, traffic.known)
       this.#history.add(reading)
     })
   }

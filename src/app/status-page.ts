@@ -1,4 +1,5 @@
 /** The public status page over the running parts: which services it shows and by what name, how they stand, and what maintenance there is. */
+import { MaintenancePlan, type MaintenanceWindow } from '../alerting/core/rules/maintenance.ts'
 import type { Config, StatusPageConfig } from '../config/index.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import type { Clock } from '../kernel/time.ts'
@@ -15,6 +16,15 @@ import {
 import { idOf, type ShownService } from '../status/core/view.ts'
 import type { StatusPageOperations } from './status-operations.ts'
 
+/** How long before it begins maintenance is told of. */
+const announcedMs = 7 * 86_400_000
+const minuteMs = 60_000
+
+interface Windows {
+  readonly open: readonly MaintenanceWindow[]
+  readonly coming: readonly MaintenanceWindow[]
+}
+
 export interface PublicStatusParts {
   readonly clock: Pick<Clock, 'wallTime'>
   readonly config: () => Config
@@ -28,6 +38,8 @@ export interface PublicStatusParts {
 export class PublicStatus implements StatusPageOperations {
   readonly #parts: PublicStatusParts
   readonly #page: StatusPage
+  /** They begin and end with a minute; looking for them takes a while. */
+  #windows: (Windows & { readonly minute: number; readonly of: Config['alerting'] }) | undefined
 
   constructor(parts: PublicStatusParts) {
     this.#parts = parts
@@ -51,10 +63,40 @@ export class PublicStatus implements StatusPageOperations {
       services: statuses,
       uptime: (service) => uptime?.days(service, statusPage.days) ?? [],
       incidents: incidents?.published() ?? [],
-      maintenances: shown
-        .filter(({ service }) => statuses.some((one) => one.name === service && one.maintenance))
-        .map((one) => this.#maintenance(one)),
+      maintenances: [
+        ...shown.filter(({ service }) => statuses.some((one) => one.name === service && one.maintenance)).map((one) => this.#maintenance(one)),
+        ...this.#planned(shown),
+      ],
     }
+  }
+
+  /** What the configuration says of when work is done, without the words of those who do it. */
+  #planned(shown: readonly ShownService[]): Maintenance[] {
+    const { open, coming } = this.#windowsNow()
+    const maintenance =
+      (status: Maintenance['status']) =>
+      ({ services, from, until }: MaintenanceWindow): Maintenance => {
+        const of = services.length === 0 ? shown : shown.filter(({ service }) => services.includes(service))
+        return {
+          id: idOf('window', `${services.join(' ')} ${from}`),
+          title: services.length === 0 ? 'Maintenance' : `Maintenance of ${of.map(({ name }) => name).join(', ')}`,
+          startedAt: from,
+          endsAt: until,
+          status,
+          services: of.map(({ service }) => service),
+        }
+      }
+    return [...open.map(maintenance('in_progress')), ...coming.map(maintenance('scheduled'))]
+  }
+
+  #windowsNow(): Windows {
+    const { alerting } = this.#parts.config()
+    const now = this.#parts.clock.wallTime()
+    const minute = Math.floor(now / minuteMs)
+    if (this.#windows?.minute === minute && this.#windows.of === alerting) return this.#windows
+    const plan = new MaintenancePlan(alerting.maintenance.filter(({ published }) => published))
+    this.#windows = { minute, of: alerting, open: plan.open(now), coming: plan.coming(now, announcedMs) }
+    return this.#windows
   }
 
   /** Switched off by hand, until it is switched on. */

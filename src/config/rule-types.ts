@@ -35,6 +35,8 @@ export interface MaintenanceConfig {
   readonly from?: number | undefined
   readonly duration: Duration
   readonly comment?: string | undefined
+  /** The status page tells of it. */
+  readonly published: boolean
 }
 
 export interface RulesConfig {

@@ -100,6 +100,7 @@ export function quantile(data: HistogramData, q: number): number | undefined {
 
 /** What came between two readings of the same growing histogram. One that shrank was started anew: then all of the later reading. */
 export function difference(later: HistogramData, earlier: HistogramData): HistogramData {
+  if (later === earlier || (later.count === earlier.count && later.sum === earlier.sum)) return emptyHistogram
   const now = new Map(later.buckets)
   if (earlier.buckets.some(([bucket, count]) => count > (now.get(bucket) ?? 0))) return later
   const before = new Map(earlier.buckets)

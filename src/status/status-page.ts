@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import { atomFeed } from './core/atom.ts'
 import { statusPage } from './core/html.ts'
 import * as statuspage from './core/statuspage.ts'
 import { style } from './core/style.ts'
@@ -40,7 +41,7 @@ export class StatusPage {
     const made = this.#current()
     const ready = made.documents.get(name)
     if (ready) return ready
-    const document = packed(textOf(name, made.view), name === 'page', this.#before.get(name))
+    const document = packed(textOf(name, made.view), contentTypeOf(name), this.#before.get(name))
     made.documents.set(name, document)
     this.#before.set(name, document)
     return document
@@ -70,19 +71,25 @@ export class StatusPage {
   }
 }
 
-function packed(text: string, isPage: boolean, before: StatusDocument | undefined): StatusDocument {
+function packed(text: string, contentType: string, before: StatusDocument | undefined): StatusDocument {
   const body = Buffer.from(text)
   if (before?.body.equals(body)) return before
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
-  return { contentType: isPage ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8', body, gzip: gzipSync(body), etag }
+  return { contentType, body, gzip: gzipSync(body), etag }
+}
+
+function contentTypeOf(name: StatusDocumentName): string {
+  if (name === 'page') return 'text/html; charset=utf-8'
+  return name === 'feed' ? 'application/atom+xml; charset=utf-8' : 'application/json; charset=utf-8'
 }
 
 function textOf(name: StatusDocumentName, view: StatusView): string {
   if (name === 'page') return statusPage(view)
+  if (name === 'feed') return atomFeed(view)
   return JSON.stringify(documentOf(name, view))
 }
 
-function documentOf(name: Exclude<StatusDocumentName, 'page'>, view: StatusView): object {
+function documentOf(name: Exclude<StatusDocumentName, 'page' | 'feed'>, view: StatusView): object {
   const page = statuspage.pageOf(view)
   switch (name) {
     case 'status':
@@ -95,6 +102,10 @@ function documentOf(name: Exclude<StatusDocumentName, 'page'>, view: StatusView)
       return { page, incidents: statuspage.unresolvedOf(view) }
     case 'maintenances':
       return { page, scheduled_maintenances: statuspage.maintenancesOf(view) }
+    case 'upcoming':
+      return { page, scheduled_maintenances: statuspage.maintenancesOf(view, 'scheduled') }
+    case 'active':
+      return { page, scheduled_maintenances: statuspage.maintenancesOf(view, 'in_progress') }
     case 'summary':
     case 'all':
       return {

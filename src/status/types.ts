@@ -128,5 +128,17 @@ export interface StatusDocument {
   readonly etag: string
 }
 
-export const statusDocuments = ['page', 'summary', 'status', 'components', 'incidents', 'unresolved', 'maintenances', 'all'] as const
+export const statusDocuments = [
+  'page',
+  'summary',
+  'status',
+  'components',
+  'incidents',
+  'unresolved',
+  'maintenances',
+  'upcoming',
+  'active',
+  'all',
+  'feed',
+] as const
 export type StatusDocumentName = (typeof statusDocuments)[number]

@@ -2,6 +2,7 @@
 import { gunzipSync } from 'node:zlib'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Duration } from '../../kernel/time.ts'
 import type { PublicIncident } from '../../status/types.ts'
 import { buildApi } from '../app.ts'
 import { startOfTime } from '../testing/fake-operations.ts'
@@ -140,6 +141,51 @@ describe('the status page', () => {
       },
     ])
     expect(JSON.stringify(maintenances)).not.toContain('alice')
+  })
+
+  it('shows maintenance that is planned, and what comes of it as that', async () => {
+    const begin = (Math.floor(startOfTime / 60_000) + 2) * 60_000
+    const duration = 600_000 as Duration
+    h.operations.maintenanceWindows = [
+      { services: ['shop'], from: begin, duration, comment: 'db01 moves to 10.1.2.3', published: true },
+      { services: ['chat'], from: begin, duration, published: false },
+      { services: [], from: begin + 8 * 86_400_000, duration, published: true },
+      { services: ['warehouse'], from: begin, duration, published: true },
+    ]
+    const planned = {
+      name: 'Maintenance of shop',
+      status: 'scheduled',
+      scheduled_for: new Date(begin).toISOString(),
+      scheduled_until: new Date(begin + duration).toISOString(),
+      components: [{ name: 'shop' }],
+      incident_updates: [{ status: 'scheduled' }],
+    }
+    expect(await summary()).toMatchObject({ status: { indicator: 'none' }, scheduled_maintenances: [planned] })
+    const { body } = await get('/status')
+    expect(body).toMatch(/Maintenance of shop[\s\S]*Scheduled · from <time[^>]*>[^<]*UTC<\/time> until <time/)
+    expect((await get('/status/api/v2/scheduled-maintenances/active.json')).json()).toMatchObject({ scheduled_maintenances: [] })
+
+    h.operations.now = begin
+    h.operations.serviceList = h.operations.serviceList.map((one) => ({ ...one, health: 'unhealthy', ready: 0 }))
+    const { components } = await summary()
+    expect(components.map(({ status }) => status)).toEqual(['under_maintenance', 'major_outage'])
+    expect((await get('/status/api/v2/scheduled-maintenances/active.json')).json()).toMatchObject({
+      scheduled_maintenances: [{ status: 'in_progress' }],
+    })
+    expect((await get('/status/api/v2/scheduled-maintenances/upcoming.json')).json()).toMatchObject({ scheduled_maintenances: [] })
+    for (const path of ['/status', '/status.json', '/status/history.atom']) expect((await get(path)).body).not.toMatch(/db01|10\.1\.2\.3|warehouse/)
+    h.operations.now = begin + duration
+    expect((await summary()).scheduled_maintenances).toEqual([])
+  })
+
+  it('is a feed, too', async () => {
+    h.operations.incidents = [incident({ updates: [{ at: startOfTime, status: 'monitoring', text: 'We <b>look</b> & see\u0000\ud800' }] })]
+    const { headers, body } = await get('/status/history.atom')
+    expect(headers['content-type']).toBe('application/atom+xml; charset=utf-8')
+    expect(body).toContain('<title>Trouble with shop</title>')
+    expect(body).toContain(`<updated>${new Date(startOfTime).toISOString()}</updated>`)
+    expect(body).toContain('monitoring: We &lt;b&gt;look&lt;/b&gt; &amp; see</content>')
+    expect(body.match(/<(\w+)[^>]*[^/]>/g)?.length).toBe(body.match(/<\/\w+>/g)?.length ?? 0)
   })
 
   it('shows uptime by day, with what is not known as unknown', async () => {

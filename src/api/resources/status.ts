@@ -11,6 +11,8 @@ import { RawAnswer, route, type Route } from '../route.ts'
 
 const cacheControl = 'public, max-age=5, stale-while-revalidate=30, stale-if-error=600'
 
+const produces: Partial<Record<StatusDocumentName, string>> = { page: 'text/html', feed: 'application/atom+xml' }
+
 interface Page {
   readonly path: string
   readonly document: StatusDocumentName
@@ -26,7 +28,10 @@ const pages: readonly Page[] = [
   { path: '/status/api/v2/components.json', document: 'components', summary: `Components. ${statuspage}` },
   { path: '/status/api/v2/incidents.json', document: 'incidents', summary: `Incidents of the last weeks. ${statuspage}` },
   { path: '/status/api/v2/incidents/unresolved.json', document: 'unresolved', summary: `Incidents that go on. ${statuspage}` },
-  { path: '/status/api/v2/scheduled-maintenances.json', document: 'maintenances', summary: `Maintenance. ${statuspage}` },
+  { path: '/status/api/v2/scheduled-maintenances.json', document: 'maintenances', summary: `Maintenance, planned and in progress. ${statuspage}` },
+  { path: '/status/api/v2/scheduled-maintenances/upcoming.json', document: 'upcoming', summary: `Planned maintenance. ${statuspage}` },
+  { path: '/status/api/v2/scheduled-maintenances/active.json', document: 'active', summary: `Maintenance in progress. ${statuspage}` },
+  { path: '/status/history.atom', document: 'feed', summary: 'Incidents and maintenance as an Atom feed' },
 ]
 
 export function statusRoutes({ operations }: ApiDeps): readonly Route[] {
@@ -41,7 +46,7 @@ export function statusRoutes({ operations }: ApiDeps): readonly Route[] {
       unlimited: true,
       anyHost: true,
       data: z.string(),
-      alsoProduces: [document === 'page' ? 'text/html' : 'application/json'],
+      alsoProduces: [produces[document] ?? 'application/json'],
       handler: ({ request, reply }) => answer(document, request, reply),
     }),
   )

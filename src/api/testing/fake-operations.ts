@@ -14,7 +14,7 @@ import { explanationOf } from '../../app/explaining.ts'
 import { MetricsQueries } from '../../app/metrics-queries.ts'
 import { Notifications } from '../../app/notifications.ts'
 import { PublicStatus } from '../../app/status-page.ts'
-import type { Config } from '../../config/types.ts'
+import type { Config, MaintenanceConfig } from '../../config/types.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { AnyEvent, EventData, EventInput, EventSink, EventType } from '../../kernel/events.ts'
 import { History } from '../../metrics/index.ts'
@@ -293,9 +293,14 @@ export class FakeOperations implements Operations, EventSink {
   ]
 
   statusPageOn = true
+  maintenanceWindows: readonly MaintenanceConfig[] = []
   readonly statusPage = new PublicStatus({
     clock: { wallTime: () => wallTime(this.now) },
-    config: () => ({ ...testConfig, ...(this.statusPageOn && { statusPage: { days: 90 } }) }),
+    config: () => ({
+      ...testConfig,
+      alerting: { ...testConfig.alerting, maintenance: this.maintenanceWindows },
+      ...(this.statusPageOn && { statusPage: { days: 90 } }),
+    }),
     services: () => this.serviceList,
     maintenanceEvents: (of) => this.events({ type: 'service.maintenanceChanged', service: of, limit: 1 }),
     uptime: { days: (of, count) => this.uptime?.days(of, count) ?? [] },

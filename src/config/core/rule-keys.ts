@@ -104,6 +104,7 @@ const maintenance = object({
   from: optional(moment, { doc: 'When it begins, once.', without: 'one of `cron` and `from` is required' }),
   duration: key(duration(minutes(1), durationMax), { doc: 'How long it is.' }),
   comment: optional(sentence, { doc: 'What is being done.', without: 'nothing' }),
+  published: key(boolean, { doc: 'Whether the status page tells of it, a week ahead, without the comment.', default: true }),
 })
 
 const prometheus = object(

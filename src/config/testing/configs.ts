@@ -88,7 +88,7 @@ alerting:
   defaultRules: false
   prometheus: { url: "http://prometheus.internal:9090", token: hunter11 }
   objectives: { shop: 99.5% }
-  maintenance: [{ services: [shop], cron: "30 2 * * sun", duration: 2h, comment: backup }, { from: 2026-03-01T02:30Z, duration: 1h }]
+  maintenance: [{ services: [shop], cron: "30 2 * * sun", duration: 2h, comment: backup, published: false }, { from: 2026-03-01T02:30Z, duration: 1h }]
   receivers:
     ops: { webhook: { url: "https://ops.example.com/hook", secret: hunter4, headers: { authorization: hunter5 }, timeout: 5s }, sendResolved: false }
     chat: { slack: { url: "https://hooks.slack.com/services/hunter6", channel: "#ops" } }

@@ -85,6 +85,18 @@ describe('the book of uptime', () => {
     expect(book.days('chat', 90, begin)).toEqual([])
   })
 
+  it('does not take the first start of a service for its being down, as long as that takes no minute', () => {
+    const book = new UptimeBook()
+    for (let s = 0; s <= 5; s++) book.tick(start + 1_000 * s, down, true)
+    for (let s = 6; s <= 8; s++) book.tick(start + 1_000 * s, up, true)
+    expect(book.days('shop', 1, start)).toMatchObject([{ unknownMs: 5_000, downMs: 0 }])
+    for (let s = 9; s <= 11; s++) book.tick(start + 1_000 * s, down, true)
+    expect(book.days('shop', 1, start)).toMatchObject([{ unknownMs: 5_000, downMs: 3_000 }])
+    const never = new UptimeBook()
+    for (let s = 0; s <= 100; s++) never.tick(start + 1_000 * s, down, true)
+    expect(never.days('shop', 1, start)).toMatchObject([{ unknownMs: 59_000, downMs: 41_000 }])
+  })
+
   it.each([
     ['is known when the balancer went on counting', 1, [3_600_000, 0]],
     ['is not known when it did not', 2, [3_600_000 + dayMs - 3_600_000 - 1_000, 7_200_000]],

@@ -32,6 +32,8 @@ export interface ServiceDay extends Day {
 
 /** Between two ticks; more is a gap. */
 const tickMax = 5_000
+/** What was never ready yet may take so long to start before that counts as its being down. */
+const startMs = 60_000
 /** A balancer that is older than this when it is met for the first time has counted what is not ours to tell of. */
 const strangerMs = 15_000
 
@@ -45,6 +47,8 @@ export interface BookNotes {
 export class UptimeBook {
   readonly #services = new Map<string, Map<string, Day>>()
   readonly #changed = new Map<string, ServiceDay>()
+  /** Those that start for the first time, and when they were met. */
+  readonly #starting = new Map<string, number>()
   #totals: Totals | undefined
   #lastAt: number | undefined
   /** Not known yet whether the balancer went on counting meanwhile. */
@@ -98,9 +102,15 @@ export class UptimeBook {
     const elapsed = before === undefined ? 0 : Math.max(0, at - before)
     if (before !== undefined && elapsed > tickMax) this.#gap ??= { from: before, to: at }
     for (const { name, unavailable } of services) {
-      if (!this.#services.has(name)) this.#add(name, dayOf(at), { unknownMs: at % dayMs })
-      else if (elapsed > tickMax || this.#gap) continue
-      else if (!known) this.#add(name, dayOf(at), { unknownMs: elapsed })
+      if (!this.#services.has(name)) {
+        this.#add(name, dayOf(at), { unknownMs: at % dayMs })
+        if (unavailable) this.#starting.set(name, at)
+        continue
+      }
+      const isStarting = unavailable && at - (this.#starting.get(name) ?? -Infinity) < startMs
+      if (!isStarting) this.#starting.delete(name)
+      if (elapsed > tickMax || this.#gap) continue
+      if (!known || isStarting) this.#add(name, dayOf(at), { unknownMs: elapsed })
       else if (unavailable) this.#add(name, dayOf(at), { downMs: elapsed })
       else if (this.#daysOf(name).get(dayOf(at)) === undefined) this.#add(name, dayOf(at), {})
     }

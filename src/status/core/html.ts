@@ -18,6 +18,7 @@ export function statusPage(view: StatusView): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(view.title)}: ${escape(view.description)}</title>
+<link rel="alternate" type="application/atom+xml" title="Incidents and maintenance" href="/status/history.atom">
 <style>${style}</style>
 </head>
 <body>
@@ -31,7 +32,7 @@ ${view.components.length > 0 ? key : '<p class="card quiet">No service is shown 
 <h2>Past incidents</h2>
 ${past.length > 0 ? past.map(incident).join('\n') : `<p class="card quiet">None in the last ${incidentDays} days.</p>`}
 </main>
-<footer><p>Times are UTC. Uptime is the share of requests that were served; time of which nothing is known is left out.</p><a href="/status.json">As JSON</a><span>Made by Holdfast</span></footer>
+<footer><p>Times are UTC. Uptime is the share of requests that were served; time of which nothing is known is left out.</p><a href="/status.json">As JSON</a><a href="/status/history.atom">As a feed</a><span>Made by Holdfast</span></footer>
 </body>
 </html>
 `

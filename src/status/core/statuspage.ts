@@ -101,7 +101,9 @@ function incidentOf({ id, title, impact, startedAt, resolvedAt, updates, compone
   }
 }
 
-export const maintenancesOf = (view: StatusView): readonly object[] => view.maintenances.map((one) => maintenanceOf(one, view))
+/** Only of that status, or all. */
+export const maintenancesOf = (view: StatusView, only?: MaintenanceView['status']): readonly object[] =>
+  view.maintenances.filter(({ status }) => only === undefined || status === only).map((one) => maintenanceOf(one, view))
 
 function maintenanceOf({ id, title, startedAt, endsAt, status, components }: MaintenanceView, view: StatusView): object {
   const at = iso(startedAt ?? view.at)
@@ -120,6 +122,17 @@ function maintenanceOf({ id, title, startedAt, endsAt, status, components }: Mai
     scheduled_for: at,
     scheduled_until: isoOrNull(endsAt),
     components: view.components.flatMap((one, index) => (components.includes(one.name) ? [componentOf({ ...one, days: [] }, index + 1, view)] : [])),
-    incident_updates: [],
+    // There is always one with Statuspage, and its clients read it.
+    incident_updates: [
+      {
+        id: idOf('update', `${id}-${status}`),
+        incident_id: id,
+        status,
+        body: status === 'scheduled' ? 'Maintenance is planned.' : 'Maintenance is in progress.',
+        created_at: at,
+        updated_at: at,
+        display_at: at,
+      },
+    ],
   }
 }

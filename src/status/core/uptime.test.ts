@@ -57,6 +57,8 @@ describe('uptime', () => {
     [{ good: 98, bad: 2 }, 'outage'],
     [{ good: 1_000, downMs: 120_000 }, 'degraded'],
     [{ good: 1_000, downMs: 3_600_000 }, 'outage'],
+    [{ downMs: 20_000, unknownMs: 86_400_000 - 60_000 }, 'operational'],
+    [{ downMs: 120_000, unknownMs: 86_400_000 - 180_000 }, 'degraded'],
   ])('%o makes a day %s', (counts, state) => {
     expect(dayViews([day('2026-11-20', counts)], 2, now)[0]?.state).toBe(state)
   })

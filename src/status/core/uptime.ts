@@ -46,9 +46,16 @@ const lengthOf = (day: string, now: number): number => (day === dayOf(now) ? Mat
 function dayView(day: string, known: UptimeDay | undefined, lengthMs: number): DayView {
   const percent = known && uptimePercent([known], lengthMs)
   if (known === undefined || percent === undefined) return { day, state: 'unknown', percent: undefined, downMs: 0, unknownMs: lengthMs }
-  return { day, state: stateOf(percent, known.downMs), percent, downMs: known.downMs, unknownMs: Math.min(lengthMs, known.unknownMs) }
+  return {
+    day,
+    state: stateOf(known.good + known.bad > 0 ? percent : 100, known.downMs),
+    percent,
+    downMs: known.downMs,
+    unknownMs: Math.min(lengthMs, known.unknownMs),
+  }
 }
 
+/** `percent`: of requests; of time it would say too much of the first minutes of a day. */
 function stateOf(percent: number, downMs: number): DayView['state'] {
   if (percent >= operationalPercent && downMs < operationalDownMs) return 'operational'
   return percent >= degradedPercent && downMs < degradedDownMs ? 'degraded' : 'outage'

@@ -62,7 +62,10 @@ function componentOf({ service, name, group }: ShownService, inputs: ViewInputs)
   // Between two configurations.
   if (!status) return []
   const known = uptime(service)
-  const stands = componentStatus(status)
+  // Whatever comes of work that was announced is that work.
+  const announced = inputs.maintenances.some((one) => one.status === 'in_progress' && one.services.includes(service))
+  const found = componentStatus(status)
+  const stands = announced && found !== 'operational' ? 'under_maintenance' : found
   const id = idOf('component', service)
   return [{ id, name, group, status: stands, since: since(id, stands), percent: overallPercent(known, days, now), days: dayViews(known, days, now) }]
 }

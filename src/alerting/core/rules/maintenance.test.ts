@@ -35,8 +35,8 @@ describe('times that come again', () => {
 
 describe('a maintenance window', () => {
   const plan = new MaintenancePlan([
-    { services: ['shop'], cron: '0 2 * * *', duration: ms(3_600_000), comment: 'backup' },
-    { services: [], from: at('2026-03-01T12:00'), duration: ms(60_000) },
+    { services: ['shop'], cron: '0 2 * * *', duration: ms(3_600_000), comment: 'backup', published: true },
+    { services: [], from: at('2026-03-01T12:00'), duration: ms(60_000), published: true },
   ])
 
   it('covers its services from its beginning until its end', () => {
@@ -46,6 +46,14 @@ describe('a maintenance window', () => {
     expect(plan.covers({ service: 'shop' }, at('2026-03-01T03:00'))).toBe(false)
     expect(plan.covers({ service: 'auth' }, at('2026-03-01T02:30'))).toBe(false)
     expect(plan.covers({}, at('2026-03-01T02:30'))).toBe(false)
+  })
+
+  it('is known before it begins, the next of those that come again only', () => {
+    const week = 7 * 86_400_000
+    const begin = ({ from }: { from: number }): string => new Date(from).toISOString().slice(0, 16)
+    expect(plan.coming(at('2026-03-01T02:00'), week).map(begin)).toEqual(['2026-03-01T12:00', '2026-03-02T02:00'])
+    expect(plan.coming(at('2026-03-01T01:59'), 60_000).map(begin)).toEqual(['2026-03-01T02:00'])
+    expect(plan.coming(at('2026-03-01T12:00'), week).map(begin)).toEqual(['2026-03-02T02:00'])
   })
 
   it('without services covers everything', () => {

@@ -29,10 +29,25 @@ export class MaintenancePlan {
     })
   }
 
+  /** The next of each that begins after `now` and within `spanMs`, the soonest first. */
+  coming(now: number, spanMs: number): readonly MaintenanceWindow[] {
+    const found = this.#windows.flatMap(({ config, cron }) => {
+      const from = cron === undefined ? config.from : nextBeginning(cron, now, spanMs)
+      if (from === undefined || from <= now || from > now + spanMs) return []
+      return [{ services: config.services, comment: config.comment, from, until: from + config.duration }]
+    })
+    return found.sort((a, b) => a.from - b.from)
+  }
+
   /** Of the service of an alert, or of everything. */
   covers({ service }: Labels, now: number): boolean {
     return this.open(now).some(({ services }) => services.length === 0 || (service !== undefined && services.includes(service)))
   }
+}
+
+function nextBeginning(cron: Cron, now: number, spanMs: number): number | undefined {
+  for (let at = (Math.floor(now / minute) + 1) * minute; at <= now + spanMs; at += minute) if (cron.matches(at)) return at
+  return undefined
 }
 
 function lastBeginning(cron: Cron, now: number, duration: number): number | undefined {
