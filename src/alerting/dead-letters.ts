@@ -1,6 +1,8 @@
 /** Notifications that never arrived: kept, bounded, to be looked at and sent again. */
 import type { Book } from './book.ts'
+import { charactersOf, type Alert } from './core/alerts.ts'
 import type { Notification } from './core/notification.ts'
+import { isLetterRecord } from './records.ts'
 
 export interface DeadLetter {
   readonly id: string
@@ -16,6 +18,8 @@ export const deadLetterLimits = {
   lettersMax: 500,
   /** Of the alerts of each; a letter must fit into the store. */
   alertsMax: 200,
+  /** Of those alerts; at least one is kept. */
+  charactersMax: 131_072,
 } as const
 
 export class DeadLetters {
@@ -27,13 +31,13 @@ export class DeadLetters {
   }
 
   async load(): Promise<void> {
-    const letters = await this.#book.load<DeadLetter>('dead')
+    const letters = await this.#book.load<DeadLetter>('dead', isLetterRecord)
     for (const letter of letters.toSorted((a, b) => a.at - b.at)) this.#letters.set(letter.id, letter)
   }
 
   add(letter: DeadLetter): void {
-    const { alertsMax, lettersMax } = deadLetterLimits
-    const kept = { ...letter, notification: { ...letter.notification, alerts: letter.notification.alerts.slice(0, alertsMax) } }
+    const { lettersMax } = deadLetterLimits
+    const kept = { ...letter, notification: { ...letter.notification, alerts: fitting(letter.notification.alerts) } }
     this.#letters.set(kept.id, kept)
     this.#book.note('dead', kept.id, kept)
     for (const id of this.#letters.keys()) {
@@ -54,4 +58,14 @@ export class DeadLetters {
   all(): readonly DeadLetter[] {
     return [...this.#letters.values()].toReversed()
   }
+}
+
+function fitting(alerts: readonly Alert[]): readonly Alert[] {
+  const { alertsMax, charactersMax } = deadLetterLimits
+  let characters = 0
+  const end = alerts.findIndex((alert, i) => {
+    characters += charactersOf(alert)
+    return i >= alertsMax || (i > 0 && characters > charactersMax)
+  })
+  return end === -1 ? alerts : alerts.slice(0, end)
 }

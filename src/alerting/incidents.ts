@@ -5,6 +5,7 @@ import { failingName, isResolved, type Alert } from './core/alerts.ts'
 import { asEntry, IncidentBook, incidentLimits, isTelling, keyOf, type Incident, type IncidentPost, type IncidentStatus } from './core/incidents.ts'
 import { severityOf } from './core/notification.ts'
 import type { Notifier } from './notifier.ts'
+import { isIncidentRecord } from './records.ts'
 
 export interface IncidentsDeps {
   readonly clock: Clock
@@ -62,7 +63,7 @@ export class Incidents {
 
   /** The notifier must have started. */
   async start(): Promise<void> {
-    this.#book.restore(await this.#deps.notifier.book.load<Incident>('incident'))
+    this.#book.restore(await this.#deps.notifier.book.load<Incident>('incident', isIncidentRecord))
     const now = this.#deps.clock.wallTime()
     for (const alert of this.#deps.notifier.dispatcher.alerts()) {
       const { fingerprint } = alert

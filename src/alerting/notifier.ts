@@ -17,9 +17,10 @@ import { failingName, isResolved, type Alert } from './core/alerts.ts'
 import { Dispatcher, dispatchLimits, type Ack, type Changes, type Order, type Quieter, type Ticked } from './core/dispatcher.ts'
 import { wayOf, type GroupRecord } from './core/groups.ts'
 import type { Notification } from './core/notification.ts'
-import { silenceState, type Silence, type SilenceDraft } from './core/silences.ts'
+import { silenceState, type Silence, type SilenceDraft, type SilenceRecord } from './core/silences.ts'
 import { DeadLetters, type DeadLetter } from './dead-letters.ts'
 import { policyOf } from './policy.ts'
+import { isAlertRecord, isGroupRecord, isSilenceRecord } from './records.ts'
 import { channelsOf } from './receivers/index.ts'
 import type { Channel } from './receivers/port.ts'
 import { Relay } from './relay.ts'
@@ -127,14 +128,18 @@ export class Notifier implements AlertSink {
   /** The store must have started. */
   async start(): Promise<void> {
     const [alerts, groups, silences, acks] = await Promise.all([
-      this.#book.load<Alert>('alert'),
-      this.#book.load<GroupRecord>('group'),
-      this.#book.load<Silence>('silence'),
-      this.#book.load<Ack>('ack'),
+      this.#book.load<Alert>('alert', isAlertRecord),
+      this.#book.load<GroupRecord>('group', isGroupRecord),
+      this.#book.load<SilenceRecord>('silence', isSilenceRecord),
+      this.#book.load<Ack>('ack', ({ fingerprint, until }) => typeof fingerprint === 'string' && Number.isFinite(until)),
     ])
     await this.deadLetters.load()
     this.#dispatcher.silences.restore(silences)
     this.#dispatcher.restore(alerts, groups, acks, this.#now)
+    this.#book.keepOnly(
+      'group',
+      this.#dispatcher.groups().map(({ id }) => id),
+    )
     if (alerts.length > 0) this.#dispatcher.notBefore = this.#now + settleMs
     this.#listening = this.#deps.suppressor?.onChange(() => {
       this.#dispatcher.recheckSoon()
@@ -472,7 +477,7 @@ export class Notifier implements AlertSink {
     for (const id of dirtyAlerts) this.#book.note('alert', id, this.#dispatcher.alert(id))
     for (const id of dirtyGroups) this.#book.note('group', id, this.#dispatcher.snapshotGroup(id))
     for (const id of dirtyAcks) this.#book.note('ack', id, this.#dispatcher.acked(id))
-    for (const id of silences.dirty) this.#book.note('silence', id, silences.get(id))
+    for (const id of silences.dirty) this.#book.note('silence', id, silences.record(id))
     for (const dirty of [dirtyAlerts, dirtyGroups, dirtyAcks, silences.dirty]) dirty.clear()
   }
 

@@ -26,11 +26,12 @@ export interface RuleStatesDeps {
 
 export class RuleStates {
   readonly #deps: RuleStatesDeps
-  #saved = new Map<string, Saved>()
+  readonly #saved = new Map<string, Saved>()
   readonly #dirty = new Set<string>()
   readonly #pending = new Map<string, Saved | undefined>()
   #writing: Promise<void> | undefined
   #lastAt = 0
+  #failing = false
 
   constructor(deps: RuleStatesDeps) {
     this.#deps = deps
@@ -38,7 +39,16 @@ export class RuleStates {
 
   async load(): Promise<void> {
     const entries = await this.#deps.store.list<Saved>(prefix)
-    this.#saved = new Map(entries.map(({ key, value }) => [key.slice(prefix.length), value]))
+    for (const { key, value } of entries) {
+      const name = key.slice(prefix.length)
+      if (isSaved(value)) this.#saved.set(name, value)
+      else {
+        this.#pending.set(name, undefined)
+        this.#deps.onError(
+          new HoldfastError('rules_unreadable', `tried to read the states of the rule ${name}: found something else; it begins anew`),
+        )
+      }
+    }
   }
 
   restore(rule: Rule, runner: RuleRunner, now: number): void {
@@ -64,7 +74,7 @@ export class RuleStates {
 
   save(name: string, { rule, alerts }: RuleRunner): void {
     this.#dirty.delete(name)
-    this.#pending.set(name, { when: rule.condition.text, savedAt: this.#deps.clock.wallTime(), alerts: structuredClone(alerts) })
+    this.#pending.set(name, { when: rule.condition.text, savedAt: this.#deps.clock.wallTime(), alerts: structuredClone(fitting(alerts)) })
   }
 
   /** After each reading. */
@@ -84,10 +94,10 @@ export class RuleStates {
 
   /** Resolves when everything so far is in the store, or could not be written. */
   async flushed(): Promise<void> {
-    while (this.#pending.size > 0 || this.#writing) {
+    do {
       this.#write()
       await this.#writing
-    }
+    } while (!this.#failing && (this.#pending.size > 0 || this.#writing !== undefined))
   }
 
   #write(): void {
@@ -100,8 +110,13 @@ export class RuleStates {
     this.#writing = this.#deps.store
       .commit({ writes })
       .then(
-        () => undefined,
+        () => {
+          this.#failing = false
+        },
         (cause: unknown) => {
+          // What has been noted meanwhile is newer; the rest goes with the next look.
+          for (const [name, value] of batch) if (!this.#pending.has(name)) this.#pending.set(name, value)
+          this.#failing = true
           this.#deps.onError(
             new HoldfastError('rules_unsaved', `tried to write down the states of ${batch.length} rules: ${messageOf(cause)}`, { cause }),
           )
@@ -115,3 +130,26 @@ export class RuleStates {
 
 /** As JSON has it. */
 const withoutHoles = (value: Saved): unknown => JSON.parse(JSON.stringify(value)) as unknown
+
+/** Of one rule; a value of the store holds no more. Those that fire are kept first. */
+const charactersMax = 300_000
+
+function fitting(alerts: readonly TrackedAlert[]): readonly TrackedAlert[] {
+  let left = charactersMax
+  const rank = ({ state, told }: TrackedAlert): number => (told === 'firing' || state?.phase === 'firing' ? 0 : state?.phase === 'pending' ? 1 : 2)
+  return alerts
+    .map((alert) => ({ alert, characters: JSON.stringify(alert).length }))
+    .sort((a, b) => rank(a.alert) - rank(b.alert))
+    .filter(({ characters }) => (left -= characters) >= 0)
+    .map(({ alert }) => alert)
+}
+
+/** Damaged, it must not keep the process that supervises everything from starting. */
+function isSaved(value: unknown): value is Saved {
+  const { when, savedAt, alerts } = (value ?? {}) as Partial<Record<keyof Saved, unknown>>
+  if (typeof when !== 'string' || typeof savedAt !== 'number' || !Array.isArray(alerts)) return false
+  return alerts.every((alert: unknown) => {
+    const { element, labels, states } = (alert ?? {}) as Partial<Record<keyof TrackedAlert, unknown>>
+    return typeof element === 'object' && element !== null && typeof labels === 'object' && labels !== null && Array.isArray(states)
+  })
+}

@@ -212,6 +212,48 @@ describe('a dead letter', () => {
   })
 })
 
+describe('what lies in the store', () => {
+  it('keeps nobody from starting when it is damaged: the rest is known, and it is said', async () => {
+    await start()
+    put('Down')
+    await until('it is told', () => at('ops', 'Down')[0])
+    await notifier.stop()
+    const kinds = ['alert', 'group', 'silence', 'ack', 'dead'] as const
+    await store.commit({
+      writes: kinds.flatMap((kind) => [
+        { put: `alerting/${kind}/torn`, value: { id: 7 } },
+        { put: `alerting/${kind}/none`, value: null },
+      ]),
+    })
+    const [silence, orphan] = [
+      { id: 's', matchers: [{ name: 'a', value: '(', isRegex: true, isEqual: true }], startsAt: 1, endsAt: 2 },
+      { content: 'gone', alerts: [], nextFlushAt: 1, steps: 0, log: [] },
+    ]
+    await store.commit({
+      writes: [
+        { put: 'alerting/silence/s', value: silence },
+        { put: 'alerting/group/orphan', value: orphan },
+      ],
+    })
+    await start()
+    expect(notifier.dispatcher.alerts().map(({ labels }) => labels.alertname)).toEqual(['Down'])
+    expect(problems.splice(0).map(String)).toEqual(expect.arrayContaining([expect.stringContaining('left out 3 of 3 entries of the kind silence')]))
+    await notifier.stop()
+    expect((await store.list('alerting/')).filter(({ key }) => /torn|none|orphan|silence/.test(key))).toEqual([])
+    expect(at('ops', 'Down')).toHaveLength(1)
+  })
+
+  it('takes the rest, when one thing is larger than it takes', async () => {
+    await start()
+    const { book } = notifier
+    book.note('incident', 'large', { text: 'x'.repeat(2_000_000) })
+    book.note('incident', 'small', { text: 'x' })
+    await book.write()
+    expect((await store.list('alerting/incident/')).map(({ key }) => key)).toEqual(['alerting/incident/small'])
+    expect(String(problems.splice(0))).toContain('alerting/incident/large')
+  })
+})
+
 describe('a silence that ends soon', () => {
   it('is told to whoever would hear of what it keeps quiet, as an alert that ends with it', async () => {
     await start()

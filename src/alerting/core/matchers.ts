@@ -20,6 +20,10 @@ export const labelOf = (labels: Labels, name: string): string => (Object.hasOwn(
 export const matches = (matchers: readonly Matcher[], labels: Labels): boolean =>
   matchers.every((matcher) => matchesOne(matcher, labelOf(labels, matcher.name)))
 
+/** Those that name a value. */
+export const plainsOf = (matchers: readonly Matcher[]): Matcher[] =>
+  matchers.filter(({ isEqual, isRegex, value }) => isEqual && !isRegex && value !== '')
+
 const compiled = new WeakMap<Matcher, Regex>()
 
 function matchesOne(matcher: Matcher, value: string): boolean {

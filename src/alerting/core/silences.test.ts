@@ -122,3 +122,61 @@ describe('a silence', () => {
     expect(refused({ startsAt: start - 2 * hour, endsAt: start - hour })).toThrow("end time can't be in the past")
   })
 })
+
+describe('very many silences', () => {
+  const draft = (text: string, endsAt = start + 3_600_000) => ({
+    matchers: parseMatchers(text),
+    startsAt: start,
+    endsAt,
+    createdBy: 'anna',
+    comment: 'why',
+  })
+
+  it('are found by what they name, and are bounded, those that name nothing more closely', () => {
+    let ids = 0
+    const book = new SilenceBook()
+    const set = (text: string) => book.set(draft(text), start, () => `s${++ids}`)
+    for (let i = 0; i < silenceLimits.broadMax; i++) set(`instance=~"x${i}.*"`)
+    expect(() => set('instance=~"y.*"')).toThrow(/500 already that have no plain NAME=VALUE/)
+    for (let i = 0; i < silenceLimits.silencesMax - silenceLimits.broadMax; i++) set(`alertname="Down",instance="i${i}"`)
+    expect(() => set('alertname="Down"')).toThrow(/5000 already/)
+    const labels = Array.from({ length: 2_000 }, (_, i) => ({ alertname: 'Down', instance: `i${i}`, note: 'x'.repeat(50) }))
+    const before = performance.now()
+    let found = 0
+    for (let round = 0; round < 10; round++) for (const each of labels) found += book.by(each, start + 1).length
+    expect(found).toBe(20_000)
+    // Held against all of them each time, it takes a minute.
+    expect(performance.now() - before).toBeLessThan(8_000)
+    expect(book.by({ instance: 'x7.local' }, start + 1)).toEqual(['s8'])
+  })
+
+  it('that are over are forgotten, the oldest first, when there are too many', () => {
+    let ids = 0
+    const book = new SilenceBook()
+    for (let i = 0; i < silenceLimits.expiredMax + 100; i++) {
+      const { id } = book.set(draft(`alertname="a${i}"`), start + i, () => `s${++ids}`)
+      book.expire(id, start + i)
+      if (i % 500 === 0) book.look(start + i, () => false)
+    }
+    expect(book.all().length).toBeLessThanOrEqual(silenceLimits.expiredMax + 500)
+    expect(book.get('s1')).toBeUndefined()
+    expect(book.by({ alertname: 'a1' }, start)).toEqual([])
+  })
+
+  it('count each alert once, and end when all is over, also after a restart', () => {
+    const book = new SilenceBook()
+    const { id } = book.set({ ...draft('alertname="Down"'), endOnResolve: true }, start, () => 's1')
+    book.count(id, 'f1')
+    book.count(id, 'f2')
+    const after = new SilenceBook()
+    const record = book.record(id)
+    after.restore(record ? [JSON.parse(JSON.stringify(record)) as typeof record] : [])
+    after.count(id, 'f1')
+    expect(after.get(id)).toMatchObject({ matched: 2 })
+    expect(after.get(id)).not.toHaveProperty('kept')
+    after.count(id, 'f3')
+    expect(after.get(id)?.matched).toBe(3)
+    expect(after.look(start + 1, (fingerprint) => fingerprint === 'f2').ended).toEqual([])
+    expect(after.look(start + 1, () => false).ended.map((each) => each.id)).toEqual(['s1'])
+  })
+})

@@ -6,7 +6,8 @@
  */
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { Labels } from '../../kernel/labels.ts'
-import { matches, written, type Matcher } from './matchers.ts'
+import { matches, plainsOf, written, type Matcher } from './matchers.ts'
+import { SilenceIndex } from './silence-index.ts'
 
 export interface Silence {
   readonly id: string
@@ -24,6 +25,12 @@ export interface Silence {
   readonly reminded: boolean
   /** Its end was told. */
   readonly closed: boolean
+}
+
+/** As it is written down. */
+export interface SilenceRecord extends Silence {
+  /** Fingerprints of the alerts that it has kept quiet: those are not counted again. */
+  readonly kept?: readonly string[]
 }
 
 export interface SilenceDraft {
@@ -44,6 +51,14 @@ const hour = 3_600_000
 export const silenceLimits = {
   /** Not expired, at once. */
   silencesMax: 5_000,
+  /** Of those, without a plain `name=value`: each alert is held against all of them. */
+  broadMax: 500,
+  /** That are over; the oldest are forgotten first. */
+  expiredMax: 5_000,
+  /** Alerts that each remembers to have kept quiet; the oldest are forgotten first, and count anew. */
+  keptMax: 10_000,
+  /** Of those, over a restart. */
+  keptWrittenMax: 1_000,
   matchersMax: 64,
   /** Longer ones are forgotten. */
   longestMs: 7 * 24 * hour,
@@ -68,13 +83,25 @@ export interface SilenceChanges {
 
 export class SilenceBook {
   readonly #silences = new Map<string, Silence>()
-  /** Fingerprints that each has kept quiet since this process began. */
+  readonly #index = new SilenceIndex()
+  /** Fingerprints that each has kept quiet. */
   readonly #kept = new Map<string, Set<string>>()
   /** Not yet written down. */
   readonly dirty = new Set<string>()
 
-  restore(silences: Iterable<Silence>): void {
-    for (const silence of silences) this.#silences.set(silence.id, silence)
+  restore(records: Iterable<SilenceRecord>): void {
+    for (const { kept, ...silence } of records) {
+      this.#silences.set(silence.id, silence)
+      this.#index.add(silence)
+      if (kept !== undefined) this.#kept.set(silence.id, new Set(kept))
+    }
+  }
+
+  /** To be written down; undefined: it is forgotten. */
+  record(id: string): SilenceRecord | undefined {
+    const silence = this.#silences.get(id)
+    const kept = this.#kept.get(id)
+    return silence && { ...silence, ...(kept && { kept: [...kept].slice(-silenceLimits.keptWrittenMax) }) }
   }
 
   get(id: string): Silence | undefined {
@@ -94,11 +121,23 @@ export class SilenceBook {
       return this.#keep({ ...before, ...fieldsOf(draft), updatedAt: now, reminded: before.reminded && draft.endsAt <= before.endsAt })
     }
     if (before !== undefined && silenceState(before, now) !== 'expired') this.expire(before.id, now)
-    const open = [...this.#silences.values()].filter((silence) => silenceState(silence, now) !== 'expired').length
-    if (open >= silenceLimits.silencesMax)
-      throw new HoldfastError('conflict', `tried to make a silence, found ${open} already`, { hint: 'expire what is not needed any more' })
+    this.#mayAdd(draft, now)
     const startsAt = Math.max(draft.startsAt, now)
     return this.#keep({ id: newId(), ...fieldsOf(draft), startsAt, updatedAt: now, matched: 0, reminded: false, closed: false })
+  }
+
+  #mayAdd({ matchers }: SilenceDraft, now: number): void {
+    const [open, over]: [Silence[], Silence[]] = [[], []]
+    for (const silence of this.#silences.values()) (silenceState(silence, now) === 'expired' ? over : open).push(silence)
+    if (open.length >= silenceLimits.silencesMax)
+      throw new HoldfastError('conflict', `tried to make a silence, found ${open.length} already`, { hint: 'expire what is not needed any more' })
+    const broad = plainsOf(matchers).length === 0 ? open.filter((each) => plainsOf(each.matchers).length === 0).length : 0
+    if (broad >= silenceLimits.broadMax)
+      throw new HoldfastError('conflict', `tried to make a silence, found ${broad} already that have no plain NAME=VALUE`, {
+        hint: 'give it one, such as alertname=DiskFull, or expire what is not needed any more',
+      })
+    const told = over.filter(({ closed }) => closed).sort((a, b) => a.endsAt - b.endsAt)
+    for (const { id } of told.slice(0, Math.max(0, over.length - silenceLimits.expiredMax + 1))) this.#forget(id)
   }
 
   /** Throws `unknown_silence`, or `conflict` when it has ended. */
@@ -112,9 +151,9 @@ export class SilenceBook {
   /** Ids of the active silences that match, in order. The reminder of its own end, which names it in the label `silence`, is not kept quiet by it. */
   by(labels: Labels, now: number): readonly string[] {
     const found: string[] = []
-    for (const silence of this.#silences.values()) {
-      if (silenceState(silence, now) !== 'active' || labels.silence === silence.id) continue
-      if (matches(silence.matchers, labels)) found.push(silence.id)
+    for (const id of this.#index.matching(labels)) {
+      const silence = this.#silences.get(id)
+      if (silence !== undefined && silenceState(silence, now) === 'active' && labels.silence !== id) found.push(id)
     }
     return found.sort()
   }
@@ -125,6 +164,10 @@ export class SilenceBook {
     const kept = this.#kept.get(id) ?? new Set<string>()
     if (silence === undefined || kept.has(fingerprint)) return
     this.#kept.set(id, kept.add(fingerprint))
+    for (const oldest of kept) {
+      if (kept.size <= silenceLimits.keptMax) break
+      kept.delete(oldest)
+    }
     this.#keep({ ...silence, matched: silence.matched + 1 })
   }
 
@@ -154,12 +197,15 @@ export class SilenceBook {
   }
 
   #keep(silence: Silence): Silence {
+    if (!this.#silences.has(silence.id)) this.#index.add(silence)
     this.#silences.set(silence.id, silence)
     this.dirty.add(silence.id)
     return silence
   }
 
   #forget(id: string): void {
+    const silence = this.#silences.get(id)
+    if (silence) this.#index.remove(silence)
     this.#silences.delete(id)
     this.#kept.delete(id)
     this.dirty.add(id)
