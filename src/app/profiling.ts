@@ -48,8 +48,10 @@ export class Profiling implements ProfileOperations {
   }
 
   async take(service: string, { kind, durationMs, instance, actor }: ProfileOptions): Promise<ProfileInfo> {
-    const asked = chosen(this.#deps.service(service), instance)
-    return this.#profiles.take({ service, instance: asked, kind, durationMs, actor: actor.name })
+    const status = this.#deps.service(service)
+    const asked = chosen(status, instance)
+    const processId = status.instances.find(({ id }) => id === asked)?.pid
+    return this.#profiles.take({ service, instance: asked, kind, durationMs, actor: actor.name, processId })
   }
 
   list(): readonly ProfileInfo[] {

@@ -5,7 +5,7 @@
  *      └──refused, silent for 10 s──▶ failed ◀──cut, too large, too late──┘
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import { newId } from '../kernel/system.ts'
 import { after, ms, type Clock } from '../kernel/time.ts'
@@ -41,6 +41,8 @@ export interface ProfileRequest {
   readonly kind: ProfileKind
   readonly durationMs: number
   readonly actor: string
+  /** Of the instance, to say how it can be looked at from outside. */
+  readonly processId?: number | undefined
 }
 
 export class Profiles {
@@ -57,12 +59,25 @@ export class Profiles {
   async start(): Promise<void> {
     const { directory } = this.#deps
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    for (const name of await readdir(directory)) {
+    const names = await readdir(directory)
+    for (const name of names) {
       const info = name.endsWith('.json') ? await readInfo(join(directory, name)) : undefined
       // What was being recorded when the process before this one ended will not come any more.
       if (info) this.#profiles.set(info.id, info.state === 'running' ? { ...info, state: 'failed', error: 'holdfast was stopped meanwhile' } : info)
     }
+    await this.#clean(names)
+    await this.#prune()
     await this.#receiver.start()
+  }
+
+  /** What belongs to no recording that is whole: of one that was cut off, hundreds of megabytes may lie there that nobody counts. */
+  async #clean(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const [id = '', extension = ''] = name.split('.')
+      const info = this.#profiles.get(id)
+      const belongs = extension === 'json' ? info !== undefined : info?.state === 'done' && name === basename(this.#fileOf(id, info.kind))
+      if (!belongs) await rm(join(this.#deps.directory, name), { force: true })
+    }
   }
 
   stop(): void {
@@ -112,7 +127,7 @@ export class Profiles {
   }
 
   /** Resolves when the instance has begun. Rejects with `conflict` (it is being profiled already), `not_reporting`, `profile_failed`. */
-  async take(request: ProfileRequest): Promise<ProfileInfo> {
+  async take({ processId, ...request }: ProfileRequest): Promise<ProfileInfo> {
     const { clock } = this.#deps
     if (this.list().filter(({ state }) => state === 'running').length >= runningMax)
       throw new HoldfastError('conflict', `tried to profile ${request.instance}: ${runningMax} recordings are under way already`)
@@ -130,7 +145,7 @@ export class Profiles {
     }
     this.#profiles.set(id, info)
     try {
-      await this.#order(info)
+      await this.#order(info, processId)
       await this.#note(this.get(id))
       return this.get(id)
     } catch (error) {
@@ -139,7 +154,7 @@ export class Profiles {
     }
   }
 
-  #order({ id, instance, kind, durationMs }: ProfileInfo): Promise<void> {
+  #order({ id, instance, kind, durationMs }: ProfileInfo, processId: number | undefined): Promise<void> {
     const { instruct } = this.#deps
     const order: ProfileOrder = { profile: kind, id, durationMs, socket: this.#receiver.path }
     return new Promise((resolve, reject) => {
@@ -169,8 +184,8 @@ export class Profiles {
         reject(error)
       }
       this.#timeOut(id, beginMs, () => {
-        const hint = 'its reporter may be that of an older release, or its event loop is blocked'
-        fail(new HoldfastError('profile_failed', `tried to profile ${instance}: it did not begin within ${beginMs / 1_000} s`, { hint }))
+        const what = `it did not begin within ${beginMs / 1_000} s: its event loop is blocked, or its reporter is that of an older release`
+        fail(new HoldfastError('profile_failed', `tried to profile ${instance}: ${what}`, { hint: fromOutside(processId) }))
       })
       instruct(instance, JSON.stringify(order)).catch(fail)
     })
@@ -198,7 +213,9 @@ export class Profiles {
     this.#change(id, change)
     const info = this.get(id)
     this.#deps.onEnded(info)
-    this.#note(info)
+    const rest = info.state === 'failed' ? rm(this.#fileOf(id, info.kind), { force: true }) : Promise.resolve()
+    rest
+      .then(() => this.#note(info))
       .then(() => this.#prune())
       .catch(this.#deps.onError)
   }
@@ -222,6 +239,10 @@ export class Profiles {
     return join(this.#deps.directory, `${id}.${profileExtensions[kind]}`)
   }
 }
+
+/** What computes without an end does nothing that it is asked for; Node.js's inspector runs in a thread of its own. */
+const fromOutside = (pid: number | undefined): string =>
+  `where a blocked one hangs is seen from outside: node inspect -p ${pid ?? 'PID'}, then "pause" and "bt" (it opens the inspector on 127.0.0.1:9229)`
 
 /** undefined: it cannot be read; then it is nobody's. */
 async function readInfo(file: string): Promise<ProfileInfo | undefined> {

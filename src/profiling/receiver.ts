@@ -1,5 +1,6 @@
 /** Where instances bring what they have recorded: a Unix socket in the data directory that belongs to the user alone. Who brings what was not ordered is cut off. */
 import { createWriteStream, rmSync } from 'node:fs'
+import { open, readFile } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -102,9 +103,33 @@ async function receive(socket: Socket, { pid, refused }: ProfileAnswer, expected
   try {
     await pipeline(socket, counted, createWriteStream(expected.file, { mode: 0o600 }))
     if (bytes === 0) expected.onFailed(new HoldfastError('profile_failed', 'the instance ended, or gave up, before it had recorded anything'))
-    else expected.onDone(bytes)
+    else if (await isWhole(expected.file, bytes)) expected.onDone(bytes)
+    else expected.onFailed(new HoldfastError('profile_failed', 'the instance ended in the middle of its recording'))
   } catch (error) {
     expected.onFailed(error)
+  }
+}
+
+/** Larger ones are heap snapshots, which are not read as a whole only to know that they are whole. */
+const parsedBytesMax = 4 * 1024 ** 2
+
+/** All recordings are JSON: one that was cut off is none. A large one is known by its end. */
+async function isWhole(file: string, bytes: number): Promise<boolean> {
+  if (bytes > parsedBytesMax) {
+    const handle = await open(file)
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, bytes - 64)
+      return /[\]}]\s*\}\s*$/.test(buffer.toString('latin1', 0, bytesRead))
+    } finally {
+      await handle.close()
+    }
+  }
+  try {
+    JSON.parse(await readFile(file, 'utf8'))
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
   }
 }
 

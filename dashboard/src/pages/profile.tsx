@@ -4,6 +4,7 @@ import { get } from '../lib/api.ts'
 import type { FlameNode } from '../lib/flame.ts'
 import { count, duration, milliseconds } from '../lib/format.ts'
 import { href } from '../lib/router.ts'
+import { may } from '../lib/session.ts'
 import { useLoad } from '../lib/use-load.ts'
 import { ActionButton } from '../ui/confirm.tsx'
 import { FlameGraph } from '../ui/flame-graph.tsx'
@@ -13,7 +14,7 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge } from '../ui/status.tsx'
 import { Time } from '../ui/time.tsx'
 import { serviceHref } from './parts/service-table.tsx'
-import { download, type Profile } from './profiles.tsx'
+import { download, ForOperators, type Profile } from './profiles.tsx'
 
 interface Node {
   readonly name: string
@@ -29,7 +30,9 @@ interface Flame {
   readonly omitted: number
 }
 
-export function ProfilePage({ id }: { id: string }) {
+export const ProfilePage = ({ id }: { id: string }) => (may('profile:service') ? <Recording id={id} /> : <ForOperators />)
+
+function Recording({ id }: { id: string }) {
   const profiles = useLoad((signal) => get<readonly Profile[]>('/profiles', undefined, { signal }), [id])
   const flame = useLoad((signal) => get<Flame>(`/profiles/${encodeURIComponent(id)}/flame`, undefined, { signal }), [id])
   const profile = profiles.data?.find((one) => one.id === id)

@@ -3,6 +3,7 @@ import { del, fetchRaw, get, post } from '../lib/api.ts'
 import { bytes, duration } from '../lib/format.ts'
 import { services } from '../lib/live.ts'
 import { href } from '../lib/router.ts'
+import { may } from '../lib/session.ts'
 import { useLoad } from '../lib/use-load.ts'
 import { ActionButton, confirm } from '../ui/confirm.tsx'
 import { Loaded } from '../ui/loaded.tsx'
@@ -148,7 +149,21 @@ function record(reload: () => void): void {
   })
 }
 
-export function Profiles() {
+/** A recording tells of the inside of a program, that of its memory every secret: who only looks on sees none. */
+export const ForOperators = () => (
+  <Page title="Profiles">
+    <Card>
+      <EmptyState title="Recordings are for operators">
+        They show the inside of a program, and a heap snapshot every secret that it holds. Your role looks on only: ask an operator, or sign in with a
+        credential of that role under <a href={href('/settings')}>Settings</a>.
+      </EmptyState>
+    </Card>
+  </Page>
+)
+
+export const Profiles = () => (may(permission) ? <Recordings /> : <ForOperators />)
+
+function Recordings() {
   const profiles = useLoad((signal) => get<readonly Profile[]>('/profiles', undefined, { signal }), [], everyMs)
   return (
     <Page
