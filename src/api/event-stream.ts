@@ -76,6 +76,12 @@ export class EventStream {
     this.end()
   }
 
+  /** At once: the reader is too slow, and what is buffered would not reach it. */
+  cut(): void {
+    this.#closed = true
+    this.body.destroy()
+  }
+
   /** Resolves when the reader has taken most of what was sent, or is gone. */
   async room(): Promise<void> {
     if (this.#closed || this.body.readableLength < replayBufferBytes) return
@@ -87,9 +93,7 @@ export class EventStream {
   #write(text: string): void {
     if (this.#closed) return
     this.body.push(text)
-    if (this.body.readableLength <= this.#bufferBytesMax) return
-    this.#closed = true
-    this.body.destroy()
+    if (this.body.readableLength > this.#bufferBytesMax) this.cut()
   }
 
   #settle(): void {

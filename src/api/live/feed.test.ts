@@ -62,6 +62,25 @@ describe('the feed', () => {
     expect(messages.flatMap(({ events = [] }) => events).length).toBeGreaterThan(900)
   })
 
+  it('cuts off who does not take the whole, rather than hold for it what comes meanwhile', async () => {
+    const [shop] = operations.serviceList
+    operations.serviceList = Array.from({ length: 300 }, (_, n) => ({
+      ...shop!,
+      name: `s${n}`,
+      reason: 'x'.repeat(1_000),
+      endpoints: [],
+      instances: [],
+    }))
+    const stream = new EventStream()
+    void feed.join(stream)
+    await turn()
+    await clock.advance(seconds(119))
+    expect(stream.closed).toBe(false)
+    await clock.advance(seconds(3))
+    await turn()
+    expect([stream.closed, operations.listening, clock.pending]).toEqual([true, 0, 0])
+  })
+
   it('looks only while somebody watches, and forgets nobody', async () => {
     expect([operations.listening, clock.pending]).toEqual([0, 0])
     const [one, two] = [await join(), await join()]

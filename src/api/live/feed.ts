@@ -19,6 +19,8 @@ const afterEventMs = 20
 const shortestMs = 100
 /** Events that wait for the next look; the newest stay, and the list of events has them all. */
 const eventsMax = 200
+/** Messages that wait for a reader that has not taken the whole yet: two minutes. Who is slower is cut off, and begins again. */
+const waitingMax = 120
 
 interface Watcher {
   readonly stream: EventStream
@@ -108,8 +110,8 @@ export class LiveFeed {
     this.#lookedAt = this.#clock.now()
     const message: LiveMessage<ApiEvent> = { at: this.#clock.wallTime(), ...changes, ...(events.length > 0 && { events }) }
     for (const { stream, waiting } of this.#watchers) {
-      if (waiting) waiting.push(message)
-      else stream.send({ data: message })
+      if (waiting === undefined) stream.send({ data: message })
+      else if (waiting.push(message) > waitingMax) stream.cut()
     }
   }
 

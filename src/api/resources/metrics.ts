@@ -55,7 +55,7 @@ export function metricsRoutes({ operations }: ApiDeps, clock: Clock): readonly R
       tag,
       summary: 'How a metric went',
       description:
-        'Kept by the second for an hour, by the minute for 7 days, by the hour for 400 days. Of every step the mean, the smallest and the largest sample; a step without samples has no point.',
+        'Kept by the second for an hour, by the minute for 7 days, by the hour for 400 days. Of every step the mean, the smallest and the largest sample; a step without samples has no point. Quantiles are those of single seconds: of a coarser step the mean, smallest and largest of them.',
       permission: 'read:status',
       query: metricsQuery,
       data: metricsAnswerSchema,
