@@ -34,12 +34,14 @@ export interface AnomalyReading {
   /** With this row. */
   readonly began: boolean
   readonly by: 'level' | 'season'
-  /** What was expected. */
+  /** What was expected, and how far from it is usual. */
   readonly expected: number
+  readonly usual: number
 }
 
 interface Judged {
   readonly distance: number
+  readonly usual: number
   readonly score: number
   readonly bar: Bar
 }
@@ -90,20 +92,22 @@ export class AnomalyDetector {
 
   /** The next row. A value that is no number says nothing. */
   observe(at: number, value: number): AnomalyReading {
-    if (!Number.isFinite(value)) return { score: 0, firing: this.#firing, began: false, by: 'level', expected: this.#level.median }
+    if (!Number.isFinite(value))
+      return { score: 0, firing: this.#firing, began: false, by: 'level', expected: this.#level.median, usual: this.#level.deviation }
     const level = this.#byLevel(value)
     const season = this.#bySeason(at, value)
     const follows = season !== undefined && this.#followsRhythm(at)
     const judged = follows ? season : level
     const began = this.#step(judged)
     this.#remember(at, value, level, season)
-    return { score: judged.score, firing: this.#firing, began, by: follows ? 'season' : 'level', expected: value - judged.distance }
+    const { score, distance, usual } = judged
+    return { score, firing: this.#firing, began, by: follows ? 'season' : 'level', expected: value - distance, usual }
   }
 
   #byLevel(value: number): Judged {
     const distance = this.#rows < this.#leastRows ? 0 : value - this.#level.median
     const usual = Math.max(this.#level.deviation, roundingFloor * Math.abs(value))
-    return { distance, score: capped(distance, usual), bar: this.#levelBar }
+    return { distance, usual, score: capped(distance, usual), bar: this.#levelBar }
   }
 
   /** undefined: nothing is known of this time. */
@@ -111,7 +115,7 @@ export class AnomalyDetector {
     const distance = this.#rhythm.distance(at, value)
     if (distance === undefined) return undefined
     const usual = Math.max(nearestOfThree * this.#usualDistance, seasonFloor * this.#level.deviation, roundingFloor * Math.abs(value))
-    return { distance, score: capped(distance, usual), bar: this.#rhythmBar }
+    return { distance, usual, score: capped(distance, usual), bar: this.#rhythmBar }
   }
 
   get #usualDistance(): number {

@@ -41,7 +41,7 @@ export interface JudgedElement extends Element {
 export function evaluateJudged(condition: Expression, inputs: Inputs): readonly JudgedElement[] {
   const outcome = valueOf(condition, inputs)
   if (typeof outcome === 'number') return []
-  const judged = outcome.map((element) => ({ labels: element.labels, value: element.value, holds: holds(element) }))
+  const judged = outcome.map((element) => ({ ...element, holds: holds(element) }))
   const held = judged.reduce((count, element) => count + (element.holds ? 1 : 0), 0)
   if (held > elementsMax)
     throw failed(`it holds for ${held} label sets, and may for ${elementsMax}`, 'aggregate with sum(…) by (service), or name what is meant')

@@ -7,6 +7,8 @@ import type { SeriesNode } from './ast.ts'
 export interface Element {
   readonly labels: Labels
   readonly value: number
+  /** What else is to be said of it, by names that templates may use as they do labels. */
+  readonly facts?: Labels
 }
 
 /** An event as conditions see it: its type, when, and what can be matched: service, instance, and the plain values of its data. */

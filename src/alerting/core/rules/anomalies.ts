@@ -1,11 +1,16 @@
-/** The series that anomaly rules watch: a row a minute each, from the history first, so that a restart forgets nothing. */
+/**
+ * The series that anomaly rules watch: a row a minute each, from the history first, so that a restart forgets nothing. What is told of an episode is its
+ * farthest row, so that it goes on, and says why, while rows in between are as they should be.
+ */
 import { labelsKey, type Labels } from '../../../kernel/labels.ts'
 import type { SeriesReader } from '../../../metrics/types.ts'
-import { AnomalyDetector, type AnomalyOptions } from '../anomaly.ts'
+import { AnomalyDetector, type AnomalyOptions, type AnomalyReading } from '../anomaly.ts'
 import type { SeriesNode } from '../expression/ast.ts'
 import { selectorOf, selects } from '../expression/evaluate.ts'
 import type { AnomalyReader, Element } from '../expression/inputs.ts'
 import { printCondition } from '../expression/print.ts'
+import { dimensionOf } from '../expression/units.ts'
+import { shownValue } from './words.ts'
 
 /** A detector takes about 60 KiB. */
 export const anomalySeriesMax = 500
@@ -19,8 +24,8 @@ interface Watched {
   readonly labels: Labels
   readonly detector: AnomalyDetector
   fedTo: number
-  score: number
-  firing: boolean
+  /** Of the episode that goes on, at its farthest. */
+  farthest: (AnomalyReading & { readonly observed: number }) | undefined
 }
 
 interface Node {
@@ -47,7 +52,9 @@ export class AnomalyMemory implements AnomalyReader {
       this.#feed(node, known, to, series)
       known.fedTo = to
     }
-    return [...known.series.values()].flatMap(({ labels, score, firing, fedTo }) => (firing && fedTo === end ? { labels, value: score } : []))
+    return [...known.series.values()].flatMap(({ labels, farthest, fedTo }) =>
+      farthest !== undefined && fedTo === end ? { labels, value: Math.round(farthest.score * 100) / 100, facts: factsOf(node, farthest) } : [],
+    )
   }
 
   #feed(node: SeriesNode, known: Node, to: number, series: SeriesReader): void {
@@ -57,8 +64,9 @@ export class AnomalyMemory implements AnomalyReader {
       const watched = known.series.get(key) ?? this.#watch(known, key, labels)
       if (watched === undefined) continue
       for (const { at, mean } of points) {
-        const { score, firing } = watched.detector.observe(at, mean)
-        Object.assign(watched, { score: Math.round(score * 100) / 100, firing })
+        const reading = watched.detector.observe(at, mean)
+        if (!reading.firing) watched.farthest = undefined
+        else if (reading.began || reading.score > (watched.farthest?.score ?? 0)) watched.farthest = { ...reading, observed: mean }
       }
       watched.fedTo = to
     }
@@ -73,8 +81,14 @@ export class AnomalyMemory implements AnomalyReader {
   #watch(node: Node, key: string, labels: Labels): Watched | undefined {
     if (this.#count >= anomalySeriesMax) return undefined
     this.#count++
-    const watched = { labels, detector: new AnomalyDetector(this.#options), fedTo: 0, score: 0, firing: false }
+    const watched = { labels, detector: new AnomalyDetector(this.#options), fedTo: 0, farthest: undefined }
     node.series.set(key, watched)
     return watched
   }
+}
+
+/** `{ observed: '93/s', expected: '40/s ± 6/s at this time of the day' }`. */
+function factsOf(node: SeriesNode, { observed, expected, usual, by }: AnomalyReading & { readonly observed: number }): Labels {
+  const shown = (value: number): string => shownValue(value, dimensionOf(node))
+  return { observed: shown(observed), expected: `${shown(expected)} ± ${shown(usual)}${by === 'season' ? ' at this time of the day' : ''}` }
 }

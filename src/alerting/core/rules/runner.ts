@@ -26,6 +26,8 @@ export interface TrackedAlert {
   readonly labels: Labels
   /** Those of the element. */
   readonly element: Labels
+  /** What the condition said of it last, beside its value. */
+  facts?: Labels
   state: AlertState | undefined
   /** What the notifier has heard last, and when. */
   told: 'firing' | 'resolved' | undefined
@@ -79,6 +81,8 @@ export class RuleRunner {
     for (const [key, { labels }] of held) if (!this.#alerts.has(key)) this.#alerts.set(key, this.#fresh(labels, now))
     for (const [key, alert] of this.#alerts) {
       const before = alert.state
+      const facts = held.get(key)?.facts
+      if (facts !== undefined) alert.facts = facts
       alert.state = evaluate(before, held.get(key)?.value, now, this.rule)
       this.#watchFlapping(alert, now)
       const put = this.#tell(alert, now)
@@ -173,15 +177,17 @@ export class RuleRunner {
     return !this.rule.quietDuringDeploy || labels.service === undefined || this.#around.deploying?.(labels.service, now) !== true
   }
 
-  #annotations({ labels, state, startsAt, flapping }: TrackedAlert): Labels {
+  #annotations({ labels, facts, state, startsAt, flapping }: TrackedAlert): Labels {
     const { rule } = this
     const value = shownValue(state?.value ?? 0, rule.condition.dimension)
     const change = this.#around.change?.(labels, startsAt)
-    const own = Object.entries({ summary: `${rule.name}${ofWhom(labels)}: ${value} (${rule.condition.text})`, ...rule.annotations })
+    const said = facts?.observed === undefined ? value : `${facts.observed}, expected ${facts.expected ?? ''}`
+    const own = Object.entries({ summary: `${rule.name}${ofWhom(labels)}: ${said} (${rule.condition.text})`, ...rule.annotations })
+    const words = { ...labels, ...facts }
     return {
-      ...Object.fromEntries(own.map(([name, text]) => [name, filledIn(text, labels, value)])),
+      ...Object.fromEntries(own.map(([name, text]) => [name, filledIn(text, words, value)])),
       value,
-      ...(rule.runbook !== undefined && { runbook: filledIn(rule.runbook, labels, value) }),
+      ...(rule.runbook !== undefined && { runbook: filledIn(rule.runbook, words, value) }),
       ...(rule.owner !== undefined && { owner: rule.owner }),
       ...(change && { change: change.text, ...(change.event !== undefined && { event: change.event }) }),
       ...(flapping && { flapping: 'true' }),

@@ -190,7 +190,7 @@ export const shippedRules: readonly ShippedRule[] = [
     when: 'anomaly(request_rate)',
     // Not everything unusual is wrong: it waits for somebody who wants to know.
     enabled: false,
-    annotations: { summary: 'the requests to {{service}} are not what was to be expected ({{value}} times the usual distance)' },
+    annotations: { summary: '{{observed}} requests to {{service}}, expected {{expected}}' },
     why: 'Far more or far fewer requests than at this time of the day: a campaign, an attack, or clients that do not reach it any more.',
     runbook: 'Look at the request rate of {{service}} beside that of yesterday.',
   },
