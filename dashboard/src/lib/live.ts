@@ -20,6 +20,8 @@ export interface LiveSystem {
   readonly proxyStartedAt?: number
   readonly connections?: number
   readonly alertsFiring: Readonly<Record<LiveAlert['severity'], number>>
+  /** Of those: neither kept quiet nor taken up. */
+  readonly alertsOpen: number
 }
 export type LiveService = Omit<ServiceStatus, 'instances' | 'endpoints'>
 export interface LiveListener {
@@ -65,6 +67,8 @@ export const system = tables.system.record('system')
 export const connection = signal<'connecting' | 'live' | 'broken'>('connecting')
 /** Whether all is there once: until then pages show that they are loading. */
 export const complete = signal(false)
+/** Goes up when the stream has come back: what is known from it has a gap before this. */
+export const rejoined = signal(0)
 /** Of the server, in wall time; what is shown is as old as this. */
 export const at = signal(0)
 /** Once a second, after the tables: what draws over time hangs on it. */
@@ -83,8 +87,10 @@ export const instancesOf = (service: string): readonly string[] =>
   tables.instances.ids.value.filter((id) => tables.instances.peek(id)?.service === service)
 export const endpointsOf = (service: string): readonly string[] => tables.endpoints.ids.value.filter((id) => id.startsWith(`${service}/`))
 
+/** How many alerts fire that nobody has taken up or silenced. */
+export const openAlerts = computed(() => system.value?.alertsOpen ?? 0)
 /** How many alerts fire. */
-export const firing = computed(() => Object.values(system.value?.alertsFiring ?? {}).reduce((sum, n) => sum + n, 0))
+export const firingAlerts = computed(() => Object.values(system.value?.alertsFiring ?? {}).reduce((sum, n) => sum + n, 0))
 
 export const services = computed(() => tables.services.all())
 
@@ -102,7 +108,10 @@ function apply({ at: time, part, set = {}, gone = {}, events }: LiveMessage<ApiE
       newEvents.value = events
       recentEvents.value = [...events.toReversed(), ...recentEvents.peek()].slice(0, eventsKept)
     }
-    if (part === 'last' || part === 'only') complete.value = true
+    if (part === 'last' || part === 'only') {
+      if (complete.peek()) rejoined.value++
+      complete.value = true
+    }
     if (part !== 'first' && part !== 'middle') {
       connection.value = 'live'
       staleSince.value = undefined

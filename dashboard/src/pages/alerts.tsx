@@ -1,6 +1,8 @@
 /** What fires, what may soon, what is over: grave ones first, grouped by what they are of. */
+import { useEffect } from 'preact/hooks'
 import { get } from '../lib/api.ts'
-import { plural } from '../lib/format.ts'
+import { count, plural } from '../lib/format.ts'
+import { firingAlerts, openAlerts } from '../lib/live.ts'
 import { href, query, setQuery } from '../lib/router.ts'
 import { useLoad } from '../lib/use-load.ts'
 import { useNews } from '../lib/use-news.ts'
@@ -15,7 +17,6 @@ import { AlertState, LabelList, Standing, severityTones, type Alert } from './pa
 import type { Rule } from './parts/rule-words.tsx'
 
 const everyMs = 5_000
-const countEveryMs = 15_000
 const shownMost = 500
 
 export const alertTabs = [
@@ -30,10 +31,19 @@ export function Alerts() {
   const show = (query.value.get('show') ?? 'firing') as Show
   const filter = query.value.get('filter') ?? ''
   const alerts = useLoad(
-    (signal) => get<readonly Alert[]>('/alerts', { all: show === 'resolved' || undefined, limit: shownMost }, { signal }),
+    (signal) =>
+      get<readonly Alert[]>(
+        '/alerts',
+        { ...(show === 'resolved' && { all: true, status: 'resolved' }), text: filter.trim(), limit: shownMost },
+        { signal },
+      ),
     [show],
     everyMs,
   )
+  // Of thousands only the first come: what is looked for is looked for where all of them are.
+  useEffect(() => {
+    if (alerts.data) alerts.reload()
+  }, [filter])
   useNews(['alert.', 'silence.', 'incident.'], alerts.reload)
   const wanted = (alert: Alert): boolean => (show === 'resolved') === (alert.status === 'resolved') && isAbout(alert, filter)
   return (
@@ -71,7 +81,19 @@ export function Alerts() {
         <Pending filter={filter} />
       ) : (
         <Loaded of={alerts} height={240}>
-          {(all) => <Groups alerts={all.filter(wanted)} show={show} filtered={filter !== ''} reload={alerts.reload} />}
+          {(all) => (
+            <>
+              {all.length >= shownMost && (
+                <p class="muted" role="note">
+                  {show === 'firing' && filter === ''
+                    ? `The gravest ${shownMost} of ${count(firingAlerts.value)} are shown`
+                    : `The gravest ${shownMost} are shown`}
+                  : look for the others by a word or a label.
+                </p>
+              )}
+              <Groups alerts={all.filter(wanted)} show={show} filtered={filter !== ''} reload={alerts.reload} />
+            </>
+          )}
         </Loaded>
       )}
     </Page>
@@ -79,20 +101,15 @@ export function Alerts() {
 }
 
 /** Beside the entry of the navigation: how many fire that nobody has taken up or silenced. */
-export function FiringCount() {
-  const alerts = useLoad((signal) => get<readonly Alert[]>('/alerts', { limit: shownMost }, { signal }), [], countEveryMs)
-  useNews(['alert.', 'silence.'], alerts.reload)
-  const active = (alerts.data ?? []).filter(({ status }) => status === 'active').length
-  if (active === 0) return null
-  return (
+export const FiringCount = () =>
+  openAlerts.value === 0 ? null : (
     <span class="nav-count">
       <Badge tone="bad">
-        {active}
+        {count(openAlerts.value)}
         <span class="visually-hidden"> firing</span>
       </Badge>
     </span>
   )
-}
 
 const isAbout = ({ title, message, labels }: Pick<Alert, 'title' | 'message' | 'labels'>, filter: string): boolean => {
   const text = [title, message, ...Object.entries(labels).map(([name, value]) => `${name}=${value}`)].join(' ').toLowerCase()
@@ -123,7 +140,6 @@ function Groups({ alerts, show, filtered, reload }: { alerts: readonly Alert[]; 
           </Card>
         )
       })}
-      {alerts.length >= shownMost && <p class="muted">The first {shownMost} are shown.</p>}
     </>
   )
 }
@@ -147,7 +163,9 @@ function Row({ alert, reload }: { alert: Alert; reload: () => void }) {
         <div class="row">
           <AlertState {...alert} />
           <a href={href(`/alerts/${id}`)}>
-            <strong>{title}</strong>
+            <strong>
+              <bdi>{title}</bdi>
+            </strong>
           </a>
           <Standing alert={alert} />
           <span class="muted small">

@@ -1,7 +1,7 @@
 /** Whether all is well, in one look; and if not, what is wrong and since when. */
 import { computed } from '@preact/signals'
 import { bytes, count, duration, milliseconds, plural, rate, share } from '../lib/format.ts'
-import { at, services, system, tables } from '../lib/live.ts'
+import { at, firingAlerts, openAlerts, services, system, tables } from '../lib/live.ts'
 import { href } from '../lib/router.ts'
 import { Chart, SpanPicker } from '../ui/chart.tsx'
 import { Card, Page, Tile } from '../ui/page.tsx'
@@ -77,6 +77,7 @@ export function Overview() {
 function AlertsTile() {
   const { warning = 0, critical = 0, emergency = 0 } = system.value?.alertsFiring ?? {}
   const grave = critical + emergency
+  const quiet = firingAlerts.value - openAlerts.value
   return (
     <Tile
       name="Alerts"
@@ -85,7 +86,9 @@ function AlertsTile() {
       note={
         warning + grave === 0
           ? 'none fires'
-          : [grave > 0 && `${count(grave)} grave`, warning > 0 && plural(warning, 'warning')].filter(Boolean).join(', ')
+          : [grave > 0 && `${count(grave)} grave`, warning > 0 && plural(warning, 'warning'), quiet > 0 && `${count(quiet)} taken up or quiet`]
+              .filter(Boolean)
+              .join(', ')
       }
     />
   )

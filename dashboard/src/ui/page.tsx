@@ -1,7 +1,7 @@
 /** The frame of a page and of what is on it. */
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { firing, system } from '../lib/live.ts'
+import { openAlerts, system } from '../lib/live.ts'
 import { href } from '../lib/router.ts'
 
 interface PageProps {
@@ -15,7 +15,7 @@ interface PageProps {
 
 export function Page({ title, under, beside, actions, children }: PageProps) {
   const name = system.value?.name
-  const alerts = firing.value
+  const alerts = openAlerts.value
   useEffect(() => {
     document.title = `${alerts > 0 ? `(${alerts}) ` : ''}${[title, name, 'Holdfast'].filter(Boolean).join(' · ')}`
   }, [title, name, alerts])

@@ -11,7 +11,7 @@ import {
   type LiveTables,
 } from './types.ts'
 
-/** Firing alerts that are told one by one, the gravest and newest of them; `alertsFiring` of the system counts all. */
+/** Firing alerts that are told one by one: those that nobody has taken up or silenced, the gravest and newest of them; `alertsFiring` of the system counts all. */
 const alertsTold = 100
 /** Records in one message of the whole: each stays far below what a stream may hold back. */
 const recordsPerPart = 200
@@ -28,6 +28,7 @@ export function liveTables(
         ...system,
         startedAt,
         alertsFiring: countsOf(alerts),
+        alertsOpen: alerts.filter(isOpen).length,
         proxyPid: proxy?.pid,
         proxyStartedAt: proxy?.startedAt,
         connections: proxy?.connections.active,
@@ -63,8 +64,13 @@ function countsOf(alerts: readonly AlertView[]): Readonly<Record<keyof typeof gr
   return counts
 }
 
+/** Neither kept quiet nor taken up: somebody has to look. */
+const isOpen = ({ quiet, ack }: AlertView): boolean => quiet === undefined && ack === undefined
+
 const gravest = (alerts: readonly AlertView[]): readonly AlertView[] =>
-  alerts.toSorted((a, b) => gravity[b.severity] - gravity[a.severity] || b.alert.startsAt - a.alert.startsAt).slice(0, alertsTold)
+  alerts
+    .toSorted((a, b) => Number(isOpen(b)) - Number(isOpen(a)) || gravity[b.severity] - gravity[a.severity] || b.alert.startsAt - a.alert.startsAt)
+    .slice(0, alertsTold)
 
 const shownAlert = ({ id, severity, alert, quiet, ack }: AlertView) => ({
   id,

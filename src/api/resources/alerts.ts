@@ -1,6 +1,7 @@
 /** Alerts: which there are, why somebody is told of them or not, acknowledging, silencing, and the receivers. */
 import { z } from 'zod'
-import { parseMatcher, parseMatchers, type Matcher } from '../../alerting/core/matchers.ts'
+import { matches, parseMatcher, parseMatchers, type Matcher } from '../../alerting/core/matchers.ts'
+import { sentenceOf } from '../../alerting/core/notification.ts'
 import type { AlertView } from '../../app/alert-operations.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/time.ts'
@@ -8,6 +9,7 @@ import type { ApiDeps } from '../deps.ts'
 import { route, type Route } from '../route.ts'
 import {
   alertSchema,
+  alertStatuses,
   asAlert,
   asDeadLetter,
   asExplanation,
@@ -16,6 +18,7 @@ import {
   explanationSchema,
   labelsSchema,
   silenceSchema,
+  statusOf,
 } from '../schemas/alerts.ts'
 import { durationSchema, isoTime, limitParameter, lineOfText, pageOf, queryFlag, serviceName } from '../schemas/common.ts'
 
@@ -27,6 +30,33 @@ const ranks = { emergency: 0, critical: 1, warning: 2 } as const
 /** The gravest first, then the newest. */
 export const byGravity = (a: AlertView, b: AlertView): number =>
   ranks[a.severity] - ranks[b.severity] || b.alert.startsAt - a.alert.startsAt || (a.id < b.id ? -1 : 1)
+
+const matcherText = lineOfText(2_200).describe('`service=shop`, `severity=~"critical|emergency"`, `team!=lab`')
+
+interface Wanted {
+  readonly service?: string | undefined
+  readonly severity?: AlertView['severity'] | undefined
+  readonly status?: (typeof alertStatuses)[number] | undefined
+  readonly matchers?: string | undefined
+  readonly text?: string | undefined
+}
+
+function filterOf({ service, severity, status, matchers: written = '', text = '' }: Wanted): (view: AlertView) => boolean {
+  const matchers = parseMatchers(written)
+  const words = text.toLowerCase().split(/\s+/)
+  return (view) =>
+    (service === undefined || view.alert.labels.service === service) &&
+    (severity === undefined || view.severity === severity) &&
+    (status === undefined || statusOf(view) === status) &&
+    matches(matchers, view.alert.labels) &&
+    (text === '' || isAbout(view, words))
+}
+
+function isAbout({ alert: { labels, ...rest } }: AlertView, words: readonly string[]): boolean {
+  const labelled = Object.entries(labels).map(([name, value]) => `${name}=${value}`)
+  const said = [sentenceOf({ labels, ...rest }), ...labelled].join('\n').toLowerCase()
+  return words.every((word) => said.includes(word))
+}
 
 export function alertRoutes({ operations }: ApiDeps, clock: Clock): readonly Route[] {
   const alerts = () => operations.alerting
@@ -41,16 +71,17 @@ export function alertRoutes({ operations }: ApiDeps, clock: Clock): readonly Rou
         all: queryFlag('Also what is over and not forgotten.').optional(),
         service: serviceName.optional(),
         severity: z.enum(['warning', 'critical', 'emergency']).optional(),
+        status: z.enum(alertStatuses).optional().describe('`resolved` with `all`.'),
+        matchers: matcherText
+          .optional()
+          .describe('Only those that a silence with these would keep quiet: `service=shop, severity=~"critical|emergency"`.'),
+        text: lineOfText(200).optional().describe('Words; each must be in the title, the message or a label, written `name=value`.'),
         limit: limitParameter(1_000),
         after: lineOfText(64).optional().describe('The id of the last alert of the page before.'),
       }),
       data: z.array(alertSchema),
-      handler: ({ query: { all = false, service, severity, limit, after } }) => {
-        const found = alerts()
-          .alerts({ all })
-          .filter(
-            (view) => (service === undefined || view.alert.labels.service === service) && (severity === undefined || view.severity === severity),
-          )
+      handler: ({ query: { all = false, limit, after, ...wanted } }) => {
+        const found = alerts().alerts({ all }).filter(filterOf(wanted))
         return pageOf(found.toSorted(byGravity), { limit, after }, ({ id }) => id).map(asAlert)
       },
     }),
@@ -148,8 +179,6 @@ export function alertRoutes({ operations }: ApiDeps, clock: Clock): readonly Rou
     ...silenceRoutes(alerts, clock),
   ]
 }
-
-const matcherText = lineOfText(2_200).describe('`service=shop`, `severity=~"critical|emergency"`, `team!=lab`')
 
 function silenceRoutes(alerts: () => ApiDeps['operations']['alerting'], clock: Clock): readonly Route[] {
   const window = z.strictObject({

@@ -8,6 +8,8 @@ import { isoTime } from './common.ts'
 export const labelsSchema = z.record(z.string(), z.string())
 const nullableTime = isoTime.nullable()
 
+export const alertStatuses = ['active', 'acknowledged', 'suppressed', 'resolved'] as const
+
 export const alertSchema = z
   .object({
     id: z.string().describe('The fingerprint of its labels.'),
@@ -16,7 +18,7 @@ export const alertSchema = z
     message: z.string(),
     service: z.string().nullable(),
     timestamp: isoTime.describe('Since when it fires.'),
-    status: z.enum(['active', 'acknowledged', 'suppressed', 'resolved']),
+    status: z.enum(alertStatuses),
     labels: labelsSchema,
     annotations: labelsSchema,
     startsAt: isoTime,
@@ -33,6 +35,9 @@ export const alertSchema = z
 
 const iso = (at: number): string => new Date(at).toISOString()
 
+export const statusOf = ({ isFiring, quiet, ack }: Pick<AlertView, 'isFiring' | 'quiet' | 'ack'>): (typeof alertStatuses)[number] =>
+  !isFiring ? 'resolved' : quiet ? 'suppressed' : ack ? 'acknowledged' : 'active'
+
 export function asAlert({ id, alert, severity, isFiring, quiet, ack, receivers }: AlertView): z.input<typeof alertSchema> {
   const { labels, annotations, startsAt, endsAt, generatorUrl } = alert
   return {
@@ -42,7 +47,7 @@ export function asAlert({ id, alert, severity, isFiring, quiet, ack, receivers }
     message: sentenceOf(alert),
     service: labels.service ?? null,
     timestamp: iso(startsAt),
-    status: !isFiring ? 'resolved' : quiet ? 'suppressed' : ack ? 'acknowledged' : 'active',
+    status: statusOf({ isFiring, quiet, ack }),
     labels,
     annotations,
     startsAt: iso(startsAt),

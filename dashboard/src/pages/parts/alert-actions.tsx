@@ -1,8 +1,7 @@
 /** What may be done about alerts: take one up, keep some quiet, end that. Each says what comes of it, the silence with what it would match now. */
 import { useEffect, useState } from 'preact/hooks'
-import { matches, parseMatchers } from '../../../../src/alerting/core/matchers.ts'
 import { del, get, post, sayError } from '../../lib/api.ts'
-import { plural } from '../../lib/format.ts'
+import { count, plural } from '../../lib/format.ts'
 import { ActionButton, confirm } from '../../ui/confirm.tsx'
 import type { Alert, Silence } from './alert-words.tsx'
 
@@ -85,43 +84,51 @@ export function silence(matchers: string, done: () => void): void {
 }
 
 const shownMost = 6
+const matchedMost = 1_000
+/** After the last key. */
+const typedMs = 150
 
-/** Which alerts it would match now, by the same code that the notifier goes by. */
+type Matched = { readonly alerts: readonly Alert[] } | { readonly problem: string } | undefined
+
+/** Which alerts it would match now, as the notifier has it. */
 function Preview({ text }: { text: string }) {
-  const [alerts, setAlerts] = useState<readonly Alert[] | undefined>(undefined)
+  const [found, setFound] = useState<Matched>(undefined)
   useEffect(() => {
-    get<readonly Alert[]>('/alerts', { limit: 1_000 }).then(setAlerts, () => setAlerts([]))
-  }, [])
-  if (alerts === undefined) return <p class="muted">Looking what it matches…</p>
-  const [hit, problem] = matched(text, alerts)
-  if (problem !== undefined) return <p class="muted break">{problem}</p>
+    if (text.trim() === '') {
+      setFound({ problem: 'Give it at least one label.' })
+      return undefined
+    }
+    const ended = new AbortController()
+    const timer = setTimeout(() => {
+      get<readonly Alert[]>('/alerts', { matchers: text, limit: matchedMost }, { signal: ended.signal }).then(
+        (alerts) => setFound({ alerts }),
+        (error: unknown) => ended.signal.aborted || setFound({ problem: sayError(error) }),
+      )
+    }, typedMs)
+    return () => {
+      clearTimeout(timer)
+      ended.abort()
+    }
+  }, [text])
+  if (found === undefined) return <p class="muted">Looking what it matches…</p>
+  if ('problem' in found) return <p class="muted break">{found.problem}</p>
+  const { alerts } = found
+  const many = alerts.length >= matchedMost ? `${count(matchedMost)} alerts or more` : plural(alerts.length, 'alert')
   return (
     <div role="status" class="break">
       <strong>
-        {hit.length === 0
-          ? 'It matches no alert that fires now.'
-          : `It matches ${plural(hit.length, 'alert')} that ${hit.length === 1 ? 'fires' : 'fire'} now:`}
+        {alerts.length === 0 ? 'It matches no alert that fires now.' : `It matches ${many} that ${alerts.length === 1 ? 'fires' : 'fire'} now:`}
       </strong>
       <ul>
-        {hit.slice(0, shownMost).map(({ id, title, message }) => (
+        {alerts.slice(0, shownMost).map(({ id, title, message }) => (
           <li key={id}>
-            {title}: {message}
+            <bdi>{title}</bdi>: <bdi>{message}</bdi>
           </li>
         ))}
-        {hit.length > shownMost && <li>and {hit.length - shownMost} more</li>}
+        {alerts.length > shownMost && <li>and {count(alerts.length - shownMost)} more</li>}
       </ul>
     </div>
   )
-}
-
-function matched(text: string, alerts: readonly Alert[]): readonly [readonly Alert[], string | undefined] {
-  try {
-    const matchers = parseMatchers(text)
-    if (matchers.length === 0) return [[], 'Give it at least one label.']
-    return [alerts.filter(({ labels }) => matches(matchers, labels)), undefined]
-  } catch (error) {
-    return [[], sayError(error)]
-  }
 }
 
 export const SilenceButton = ({ alert, done }: { alert: Alert; done: () => void }) => (
