@@ -14,6 +14,8 @@ export const count = (value: number | null | undefined): string =>
   given(value) ? (Math.abs(value) >= 100_000 ? compact : plain).format(value) : none
 export const rate = (value: number | null | undefined): string =>
   given(value) ? (value === 0 ? '0' : value >= 10_000 ? compact.format(value) : three(value)) : none
+/** A number that is no count: a load. */
+export const decimal = (value: number | null | undefined): string => (given(value) ? three(value) : none)
 /** Of a share, 0 to 1. */
 export const share = (value: number | null | undefined): string => (given(value) ? percent(value * 100) : none)
 export function percent(value: number | null | undefined): string {

@@ -25,6 +25,18 @@ export class Ring {
   }
 }
 
+/** From and to of what lies together: a line is drawn through each, and none across what is between them. */
+export function stretches(ring: Ring): readonly (readonly [from: number, to: number])[] {
+  const found: [number, number][] = []
+  for (let i = 0; i < recentPoints; i++) {
+    if (Number.isNaN(ring.at(i))) continue
+    const last = found.at(-1)
+    if (last?.[1] === i - 1) last[1] = i
+    else found.push([i, i])
+  }
+  return found
+}
+
 interface Sources {
   readonly services: Table<Omit<ServiceStatus, 'instances' | 'endpoints'>>
   readonly instances: Table<InstanceStatus>
@@ -33,6 +45,8 @@ interface Sources {
 
 /** Readings closer together than this are the same second. */
 const secondMs = 700
+/** Readings farther apart have a gap between them: the stream was broken, or the browser asleep. */
+const gapMs = 3_000
 
 export class Recent {
   readonly #sources: Sources
@@ -63,6 +77,7 @@ export class Recent {
   take(at: number): boolean {
     const passed = at - this.#at
     if (passed < secondMs) return false
+    if (this.#at > 0 && passed > gapMs) this.#skip(Math.min(recentPoints, Math.round(passed / 1_000) - 1))
     this.#at = at
     const { services, instances, endpoints } = this.#sources
     for (const { name, traffic } of services.peekAll()) {
@@ -76,6 +91,12 @@ export class Recent {
     for (const { id, service, traffic } of endpoints.peekAll()) this.#count(`endpoint:rate:${service}/${id}`, traffic.requests, passed)
     this.#forgetGone()
     return true
+  }
+
+  /** What was not seen is no line, and no rate. */
+  #skip(seconds: number): void {
+    this.#counts.clear()
+    for (const ring of this.#rings.values()) for (let i = 0; i < seconds; i++) ring.push(NaN)
   }
 
   #push(key: string, value: number | undefined): void {

@@ -2,7 +2,10 @@
 import { signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { get } from './api.ts'
+import { Asking } from './asking.ts'
 import { now } from './live.ts'
+import { linesKept, Points, type Answer, type SeriesData } from './points.ts'
+import { later } from './use-load.ts'
 
 export interface LineQuery {
   readonly metric: string
@@ -14,25 +17,6 @@ export interface LineQuery {
   readonly by?: string
   /** What the legend says; of several lines the value of `by`. */
   readonly name: string
-}
-
-export interface Line {
-  readonly name: string
-  readonly values: readonly (number | null)[]
-}
-
-export interface SeriesData {
-  /** Milliseconds since 1970. */
-  readonly times: readonly number[]
-  readonly lines: readonly Line[]
-}
-
-interface Answer {
-  readonly step: number
-  readonly series: readonly {
-    readonly labels: Readonly<Record<string, string>>
-    readonly points: readonly (readonly [number, number, number, number])[]
-  }[]
 }
 
 const minute = 60_000
@@ -52,9 +36,6 @@ const kept = localStorage.getItem(key)
 export const span = signal<Span>(spanNames.find((name) => name === kept) ?? '15m')
 span.subscribe((value) => localStorage.setItem(key, value))
 
-/** So many lines at most: more cannot be told apart. */
-const linesMax = 6
-
 export interface SeriesState {
   readonly data: SeriesData | undefined
   readonly error: unknown
@@ -66,26 +47,30 @@ export function useSeries(queries: readonly LineQuery[]): SeriesState {
   const shown = span.value
   const store = useMemo(() => new Points(), [wanted, shown])
   useEffect(() => {
-    const ended = new AbortController()
     const { ms, step, everyMs } = spans[shown]
-    const look = async (): Promise<void> => {
+    const look = async (signal: AbortSignal): Promise<void> => {
       try {
         const until = now()
-        const answers = await Promise.all(queries.map((query) => ask(query, store.lastAt === 0 ? until - ms : store.lastAt, step, ended.signal)))
+        const answers = await Promise.all(queries.map((query) => ask(query, store.lastAt === 0 ? until - ms : store.lastAt, step, signal)))
+        if (signal.aborted) return
         for (const [i, answer] of answers.entries()) store.add(queries[i]?.name ?? '', queries[i]?.by, answer)
         store.forgetBefore(until - ms)
         setState({ data: store.data(), error: undefined })
       } catch (error) {
-        if (!ended.signal.aborted) setState((before) => ({ ...before, error }))
+        if (!signal.aborted) setState((before) => ({ ...before, error }))
       }
     }
-    void look()
-    const timer = setInterval(() => {
-      if (!document.hidden) void look()
-    }, everyMs)
+    const asking = new Asking({ now: () => performance.now(), later, ask: look })
+    asking.restart()
+    const due = (): void => {
+      if (!document.hidden) asking.tick()
+    }
+    const timer = setInterval(due, everyMs)
+    document.addEventListener('visibilitychange', due)
     return () => {
       clearInterval(timer)
-      ended.abort()
+      document.removeEventListener('visibilitychange', due)
+      asking.stop()
     }
   }, [store])
   return state
@@ -94,42 +79,6 @@ export function useSeries(queries: readonly LineQuery[]): SeriesState {
 const ask = ({ metric, of = {}, agg, by }: LineQuery, from: number, step: string, signal: AbortSignal): Promise<Answer> =>
   get<Answer>(
     '/metrics/query',
-    { metric, ...of, from: Math.floor(from), step, agg, by: by ?? (agg === undefined ? undefined : ''), limit: 200 },
+    { metric, ...of, from: Math.floor(from), step, agg, by: by ?? (agg === undefined ? undefined : ''), limit: linesKept },
     { signal },
   )
-
-class Points {
-  /** By name: at → value. */
-  readonly #lines = new Map<string, Map<number, number>>()
-  /** The newest step: it is asked for again, as it may not have been over. */
-  lastAt = 0
-
-  add(name: string, by: string | undefined, { series }: Answer): void {
-    for (const { labels, points } of by === undefined ? series.slice(0, 1) : series) {
-      const line = this.#line(by === undefined ? name : (labels[by] ?? name))
-      if (!line) return
-      for (const [at, mean] of points) {
-        line.set(at, mean)
-        if (at > this.lastAt) this.lastAt = at
-      }
-    }
-    if (by === undefined) this.#line(name)
-  }
-
-  #line(name: string): Map<number, number> | undefined {
-    const found = this.#lines.get(name)
-    if (found || this.#lines.size >= linesMax) return found
-    const made = new Map<number, number>()
-    this.#lines.set(name, made)
-    return made
-  }
-
-  forgetBefore(time: number): void {
-    for (const line of this.#lines.values()) for (const at of line.keys()) if (at < time) line.delete(at)
-  }
-
-  data(): SeriesData {
-    const times = [...new Set([...this.#lines.values()].flatMap((line) => [...line.keys()]))].sort((a, b) => a - b)
-    return { times, lines: [...this.#lines].map(([name, line]) => ({ name, values: times.map((at) => line.get(at) ?? null) })) }
-  }
-}

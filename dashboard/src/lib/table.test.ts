@@ -1,7 +1,7 @@
 /** The tables that the page holds: what the stream says is what they have, and only what changes is told of. */
 import { effect } from '@preact/signals'
 import { describe, expect, it } from 'vitest'
-import { recentPoints, Ring, Recent } from './recent.ts'
+import { recentPoints, Ring, Recent, stretches } from './recent.ts'
 import { Table } from './table.ts'
 
 interface Thing {
@@ -36,6 +36,25 @@ describe('a table', () => {
   })
 })
 
+it('of what has gone it keeps no more than a few hundred signals, and of what is there all', () => {
+  const table = new Table<Thing>()
+  for (let i = 0; i < 5_000; i++) table.apply({ [`n${i}`]: { id: `n${i}`, phase: 'ready' } }, [`n${i - 1}`])
+  expect(table.size).toBeLessThan(600)
+  const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`m${i}`, { id: `m${i}`, phase: 'ready' }]))
+  table.apply(many)
+  // The stream has come back: all is told again.
+  table.clear()
+  table.apply(many)
+  expect(table.all()).toHaveLength(1_000)
+  let seen = 0
+  const stop = effect(() => {
+    seen = table.all().filter(({ phase }) => phase === 'stopping').length
+  })
+  table.apply({ m3: { phase: 'stopping' }, m999: { phase: 'stopping' } })
+  expect(seen).toBe(2)
+  stop()
+})
+
 describe('what is drawn small', () => {
   it('a ring holds the newest, however much comes', () => {
     const ring = new Ring()
@@ -61,6 +80,25 @@ describe('what is drawn small', () => {
     told(5)
     recent.take(1_003_000)
     expect(ring.last()).toBeNaN()
+  })
+
+  it('while the browser slept there is a gap: neither a line across it nor a rate of all of it', () => {
+    const services = new Table<never>()
+    const recent = new Recent({ services, instances: new Table<never>(), endpoints: new Table<never>() })
+    const take = (at: number, requests: number): void => {
+      services.apply({ shop: { name: 'shop', traffic: { requests, active: 1 } } })
+      recent.take(1_000_000 + at * 1_000)
+    }
+    for (let at = 0; at < 10; at++) take(at, at * 5)
+    for (let at = 40; at < 50; at++) take(at, at * 5)
+    const ring = recent.ring('service:rate:shop')
+    // The first of each stretch has nothing before it to be measured by.
+    expect(stretches(ring)).toEqual([
+      [recentPoints - 49, recentPoints - 41],
+      [recentPoints - 9, recentPoints - 1],
+    ])
+    take(3_650, 20_000)
+    expect(stretches(ring)).toEqual([])
   })
 
   it('of what has gone nothing stays', () => {

@@ -1,7 +1,7 @@
 /** What happened and what led to it: live, and back as far as the log goes. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { get } from '../lib/api.ts'
-import { none } from '../lib/format.ts'
+import { count, none } from '../lib/format.ts'
 import type { ApiEvent } from '../lib/events.ts'
 import { newEvents, services } from '../lib/live.ts'
 import { query, setQuery } from '../lib/router.ts'
@@ -12,10 +12,13 @@ import { Card, Page } from '../ui/page.tsx'
 import { EmptyState } from '../ui/states.tsx'
 import { levelTones, Status } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
+import { complain } from '../ui/toast.tsx'
 import { Time } from '../ui/time.tsx'
 import { Why } from './parts/why.tsx'
 
 const pageSize = 200
+/** That came while the page was open. */
+const newerMax = 1_000
 const levels = ['debug', 'info', 'warning', 'error', 'critical'] as const
 /** What people ask for; any type may be typed. */
 const nouns = [
@@ -102,6 +105,14 @@ export function Events() {
   )
 }
 
+/** Words are looked for in what is here: of what is older nothing is said. */
+const Nothing = ({ among, text, atEnd }: { among: number; text: string; atEnd: boolean }) =>
+  text === '' || atEnd ? (
+    <EmptyState title="Nothing like that has happened">Choose other words, another service, kind or level.</EmptyState>
+  ) : (
+    <EmptyState title={`Not among the newest ${count(among)}`}>Older events are looked at when they are fetched.</EmptyState>
+  )
+
 interface Filter {
   readonly service: string
   readonly type: string
@@ -118,16 +129,28 @@ function fits({ service, type, level }: ApiEvent, wanted: Filter): boolean {
 function List({ text, ...filter }: Filter) {
   const first = useLoad((signal) => get<readonly ApiEvent[]>('/events', { ...filter, limit: pageSize }, { signal }), [])
   const [older, setOlder] = useState<readonly ApiEvent[]>([])
+  const fetching = useRef(false)
+  // Asked for anew, as after a break of the stream: what is older joins on to what came now, not to what was there before.
+  useEffect(() => {
+    setOlder([])
+    setAtEnd(false)
+  }, [first.data])
   const [newer, setNewer] = useState<readonly ApiEvent[]>([])
   const [atEnd, setAtEnd] = useState(false)
   useEffect(
     () =>
       newEvents.subscribe((batch) => {
         const fresh = batch.filter((event) => fits(event, { ...filter, text: '' })).toReversed()
-        if (fresh.length > 0) setNewer((before) => [...fresh, ...before].slice(0, 1_000))
+        if (fresh.length > 0) setNewer((before) => [...fresh, ...before])
       }),
     [],
   )
+  // Left open all day it would grow for ever, and cut off it would have a hole: it begins again with the newest.
+  useEffect(() => {
+    if (newer.length <= newerMax) return
+    setNewer([])
+    first.reload()
+  }, [newer.length > newerMax])
   return (
     <Loaded of={first} height={600}>
       {(loaded) => {
@@ -136,9 +159,17 @@ function List({ text, ...filter }: Filter) {
         const last = all.at(-1)
         const shown = text === '' ? all : all.filter(({ message }) => message.toLowerCase().includes(text.toLowerCase()))
         const more = async (): Promise<void> => {
-          const page = await get<readonly ApiEvent[]>('/events', { ...filter, limit: pageSize, after: last?.seq })
-          setOlder((before) => [...before, ...page])
-          setAtEnd(page.length < pageSize)
+          if (fetching.current) return
+          fetching.current = true
+          try {
+            const page = await get<readonly ApiEvent[]>('/events', { ...filter, limit: pageSize, after: last?.seq })
+            setOlder((before) => [...before, ...page])
+            setAtEnd(page.length < pageSize)
+          } catch (error) {
+            complain(error)
+          } finally {
+            fetching.current = false
+          }
         }
         return (
           <>
@@ -148,7 +179,7 @@ function List({ text, ...filter }: Filter) {
               idOf={({ id }) => id}
               columns={columns}
               onRow={({ id }) => setQuery({ id })}
-              empty={<EmptyState title="Nothing like that has happened">Choose another service, kind or level.</EmptyState>}
+              empty={<Nothing among={all.length} text={text} atEnd={atEnd || loaded.length < pageSize} />}
             />
             {loaded.length === pageSize && !atEnd && (
               <div class="state" style={{ minHeight: '0', padding: '12px' }}>

@@ -1,17 +1,37 @@
 /** A chart over time: a few lines, what they are now, and at the pointer. All charts of a page have the same span and the same pointer. */
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import { sayError } from '../lib/api.ts'
-import { bytes, count, milliseconds, moment, percent, rate, share } from '../lib/format.ts'
+import { bytes, count, decimal, milliseconds, moment, percent, rate, share } from '../lib/format.ts'
 import { now } from '../lib/live.ts'
-import { span, spanNames, spans, useSeries, type LineQuery, type SeriesData } from '../lib/series.ts'
+import { span, spanNames, spans, useSeries, type LineQuery } from '../lib/series.ts'
+import type { SeriesData } from '../lib/points.ts'
 import { colour, colours } from '../lib/theme.ts'
 import { Card, Segments } from './page.tsx'
 
-export type ChartUnit = 'rate' | 'share' | 'ms' | 'bytes' | 'percent' | 'count'
-const formats: Record<ChartUnit, (value: number | null | undefined) => string> = { rate, share, ms: milliseconds, bytes, percent, count }
+export type ChartUnit = 'rate' | 'share' | 'ms' | 'bytes' | 'bytesPerSecond' | 'percent' | 'count' | 'decimal'
+const formats: Record<ChartUnit, (value: number | null | undefined) => string> = {
+  rate,
+  share,
+  ms: milliseconds,
+  bytes,
+  bytesPerSecond: (value) => (value === null || value === undefined ? bytes(value) : `${bytes(value)}/s`),
+  percent,
+  count,
+  decimal,
+}
 /** What the axis shows at least, so that noise near zero does not look like a storm. */
-const leastTop: Record<ChartUnit, number> = { rate: 1, share: 0.01, ms: 10, bytes: 1_048_576, percent: 10, count: 2 }
+const leastTop: Record<ChartUnit, number> = {
+  rate: 1,
+  share: 0.01,
+  ms: 10,
+  bytes: 1_048_576,
+  bytesPerSecond: 1_024,
+  percent: 10,
+  count: 2,
+  decimal: 1,
+}
 
 interface ChartProps {
   readonly title: string
@@ -29,47 +49,67 @@ export function Chart({ title, unit, lines, area = lines.length === 1, top }: Ch
   const { data, error } = useSeries(lines)
   const [at, setAt] = useState<number | undefined>(undefined)
   const format = formats[unit]
-  const single = lines.length === 1 && lines[0]?.by === undefined
-  const legend = <Legend data={data} at={at} format={format} fallback={lines.map(({ name }) => name)} single={single} />
+  const many = lines.some(({ by }) => by !== undefined)
+  const single = lines.length === 1 && !many
+  const legend = <Legend data={data} at={at} format={format} fallback={lines} kind={single ? 'single' : many ? 'many' : 'few'} />
   const drawn = data !== undefined && data.times.length > 0
   return (
-    <Card title={title} beside={single && legend}>
+    <Card title={title} beside={<Beside legend={single && legend} data={data} at={at} />}>
       {!single && legend}
-      <div class={`chart ${single ? 'tall' : ''}`} role="img" aria-label={spoken(title, data, format)}>
+      <div class={`chart ${single ? 'tall' : many ? 'short' : ''}`} role="img" aria-label={spoken(title, data, format)}>
         {drawn && <Plot data={data} unit={unit} area={area} top={top} onPoint={setAt} />}
         {!drawn && error !== undefined && <div class="empty">{sayError(error)}</div>}
         {!drawn && error === undefined && <div class="empty">{data ? 'Nothing was measured in this time' : ''}</div>}
+        {drawn && error !== undefined && (
+          <div class="stale" title={sayError(error)}>
+            not up to date
+          </div>
+        )}
       </div>
     </Card>
   )
 }
 
-function Legend({
-  data,
-  at,
-  format,
-  fallback,
-  single,
-}: {
-  data: SeriesData | undefined
-  at: number | undefined
-  format: (value: number | null | undefined) => string
-  fallback: readonly string[]
-  single: boolean
-}) {
-  const lines = data?.lines ?? fallback.map((name) => ({ name, values: [] }))
+const Beside = ({ legend, data, at }: { legend: ComponentChildren; data: SeriesData | undefined; at: number | undefined }) => (
+  <>
+    {at !== undefined && data?.times[at] !== undefined && <span class="muted small">{moment(data.times[at])}</span>}
+    {data !== undefined && data.more > 0 && (
+      <span class="muted small" title="Drawn are the highest of those that are measured now.">
+        {data.lines.length} of {data.lines.length + data.more}
+      </span>
+    )}
+    {legend}
+  </>
+)
+
+interface LegendProps {
+  readonly data: SeriesData | undefined
+  readonly at: number | undefined
+  readonly format: (value: number | null | undefined) => string
+  readonly fallback: readonly LineQuery[]
+  readonly kind: 'single' | 'few' | 'many'
+}
+
+function Legend({ data, at, format, fallback, kind }: LegendProps) {
+  const lines = data?.lines ?? fallback.filter(({ by }) => by === undefined).map(({ name }) => ({ name, values: [] }))
+  const common = kind === 'many' ? commonStart(fallback, lines) : 0
   return (
-    <div class={`legend ${single ? '' : 'chart-legend'}`}>
-      {at !== undefined && <span>{moment(data?.times[at] ?? 0)}</span>}
+    <div class={`legend ${kind === 'single' ? '' : 'chart-legend'} ${kind}`}>
       {lines.map(({ name, values }, i) => (
-        <span key={name}>
+        <span key={name} title={kind === 'single' ? undefined : name}>
           <i style={{ background: `var(${lineColours[i] ?? '--muted'})` }} />
-          {single ? '' : `${name} `}
+          {kind !== 'single' && <span class="name">{name.slice(common)}</span>}
           <b>{format(at === undefined ? values.findLast((value) => value !== null) : values[at])}</b>
         </span>
       ))}
     </div>
   )
+}
+
+/** On the page of a service its instances need not all begin with its name. */
+function commonStart([query]: readonly LineQuery[], lines: readonly { readonly name: string }[]): number {
+  const start = query?.by === 'instance' && query.of?.service !== undefined ? `${query.of.service}-` : ''
+  return lines.every(({ name }) => name.startsWith(start) && name.length > start.length) ? start.length : 0
 }
 
 function spoken(title: string, data: SeriesData | undefined, format: (value: number | null | undefined) => string): string {
@@ -146,7 +186,8 @@ function options(
         ticks: { show: false },
         size: 62,
         space: 34,
-        ...(unit === 'bytes' && { incrs: binarySteps }),
+        ...((unit === 'bytes' || unit === 'bytesPerSecond') && { incrs: binarySteps }),
+        ...(unit === 'count' && { incrs: wholeSteps }),
         values: (_, splits) => splits.map((value) => format(value)),
       },
     ],
@@ -163,6 +204,9 @@ function options(
     hooks: { setCursor: [({ cursor: { idx } }) => onPoint(idx ?? undefined)] },
   }
 }
+
+/** Of what is counted there is no half. */
+const wholeSteps = [1, 2, 5].flatMap((n) => Array.from({ length: 10 }, (_, power) => n * 10 ** power)).sort((a, b) => a - b)
 
 /** 1, 2, 4, 8, 16, 32 … of each binary unit, so that the axis has whole numbers of them. */
 const binarySteps = Array.from({ length: 44 }, (_, power) => 2 ** power)

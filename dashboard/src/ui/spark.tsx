@@ -1,7 +1,7 @@
 /** A line of the last two minutes, drawn on a canvas: 200 of them once a second cost a few milliseconds. */
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { recent, second } from '../lib/live.ts'
-import { recentPoints } from '../lib/recent.ts'
+import { recentPoints, stretches } from '../lib/recent.ts'
 import { colour, colours } from '../lib/theme.ts'
 
 interface SparkProps {
@@ -48,27 +48,20 @@ function draw(context: CanvasRenderingContext2D, key: string, width: number, hei
   context.clearRect(0, 0, width, height)
   const x = (i: number): number => (i / (recentPoints - 1)) * width
   const y = (value: number): number => height - 1.5 - (value / top) * (height - 3)
-  let first = -1
-  context.beginPath()
-  for (let i = 0; i < recentPoints; i++) {
-    const value = ring.at(i)
-    if (Number.isNaN(value)) continue
-    if (first < 0) {
-      first = i
-      context.moveTo(x(i), y(value))
-    } else context.lineTo(x(i), y(value))
-  }
-  if (first < 0) return
-  context.strokeStyle = line
   context.lineWidth = 1.25
   context.lineJoin = 'round'
-  context.stroke()
-  context.lineTo(width, height)
-  context.lineTo(x(first), height)
-  context.globalAlpha = 0.55
-  context.fillStyle = fill
-  context.globalCompositeOperation = 'destination-over'
-  context.fill()
-  context.globalCompositeOperation = 'source-over'
-  context.globalAlpha = 1
+  for (const [from, to] of stretches(ring)) {
+    context.beginPath()
+    for (let i = from; i <= to; i++) context.lineTo(x(i), y(ring.at(i)))
+    context.strokeStyle = line
+    context.stroke()
+    context.lineTo(x(to), height)
+    context.lineTo(x(from), height)
+    context.globalAlpha = 0.55
+    context.fillStyle = fill
+    context.globalCompositeOperation = 'destination-over'
+    context.fill()
+    context.globalCompositeOperation = 'source-over'
+    context.globalAlpha = 1
+  }
 }

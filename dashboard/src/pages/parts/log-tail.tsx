@@ -38,7 +38,10 @@ export function LogTail({ service }: { service: string }) {
         lines.value = []
       },
       onMessage: (line, event) => {
-        if (event === 'message') waiting.push(line as LogLine)
+        if (event !== 'message') return
+        waiting.push(line as LogLine)
+        // A hidden page draws seldom.
+        if (waiting.length > linesMax * 2) waiting = waiting.slice(-linesMax)
       },
       onBreak: (error) => {
         broken.value = sayError(error)
