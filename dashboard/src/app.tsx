@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks'
 import { moment } from './lib/format.ts'
 import { connection, complete, staleSince, system } from './lib/live.ts'
 import { match, path } from './lib/router.ts'
-import { self, signOut, state } from './lib/session.ts'
+import { self, signOut, state, unreachable } from './lib/session.ts'
 import { nextTheme, theme } from './lib/theme.ts'
 import { navigation, pages, type PageEntry } from './pages/index.ts'
 import { ConfirmHost } from './ui/confirm.tsx'
@@ -19,7 +19,7 @@ import { SignIn } from './pages/sign-in.tsx'
 const menuOpen = signal(false)
 
 export function App() {
-  if (state.value === 'starting') return <div aria-busy="true" />
+  if (state.value === 'starting') return <Starting />
   if (state.value === 'signedOut') return <SignIn />
   return (
     <>
@@ -40,6 +40,18 @@ export function App() {
     </>
   )
 }
+
+const Starting = () =>
+  unreachable.value === undefined ? (
+    <div aria-busy="true" />
+  ) : (
+    <main class="sign-in">
+      <div class="state error" role="alert">
+        <strong>The control process does not answer</strong>
+        <p>{unreachable.value}. Services and the balancer go on without it. This page tries again by itself.</p>
+      </div>
+    </main>
+  )
 
 /** The page of the address, and its parameters. */
 function found(): readonly [PageEntry, Readonly<Record<string, string>>] | undefined {
@@ -171,17 +183,28 @@ function Top() {
   )
 }
 
+/** The region stays while its text changes, so that a reader of the screen is told. */
 function Connection() {
   const since = staleSince.value
-  if (connection.value === 'live') return <span class="connection live">Live</span>
-  if (connection.value === 'connecting') return <span class="connection">Connecting…</span>
+  const text =
+    connection.value === 'live'
+      ? 'Live'
+      : connection.value === 'connecting'
+        ? 'Connecting…'
+        : since === undefined
+          ? 'Not connected'
+          : `Stale since ${moment(since)}`
   return (
     <span
-      class="connection broken"
+      class={`connection ${connection.value}`}
       role="status"
-      title="The stream of the control process has broken; what is shown does not change. It is tried again by itself."
+      title={
+        connection.value === 'broken'
+          ? 'The stream of the control process has broken; what is shown does not change. It is tried again by itself.'
+          : undefined
+      }
     >
-      {since === undefined ? 'Not connected' : `Stale since ${moment(since)}`}
+      {text}
     </span>
   )
 }

@@ -36,6 +36,8 @@ export interface Ask {
   readonly signal?: AbortSignal
   /** Of a program that answers beside the API: `/api/v2/alerts` begins at the root. */
   readonly atRoot?: boolean
+  /** Another credential than the one that is signed in with. */
+  readonly as?: string
 }
 
 export interface Answered<T> {
@@ -50,8 +52,8 @@ export function urlOf(path: string, query: Query = {}, atRoot = false): string {
 }
 
 /** The answer as it comes: for streams and files. */
-export async function fetchRaw(method: string, path: string, { query, body, headers, signal, atRoot }: Ask = {}): Promise<Response> {
-  const shown = token.peek()
+export async function fetchRaw(method: string, path: string, { query, body, headers, signal, atRoot, as }: Ask = {}): Promise<Response> {
+  const shown = as ?? token.peek()
   const response = await fetch(urlOf(path, query, atRoot), {
     method,
     cache: 'no-store',

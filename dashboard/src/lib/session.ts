@@ -7,7 +7,7 @@
 import { signal } from '@preact/signals'
 import type { Permission } from '../../../src/access/core/permissions.ts'
 import type { Role } from '../../../src/access/core/roles.ts'
-import { get, post, sayError, token, whenRefused } from './api.ts'
+import { ApiError, get, post, sayError, token, whenRefused } from './api.ts'
 
 export interface Self {
   readonly name: string
@@ -22,7 +22,11 @@ export const self = signal<Self | undefined>(undefined)
 /** Why nobody is signed in, when there is something to say. */
 export const complaint = signal<string | undefined>(undefined)
 
+/** While starting: why it is not known yet who looks. It is tried again. */
+export const unreachable = signal<string | undefined>(undefined)
+
 const key = 'holdfast.token'
+const againMs = 2_000
 const renewEveryMs = 3_600_000
 /** What a token of a sign-in lives. */
 const tokenMs = 86_400_000
@@ -44,13 +48,27 @@ export async function begin(): Promise<void> {
     end(why)
   })
   addEventListener('storage', (event) => {
-    if (event.key === key && event.newValue !== token.peek()) location.reload()
+    if (event.key === key && event.newValue !== token.peek()) void followOther(event.newValue)
   })
   const code = takeLoginCode()
   if (code !== undefined && (await tryLogin(code))) return
   const kept = localStorage.getItem(key)
   if (kept !== null) await use(kept, complaint.peek())
   else state.value = 'signedOut'
+}
+
+/** Another page of this browser has signed in or out, or has only renewed the token: then nothing is to be seen of it here, least of all in a form that is half filled in. */
+async function followOther(credential: string | null): Promise<void> {
+  const before = self.peek()
+  if (credential !== null && before) {
+    const now = await get<Self>('/auth/self', undefined, { as: credential }).catch(() => undefined)
+    if (now?.name === before.name && now.role === before.role) {
+      token.value = credential
+      self.value = now
+      return
+    }
+  }
+  location.reload()
 }
 
 /** Out of the address, so that it is in no history. */
@@ -89,15 +107,25 @@ async function use(credential: string, alsoSaid?: string): Promise<void> {
   try {
     self.value = await get<Self>('/auth/self')
     localStorage.setItem(key, credential)
-    complaint.value = undefined
+    complaint.value = unreachable.value = undefined
     state.value = 'signedIn'
     scheduleRenewal()
   } catch (error) {
+    if (state.peek() === 'starting' && isPassing(error)) {
+      // The token may well be good: who was signed in before stays so when it answers again.
+      unreachable.value = sayError(error)
+      await new Promise((resolve) => setTimeout(resolve, againMs))
+      await use(credential, alsoSaid)
+      return
+    }
     token.value = undefined
     complaint.value = alsoSaid ?? sayError(error)
     state.value = 'signedOut'
   }
 }
+
+/** It says nothing about the credential. */
+const isPassing = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500)
 
 function end(why?: string): void {
   localStorage.removeItem(key)

@@ -1,4 +1,5 @@
 /** One check: how it stands, what its last runs found, and what may be done with it. */
+import { useRef, useState } from 'preact/hooks'
 import { get, post } from '../lib/api.ts'
 import { duration, milliseconds, share } from '../lib/format.ts'
 import { href } from '../lib/router.ts'
@@ -37,11 +38,21 @@ function Actions({ check: { name, kind, state }, reload }: { check: CheckDetail;
   const at = `/health/checks/${encodeURIComponent(name)}`
   const probed = kind === 'service' ? 'The balancer probes services by itself.' : undefined
   const paused = state === 'paused'
+  const running = useRef(false)
+  const [runs, setRuns] = useState(false)
   const run = (): void => {
-    post<CheckDetail>(`${at}/run`).then(({ last }) => {
-      say(`${name}: ${last?.message ?? 'made'}`, last?.outcome === 'fail' ? 'bad' : 'ok')
-      reload()
-    }, complain)
+    if (running.current) return
+    running.current = true
+    setRuns(true)
+    post<CheckDetail>(`${at}/run`)
+      .then(({ last }) => {
+        say(`${name}: ${last?.message ?? 'made'}`, last?.outcome === 'fail' ? 'bad' : 'ok')
+        reload()
+      }, complain)
+      .finally(() => {
+        running.current = false
+        setRuns(false)
+      })
   }
   const pause = (): void =>
     confirm({
@@ -60,7 +71,7 @@ function Actions({ check: { name, kind, state }, reload }: { check: CheckDetail;
   return (
     <>
       <ActionButton permission="act:checks" unavailable={probed ?? (paused ? 'It is paused: resume it first.' : undefined)} onClick={run}>
-        Run now
+        {runs ? 'Running…' : 'Run now'}
       </ActionButton>
       <ActionButton permission="act:checks" unavailable={probed} onClick={pause}>
         {paused ? 'Resume' : 'Pause'}
@@ -71,7 +82,8 @@ function Actions({ check: { name, kind, state }, reload }: { check: CheckDetail;
 
 function Detail({ check }: { check: CheckDetail }) {
   const { state, level, message, cause, since, last, failures, blips, uptime, outcomes, unit } = check
-  const values = outcomes.some(({ value }) => value !== null)
+  // Of one whose measure is the time that it takes, once is enough.
+  const values = outcomes.some(({ value, latencyMs }) => value !== null && !(unit === 'ms' && value === latencyMs))
   return (
     <>
       {message !== null && (state === 'down' || state === 'suspect' || level !== 'ok') && (
@@ -190,9 +202,7 @@ const Facts = ({
       {(warnAt !== null || criticalAt !== null) && (
         <>
           <dt>Thresholds</dt>
-          <dd>
-            warning at {warnAt ?? '–'}, critical at {criticalAt ?? '–'}
-          </dd>
+          <dd>{[warnAt !== null && `warning at ${warnAt}`, criticalAt !== null && `critical at ${criticalAt}`].filter(Boolean).join(', ')}</dd>
         </>
       )}
       {service !== null && (

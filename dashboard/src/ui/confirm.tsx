@@ -9,7 +9,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Permission } from '../../../src/access/core/permissions.ts'
 import { hintOf, sayError } from '../lib/api.ts'
 import { whyNot } from '../lib/session.ts'
-import { say } from './toast.tsx'
+import { complain, say } from './toast.tsx'
 
 export interface ConfirmField {
   readonly name: string
@@ -42,11 +42,20 @@ export interface Confirmation {
 export type Values = Readonly<Record<string, string>>
 
 const open = signal<Confirmation | undefined>(undefined)
-export function confirm(asked: Confirmation): void {
-  open.value = asked
+export function confirm(question: Confirmation): void {
+  open.value = question
 }
 
-export const ConfirmHost = () => (open.value ? <ConfirmDialog key={open.value.title} {...open.value} /> : null)
+export const ConfirmHost = () => (open.value ? <ConfirmDialog key={numberOf(open.value)} {...open.value} /> : null)
+
+/** Each question is a dialog of its own, also when it has the title of the one before. */
+const numbers = new WeakMap<Confirmation, number>()
+let asked = 0
+function numberOf(one: Confirmation): number {
+  const known = numbers.get(one) ?? ++asked
+  numbers.set(one, known)
+  return known
+}
 
 function ConfirmDialog({ title, consequence, action, grave = false, fields = [], typed, run, wide = false }: Confirmation) {
   const dialog = useRef<HTMLDialogElement>(null)
@@ -55,29 +64,39 @@ function ConfirmDialog({ title, consequence, action, grave = false, fields = [],
   const [running, setRunning] = useState(false)
   const [error, setError] = useState<unknown>(undefined)
   const [done, setDone] = useState<ComponentChildren>(undefined)
+  const [mine] = useState(() => open.peek())
+  // Two clicks come before the button is drawn as switched off.
+  const busy = useRef(false)
   useEffect(() => dialog.current?.showModal(), [])
+  const isOpen = (): boolean => open.peek() === mine
   const close = (): void => {
-    open.value = undefined
+    if (isOpen()) open.value = undefined
   }
   const submit = (event: SubmitEvent): void => {
     event.preventDefault()
+    if (busy.current) return
+    busy.current = true
     setRunning(true)
     setError(undefined)
-    run(values).then(
-      (result) => {
-        if (typeof result === 'object' && result !== null) {
-          setRunning(false)
-          setDone(result)
-          return
-        }
-        close()
-        if (typeof result === 'string') say(result)
-      },
-      (reason: unknown) => {
+    run(values)
+      .then(
+        (result) => {
+          if (typeof result === 'object' && result !== null) {
+            setDone(result)
+            return
+          }
+          close()
+          if (typeof result === 'string') say(result)
+        },
+        (reason: unknown) => {
+          if (isOpen()) setError(reason)
+          else complain(reason, title)
+        },
+      )
+      .finally(() => {
+        busy.current = false
         setRunning(false)
-        setError(reason)
-      },
-    )
+      })
   }
   return (
     <dialog ref={dialog} class={`sheet ${wide ? 'wide' : ''}`} onClose={close} aria-labelledby="confirm-title">
@@ -113,8 +132,9 @@ function ConfirmDialog({ title, consequence, action, grave = false, fields = [],
           </>
         )}
         <footer>
+          {running && <span class="muted small">Closing this does not stop it; what comes of it will be said.</span>}
           <button type="button" class="button" onClick={close}>
-            {done === undefined ? 'Cancel' : 'Close'}
+            {done === undefined && !running ? 'Cancel' : 'Close'}
           </button>
           {done === undefined && (
             <button type="submit" class={`button ${grave ? 'danger' : 'primary'}`} disabled={running || (typed !== undefined && echo !== typed)}>

@@ -30,8 +30,9 @@ export function say(text: string, tone: Tone = 'ok'): void {
   setTimeout(remove, shownMs, id)
 }
 
-export function complain(error: unknown): void {
-  add({ tone: 'bad', text: sayError(error), hint: hintOf(error) })
+/** `of`: what was tried, where the reader cannot see it any more. */
+export function complain(error: unknown, of?: string): void {
+  add({ tone: 'bad', text: of === undefined ? sayError(error) : `${of}: ${sayError(error)}`, hint: hintOf(error) })
 }
 
 export const Toasts = () => (
