@@ -117,9 +117,7 @@ const Causes = ({ causes }: { causes: readonly Cause[] }) => (
     <div>
       <strong>Down, and probably because of:</strong>
       {causes.slice(0, 3).map(({ name, reason }) => (
-        <div key={name}>
-          {name}: {reason}
-        </div>
+        <div key={name}>{reason.startsWith(name) ? reason : `${name}: ${reason}`}</div>
       ))}
     </div>
   </div>

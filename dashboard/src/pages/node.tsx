@@ -12,7 +12,7 @@ import { Ago } from '../ui/time.tsx'
 import { serviceHref } from './parts/service-table.tsx'
 
 const columns: readonly Column<InstanceStatus>[] = [
-  { key: 'id', label: 'Instance', sort: ({ id }) => id, width: 190, cell: ({ id }) => <span class="mono nowrap">{id}</span> },
+  { key: 'id', label: 'Instance', sort: ({ id }) => id, width: 190, cell: ({ id }) => <span class="mono break">{id}</span> },
   {
     key: 'service',
     label: 'Service',
@@ -41,10 +41,10 @@ export function NodePage() {
         <Chart title="CPU" unit="percent" top={100} lines={[{ metric: 'machine_cpu', name: 'all cores' }]} />
         <Chart title="Memory" unit="percent" top={100} lines={[{ metric: 'machine_memory', name: 'in use' }]} />
         <Chart title="Disk of the data directory" unit="percent" top={100} lines={[{ metric: 'machine_disk', name: 'in use' }]} />
-        <Chart title="Load by core" unit="count" lines={[{ metric: 'machine_load', name: 'load' }]} />
+        <Chart title="Load by core" unit="decimal" lines={[{ metric: 'machine_load', name: 'load' }]} />
         <Chart
           title="Network"
-          unit="bytes"
+          unit="bytesPerSecond"
           lines={[
             { metric: 'machine_network_in', name: 'in' },
             { metric: 'machine_network_out', name: 'out' },

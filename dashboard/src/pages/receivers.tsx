@@ -127,7 +127,7 @@ export function Receivers() {
         <Loaded of={letters} height={80}>
           {(rows) =>
             rows.length === 0 ? (
-              <EmptyState title="Everything has arrived" />
+              <EmptyState title="Nothing was given up">What a receiver does not take is tried again for a while before it is listed here.</EmptyState>
             ) : (
               rows.map((letter) => (
                 <div class="alert-row" key={letter.id}>

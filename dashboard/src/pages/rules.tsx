@@ -1,4 +1,5 @@
 /** The rules of alerts: where each stands, why it is there, and what it would have told. */
+import { Fragment } from 'preact'
 import { get } from '../lib/api.ts'
 import { duration } from '../lib/format.ts'
 import { query, setQuery } from '../lib/router.ts'
@@ -46,7 +47,14 @@ const columns: readonly Column<Rule>[] = [
 
 const Name = ({ rule: { name, shipped, why, owner } }: { rule: Rule }) => (
   <>
-    <strong>{name}</strong>{' '}
+    <strong>
+      {name.split(/(?=[A-Z])/).map((word) => (
+        <Fragment key={word}>
+          {word}
+          <wbr />
+        </Fragment>
+      ))}
+    </strong>{' '}
     {shipped && (
       <span class="narrow-hidden">
         <Badge>shipped</Badge>

@@ -11,7 +11,7 @@ import { Table, type Column } from '../../ui/table.tsx'
 import { Ago } from '../../ui/time.tsx'
 
 const instanceColumns: readonly Column<InstanceStatus>[] = [
-  { key: 'id', label: 'Instance', sort: ({ id }) => id, width: 190, cell: ({ id }) => <span class="mono nowrap">{id}</span> },
+  { key: 'id', label: 'Instance', sort: ({ id }) => id, width: 190, cell: ({ id }) => <span class="mono break">{id}</span> },
   {
     key: 'phase',
     label: 'Phase',
