@@ -101,6 +101,7 @@ async function inTime(
 
 function resultOf(returned: unknown): ProbeResult {
   if (returned === false) return { outcome: 'fail', message: 'it returned false' }
+  if (Number.isNaN(returned)) return { outcome: 'fail', message: 'it returned NaN, which is no number' }
   if (typeof returned === 'number') return { outcome: 'pass', message: `it measured ${returned}`, value: returned, unit: 'count' }
   if (typeof returned !== 'object' || returned === null) return { outcome: 'pass', message: typeof returned === 'string' ? returned : 'passed' }
   const { healthy, status, message, value } = returned as Readonly<Record<string, unknown>>

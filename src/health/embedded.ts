@@ -25,3 +25,14 @@ export function embedChecks(listener: CheckListener, clock: Clock = backgroundCl
   }
   return { checks: new Checks({ clock, random: systemRandom, events, canaries: () => [] }), machine: new MachineView(clock), clock }
 }
+
+/** A listener that throws is a fault of the program, which hears of it as of any other; it keeps nobody from hearing, from escalating, from responding. */
+export function tell(emit: () => unknown): void {
+  try {
+    emit()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
+}

@@ -134,6 +134,31 @@ describe('getHealthMonitoringSystem', () => {
     monitor.stop()
   })
 
+  it('answers and escalates though a listener throws, which the program hears of', async () => {
+    const { clock, monitor } = system()
+    const before = process.listeners('uncaughtException')
+    const heard: string[] = []
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', (error) => heard.push(error.message))
+    const levels: string[] = []
+    let answered = 0
+    monitor.on('alert', () => {
+      throw new Error('a fault of the program')
+    })
+    monitor.prependListener('alert', ({ level }) => levels.push(level))
+    try {
+      await monitor.registerHealthCheck('db', { checkFunction: () => NaN, interval: 1_000, alertThreshold: 1, response: { run: () => answered++ } })
+      await clock.advance(minutes(6))
+      await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      process.removeAllListeners('uncaughtException')
+      for (const listener of before) process.on('uncaughtException', listener)
+    }
+    expect(monitor.getHealthStatus('db').message).toBe('it returned NaN, which is no number')
+    expect([levels, answered, heard]).toEqual([['critical', 'emergency'], 1, ['a fault of the program', 'a fault of the program']])
+    monitor.stop()
+  })
+
   it('knows what needs what: one alert, and the impact', async () => {
     const { clock, monitor, alerts } = system()
     let well = true
@@ -160,6 +185,7 @@ describe('getHealthMonitoringSystem', () => {
 
   it('refuses what makes no sense', async () => {
     const { monitor } = system()
+    await expect(monitor.registerHealthCheck('none', {} as never)).rejects.toThrow('checkFunction is to be a function')
     const config = { checkFunction: () => true }
     await monitor.registerHealthCheck('db', config)
     await expect(monitor.registerHealthCheck('db', config)).rejects.toMatchObject({ code: 'conflict' })

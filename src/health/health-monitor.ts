@@ -10,7 +10,7 @@ import { EventEmitter } from 'node:events'
 import { HoldfastError } from '../kernel/errors.ts'
 import { backgroundClock } from '../kernel/system.ts'
 import type { Clock } from '../kernel/time.ts'
-import { embedChecks, type Embedded } from './embedded.ts'
+import { embedChecks, tell, type Embedded } from './embedded.ts'
 import type { MachineView } from './machine/machine-view.ts'
 import { connectionsProbe, cpuProbe, diskProbe, loadProbe, memoryProbe } from './probes/machine.ts'
 import { networkProbe } from './probes/network.ts'
@@ -242,12 +242,12 @@ export class HealthMonitor extends EventEmitter<{ alert: [alert: MachineAlert] }
     const value = check.startsWith(rulePrefix) ? undefined : this.#embedded?.checks.get(check).last?.value
     if (level === 'ok') {
       this.#alerts.delete(check)
-      if (before) this.emit('alert', { ...before, status: 'resolved', value, message })
+      if (before) tell(() => this.emit('alert', { ...before, status: 'resolved', value, message }))
       return
     }
     if (before?.level === level) return
     const alert: MachineAlert = { name, level, status: 'firing', value, message }
     this.#alerts.set(check, alert)
-    this.emit('alert', alert)
+    tell(() => this.emit('alert', alert))
   }
 }

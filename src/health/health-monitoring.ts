@@ -5,12 +5,12 @@
 import { EventEmitter } from 'node:events'
 import { DependencyGraph } from '../dependencies/core/graph.ts'
 import { impactOf, type Impact } from '../dependencies/core/impact.ts'
-import { HoldfastError } from '../kernel/errors.ts'
+import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import { backgroundClock } from '../kernel/system.ts'
 import { after, ms, sleep, type Clock } from '../kernel/time.ts'
 import { mayRun, remembered } from './core/policy.ts'
 import { customDefinition, type CustomCheck } from './custom.ts'
-import { embedChecks, type Embedded } from './embedded.ts'
+import { embedChecks, tell, type Embedded } from './embedded.ts'
 import type { CheckDetail, CheckSeverity, CheckStatus, OutcomeRecord } from './types.ts'
 
 export interface HealthCheckConfig extends CustomCheck {
@@ -180,7 +180,7 @@ export class HealthMonitoringSystem extends EventEmitter<HealthMonitoringEvents>
     const entry = this.#entries.get(check)
     if (type !== 'check.changed' || !entry) return
     const { from, to, reason } = data as { readonly from: string; readonly to: string; readonly reason: string }
-    this.emit('healthChange', { check, from, to, message: reason })
+    tell(() => this.emit('healthChange', { check, from, to, message: reason }))
     if (to === 'down') this.#fire(check, entry, reason)
     else this.#resolve(entry, reason)
   }
@@ -191,7 +191,7 @@ export class HealthMonitoringSystem extends EventEmitter<HealthMonitoringEvents>
     const alert: HealthAlert = { check, level, status: 'firing', message, since: new Date(this.#clock.wallTime()), causedBy }
     entry.alert = alert
     if (causedBy !== undefined) return
-    this.emit('alert', alert)
+    tell(() => this.emit('alert', alert))
     for (const step of escalation) this.#escalateLater(entry, step.after, step.level)
     this.#respond(entry, alert)
   }
@@ -210,8 +210,9 @@ export class HealthMonitoringSystem extends EventEmitter<HealthMonitoringEvents>
   #escalateLater(entry: Entry, afterMs: number, level: CheckSeverity): void {
     const timer = this.#clock.schedule(after(this.#clock.now(), ms(afterMs)), () => {
       if (!entry.alert || grave.indexOf(level) <= grave.indexOf(entry.alert.level)) return
-      entry.alert = { ...entry.alert, level }
-      this.emit('alert', entry.alert)
+      const graver = { ...entry.alert, level }
+      entry.alert = graver
+      tell(() => this.emit('alert', graver))
     })
     entry.timers.push(timer)
   }
@@ -220,7 +221,7 @@ export class HealthMonitoringSystem extends EventEmitter<HealthMonitoringEvents>
     for (const timer of entry.timers.splice(0)) timer[Symbol.dispose]()
     const { alert } = entry
     entry.alert = undefined
-    if (alert && alert.causedBy === undefined) this.emit('alert', { ...alert, status: 'resolved', message })
+    if (alert && alert.causedBy === undefined) tell(() => this.emit('alert', { ...alert, status: 'resolved', message }))
   }
 
   #respond(entry: Entry, alert: HealthAlert): void {
@@ -233,7 +234,13 @@ export class HealthMonitoringSystem extends EventEmitter<HealthMonitoringEvents>
     entry.runs = [...entry.runs, now]
     Promise.resolve()
       .then(() => response.run(alert))
-      .catch((error: unknown) => this.emit('responseError', { check: alert.check, error }))
+      .catch((error: unknown) => {
+        tell(() => {
+          if (this.emit('responseError', { check: alert.check, error })) return
+          // Nobody listens, and somebody has to know.
+          process.emitWarning(`the response to the health check ${alert.check} failed: ${messageOf(error)}`)
+        })
+      })
   }
 }
 
@@ -247,10 +254,12 @@ function trendOf({ outcomes }: CheckDetail): HealthTrend {
   }
 }
 
-function validate(name: string, { interval = 1, timeout = 1, retries = 0, alertThreshold = 1 }: HealthCheckConfig): void {
+function validate(name: string, { checkFunction, interval = 1, timeout = 1, retries = 0, alertThreshold = 1 }: HealthCheckConfig): void {
   const wrong = (what: string): HoldfastError =>
     new HoldfastError('invalid_input', `tried to register the health check ${JSON.stringify(name)}: ${what}`)
   if (name === '') throw wrong('it needs a name')
+  // Programs in JavaScript have no types to tell them.
+  if (typeof (checkFunction as unknown) !== 'function') throw wrong('checkFunction is to be a function')
   if (!(interval > 0) || !(timeout > 0)) throw wrong('interval and timeout are milliseconds above 0')
   if (!Number.isInteger(retries) || retries < 0 || retries > 10) throw wrong('retries is a whole number from 0 to 10')
   if (!Number.isInteger(alertThreshold) || alertThreshold < 1 || alertThreshold > 100) throw wrong('alertThreshold is a whole number from 1 to 100')
