@@ -44,6 +44,10 @@ export class Incidents {
           this.#book.resolved(alert, now)
         }
       },
+      clockSet: (by) => {
+        for (const [fingerprint, since] of this.#waiting) this.#waiting.set(fingerprint, since + by)
+        this.#book.shift(by)
+      },
       ticked: (now) => {
         this.#look(now)
       },

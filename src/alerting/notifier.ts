@@ -14,6 +14,7 @@ import type { StateStore } from '../store/port.ts'
 import { Announcer } from './announcer.ts'
 import { Book, gatherMs } from './book.ts'
 import { failingName, isResolved, type Alert } from './core/alerts.ts'
+import { ClockWatch } from './core/clock-watch.ts'
 import { Dispatcher, dispatchLimits, type Ack, type Changes, type Order, type Quieter, type Ticked } from './core/dispatcher.ts'
 import { wayOf, type GroupRecord } from './core/groups.ts'
 import type { Notification } from './core/notification.ts'
@@ -45,6 +46,8 @@ export interface NotifierDeps {
 export interface NotifierListener {
   changed?(changes: Changes): void
   ticked?(now: number): void
+  /** The clock on the wall was set by so much. */
+  clockSet?(by: number): void
   notified?(notification: Notification, integration: string, arrived: boolean, event: string): void
   acked?(alert: Alert, ack: Ack): void
 }
@@ -74,6 +77,7 @@ export class Notifier implements AlertSink {
   readonly deadLetters: DeadLetters
   readonly #listeners = new Set<NotifierListener>()
   readonly #stop = new AbortController()
+  readonly #watch = new ClockWatch()
   readonly #sending = new Set<Promise<void>>()
   readonly #suppressed = new Set<string>()
   /** By receiver, integration and outcome. */
@@ -209,7 +213,7 @@ export class Notifier implements AlertSink {
   /** The same; returns why each that was left out was. */
   tryPut(alerts: readonly PutAlert[]): readonly unknown[] {
     const errors: unknown[] = []
-    const now = this.#now
+    const now = this.#look()
     const changes = this.#dispatcher.put(alerts, now, (error) => errors.push(error))
     this.#changed(changes, now)
     this.#soon()
@@ -226,6 +230,16 @@ export class Notifier implements AlertSink {
   }
 
   // --- the clock ----------------------------------------------------------------------------------------------------
+
+  /** What the clock on the wall says, once everything is set that goes by it. */
+  #look(): number {
+    const now = this.#now
+    const by = this.#watch.jumped(now, this.#deps.clock.now())
+    if (by === 0) return now
+    this.#dispatcher.shift(by)
+    for (const listener of this.#listeners) listener.clockSet?.(by)
+    return now
+  }
 
   /** Something has come: a look, but not one for each. */
   #soon(): void {
@@ -249,7 +263,7 @@ export class Notifier implements AlertSink {
 
   #tick(): void {
     if (!this.#running) return
-    const now = this.#now
+    const now = this.#look()
     this.#tickedAt = this.#deps.clock.now()
     const { orders, resolved, ended, expiring, unacked, suppressed, escalated } = this.#dispatcher.tick(now)
     this.#announcer.rest()

@@ -8,10 +8,12 @@
 import type { RulesConfig } from '../config/types.ts'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
 import type { AnyEvent } from '../kernel/events.ts'
+import { labelsKey } from '../kernel/labels.ts'
 import type { Clock } from '../kernel/time.ts'
 import type { PrometheusQueries } from '../metrics/ports.ts'
 import type { SeriesReader } from '../metrics/types.ts'
 import type { StateStore } from '../store/port.ts'
+import { ClockWatch } from './core/clock-watch.ts'
 import type { Element, Inputs } from './core/expression/inputs.ts'
 import { AnomalyMemory } from './core/rules/anomalies.ts'
 import { counted, EventWindow } from './core/rules/event-window.ts'
@@ -74,6 +76,7 @@ const answerIntervals = 3
 export class RuleManager {
   readonly #deps: RuleManagerDeps
   readonly #events = new EventWindow()
+  readonly #watch = new ClockWatch()
   readonly #anomalies = new AnomalyMemory()
   readonly #states: RuleStates
   readonly #answers = new Map<
@@ -113,17 +116,27 @@ export class RuleManager {
     this.#config = config
     const before = this.#rules
     const next = new Map<string, Driven>()
+    const goOn = new Map<RuleRunner, ReadonlySet<string>>()
     for (const rule of allRules(config.rules, config.defaultRules ? shippedRules : [])) {
       const known = before.get(rule.name)
       if (known !== undefined && sameRule(known.runner.rule, rule)) next.set(rule.name, known)
-      else if (rule.enabled) next.set(rule.name, this.#taken(rule))
+      else if (rule.enabled) {
+        const taken = this.#taken(rule)
+        next.set(rule.name, taken)
+        // Another text, severity or time: what is pending or fires need not begin anew, nor be told anew.
+        if (known !== undefined && isSameQuestion(known.runner.rule, rule)) {
+          goOn.set(known.runner, taken.runner.takeOver(known.runner))
+          this.#states.dirty(rule.name)
+        }
+      }
     }
     this.#rules = next
     this.#events.watch(this.#windows())
     if (before.size === 0) this.#recall()
     for (const [name, { runner }] of before) {
       if (next.get(name)?.runner === runner) continue
-      this.#put(runner.end(this.#deps.clock.wallTime()))
+      const same = goOn.get(runner)
+      this.#put(runner.end(this.#deps.clock.wallTime()).filter(({ labels }) => same?.has(labelsKey(labels)) !== true))
       if (!next.has(name)) this.#states.forget(name)
     }
   }
@@ -135,6 +148,7 @@ export class RuleManager {
 
   /** A reading has come. */
   look(at: number): void {
+    this.#lookAtClock()
     if (!this.#running || ++this.#readings < firstReadings) return
     for (const driven of this.#rules.values()) {
       const { intervalMs } = driven.runner.rule
@@ -146,6 +160,18 @@ export class RuleManager {
     }
     this.#states.look(at, this.#rules)
     if (this.#readings === firstReadings) this.#deps.onFirst?.()
+  }
+
+  #lookAtClock(): void {
+    const { clock } = this.#deps
+    const by = this.#watch.jumped(clock.wallTime(), clock.now())
+    if (by === 0) return
+    this.#since += by
+    this.#events.shift(by)
+    for (const driven of this.#rules.values()) {
+      driven.runner.shift(by)
+      driven.slot = undefined
+    }
   }
 
   /** An event has happened. */
@@ -276,5 +302,7 @@ function failing(rule: Rule, error: string, startsAt: number, endsAt: number): P
     endsAt,
   }
 }
+
+const isSameQuestion = (a: Rule, b: Rule): boolean => a.condition.text === b.condition.text && a.clear?.text === b.clear?.text
 
 const sameRule = (a: Rule, b: Rule): boolean => b.enabled && JSON.stringify(a) === JSON.stringify(b)

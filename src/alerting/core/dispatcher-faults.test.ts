@@ -1,6 +1,7 @@
 /** The dispatcher under floods, with receivers that hang, and with clocks that jump. */
 import { describe, expect, it } from 'vitest'
 import { alertLimits } from './alerts.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { Dispatcher, dispatchLimits, type Order, type Policy } from './dispatcher.ts'
 import { routeTree, type RouteConfig } from './routes.ts'
 
@@ -168,6 +169,43 @@ describe('a restart', () => {
     after.restore(before.alerts(), record ? [record] : [], [], earlier)
     after.put([alert('Down', 'b')], earlier, fail)
     expect(after.tick(earlier + 3 * second).orders.map(({ why }) => why)).toEqual(['new firing', 'new firing'])
+  })
+})
+
+describe('a clock that is set', () => {
+  const hour = 60 * minute
+
+  it.each([hour, -hour])('by %i ms ends nothing, repeats nothing, and keeps nobody waiting', (by) => {
+    const made = policy({ escalate: [{ afterMs: 10 * minute, receiver: 'lead' }] })
+    const dispatcher = new Dispatcher(made)
+    dispatcher.put([alert('Down', 'a', start + 4 * minute)], start, fail)
+    for (const order of dispatcher.tick(start + second).orders) dispatcher.sent(order, true, start + second)
+    dispatcher.ack(dispatcher.alerts()[0]?.fingerprint ?? '', { by: 'anna', comment: '', at: start, until: start + 5 * minute })
+    dispatcher.shift(by)
+    const then = start + by
+    const { orders, resolved, unacked, escalated } = dispatcher.tick(then + 2 * second)
+    expect([orders, resolved, unacked, escalated]).toEqual([[], [], [], []])
+    // The same rule puts it again, and another fires: nobody waits for the old clock.
+    dispatcher.put([alert('Down', 'a', then + 5 * minute), alert('Down', 'b', then + 5 * minute)], then + 3 * second, fail)
+    const news = dispatcher.tick(then + 6 * second).orders
+    expect(news.map(lineOf)).toEqual(['ops/webhook new firing: a, b', 'ops/smtp new firing: a, b'])
+    for (const order of news) dispatcher.sent(order, true, then + 6 * second)
+    dispatcher.put(
+      [alert('Down', 'a', then + minute), alert('Down', 'b', then + minute)].map((put) => ({ ...put, startsAt: then })),
+      then + minute,
+      fail,
+    )
+    expect(dispatcher.tick(then + 71 * second).orders.map(({ why }) => why)).toEqual(['all resolved', 'all resolved'])
+  })
+
+  it('is told from one that wanders', () => {
+    const watch = new ClockWatch()
+    expect([watch.jumped(start, 0), watch.jumped(start + 1_200, 1_000), watch.jumped(start + hour, 2_000), watch.jumped(start, 3_000)]).toEqual([
+      0,
+      0,
+      hour - 2_200,
+      -hour - 1_000,
+    ])
   })
 })
 

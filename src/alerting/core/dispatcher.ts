@@ -605,6 +605,31 @@ export class Dispatcher {
     return entries.toSorted((a, b) => b.at - a.at)[0]
   }
 
+  // --- a clock that was set --------------------------------------------------------------------------------------------
+
+  /** The clock was set by so much: what waits goes on waiting as long as it would have, and what is believed goes on being believed. */
+  shift(by: number): void {
+    const moved = (at: number | undefined): number | undefined => (at === undefined ? undefined : at + by)
+    for (const [fingerprint, held] of this.#alerts) {
+      held.alert = shifted(held.alert, by)
+      this.dirtyAlerts.add(fingerprint)
+    }
+    for (const group of this.#groups.values()) {
+      group.nextFlushAt += by
+      group.early = group.early.map((at) => at + by)
+      for (const name of ['lastFlushAt', 'toldAt', 'heldSince', 'emptySince'] as const) group[name] = moved(group[name])
+      group.flushed = new Map([...group.flushed].map(([fingerprint, updatedAt]) => [fingerprint, updatedAt + by]))
+      this.dirtyGroups.add(group.id)
+    }
+    for (const [key, entry] of this.#log) this.#log.set(key, { ...entry, at: entry.at + by, until: entry.until + by })
+    for (const [fingerprint, ack] of this.#acks) {
+      this.#acks.set(fingerprint, { ...ack, at: ack.at + by, until: ack.until + by })
+      this.dirtyAcks.add(fingerprint)
+    }
+    this.#recheckedAt = 0
+    this.#expiredAt = 0
+  }
+
   // --- another policy, and what was written down --------------------------------------------------------------------
 
   /** Everything goes down the new tree. A group that stays (same receiver, same labels) keeps its timer and what was told of it. */
@@ -662,7 +687,9 @@ export class Dispatcher {
   restore(alerts: readonly Alert[], groups: readonly GroupRecord[], acks: readonly Ack[], now: number): void {
     const records = new Map(groups.map((record) => [record.content, record]))
     for (const ack of acks) this.#acks.set(ack.fingerprint, ack)
-    for (const alert of alerts) {
+    for (const written of alerts) {
+      // It was written by a clock that went ahead of this one.
+      const alert = written.updatedAt > now ? shifted(written, now - written.updatedAt) : written
       const over = isResolved(alert, alert.updatedAt) || (!alert.timesOut && isResolved(alert, now))
       const endsAt = over ? alert.endsAt : Math.max(alert.endsAt, now + this.#policy.resolveTimeoutMs)
       const held: Held = { alert: { ...alert, endsAt, timesOut: alert.timesOut || !over }, routes: routesFor(this.#policy.root, alert.labels), over }
@@ -722,6 +749,13 @@ export class TooManyAlerts extends Error {
     super(`there are ${what} already`)
   }
 }
+
+const shifted = (alert: Alert, by: number): Alert => ({
+  ...alert,
+  startsAt: alert.startsAt + by,
+  endsAt: alert.endsAt + by,
+  updatedAt: alert.updatedAt + by,
+})
 
 function put(group: Group, fingerprint: string, fires: boolean): void {
   group.alerts.add(fingerprint)

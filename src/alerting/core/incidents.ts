@@ -222,6 +222,11 @@ export class IncidentBook {
     this.#keep({ ...noted, alerts, ...(isQuiet && { status: 'monitoring' as const, quietSince: incident.quietSince ?? now }) })
   }
 
+  /** The clock was set by so much. */
+  shift(by: number): void {
+    for (const incident of this.open()) if (incident.quietSince !== undefined) this.#keep({ ...incident, quietSince: incident.quietSince + by })
+  }
+
   /** What else happens to open ones: returns whether it belongs to any. */
   note(entry: TimelineEntry, belongs: (incident: Incident) => boolean): boolean {
     const incidents = this.open().filter(belongs)

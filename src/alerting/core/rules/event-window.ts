@@ -14,6 +14,11 @@ export class EventWindow implements EventReader {
     for (const [type, windowMs] of windows) this.#byType.set(type, { windowMs, events: this.#byType.get(type)?.events ?? [] })
   }
 
+  /** The clock on the wall was set by so much. */
+  shift(by: number): void {
+    for (const { events } of this.#byType.values()) for (const [i, event] of events.entries()) events[i] = { ...event, at: event.at + by }
+  }
+
   has(type: string): boolean {
     return this.#byType.has(type)
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeSeries, inputsOf } from '../../testing/fake-series.ts'
+import { minutes } from '../../../kernel/time.ts'
 import { compileRule, type Rule } from './rule.ts'
 import { RuleRunner, type Around } from './runner.ts'
 
@@ -32,6 +33,55 @@ function run(
   })
   return { told, runner }
 }
+
+const high = (now: number) => inputsOf(new FakeSeries().now('p95', { service: 'shop' }, 300), now)
+
+describe('a rule whose clock is set', () => {
+  it.each([60 * minute, -60 * minute])('by %i ms waits as long as it would have, and ends', (by) => {
+    const at = 1_700_000_000_000
+    const runner = new RuleRunner(compileRule({ name: 'Slow', when: 'p95(shop) > 250ms', for: minutes(5) }))
+    runner.evaluate(high(at))
+    runner.evaluate(high(at + 4 * minute))
+    runner.shift(by)
+    expect(runner.evaluate(high(at + by + 4.5 * minute)).puts).toEqual([])
+    expect(runner.evaluate(high(at + by + 5 * minute)).puts).toMatchObject([{ startsAt: at + by + 5 * minute }])
+    runner.shift(-by)
+    const [end] = runner.evaluate(inputsOf(new FakeSeries(), at + 6 * minute)).puts
+    expect(end).toMatchObject({ startsAt: at + 5 * minute, endsAt: at + 6 * minute })
+  })
+
+  it('while it was away goes on by the new one', () => {
+    const at = 1_700_000_000_000
+    const rule = compileRule({ name: 'Slow', when: 'p95(shop) > 250ms' })
+    const before = new RuleRunner(rule)
+    before.evaluate(high(at))
+    const after = new RuleRunner(rule)
+    after.restore(before.alerts, at + second, at - 60 * minute)
+    const [end] = after.evaluate(inputsOf(new FakeSeries(), at - 59 * minute)).puts
+    expect(end).toMatchObject({ startsAt: at - 60 * minute - second, endsAt: at - 59 * minute })
+  })
+})
+
+describe('a rule that is changed', () => {
+  const made = (more: object = {}) => new RuleRunner(compileRule({ name: 'Slow', when: 'p95(shop) > 250ms', ...more }))
+
+  it('in its words alone goes on firing, without telling anybody', () => {
+    const before = made()
+    before.evaluate(high(0))
+    const after = made({ annotations: { description: 'more' }, keepFiringFor: minute })
+    expect(after.takeOver(before).size).toBe(1)
+    expect(after.evaluate(high(second)).puts).toEqual([])
+    expect(after.evaluate(high(2 * minute)).puts).toMatchObject([{ startsAt: 0, annotations: { description: 'more' } }])
+  })
+
+  it('in its severity is told by the new one, at once', () => {
+    const before = made()
+    before.evaluate(high(0))
+    const after = made({ severity: 'critical', for: 10 * minute })
+    expect(after.takeOver(before).size).toBe(0)
+    expect(after.evaluate(high(second)).puts).toMatchObject([{ labels: { severity: 'critical' } }])
+  })
+})
 
 describe('a rule', () => {
   it('tells once that it fires, and once that it is over', () => {

@@ -102,12 +102,33 @@ export class RuleRunner {
 
   /** Goes on with what was saved. */
   restore(saved: readonly TrackedAlert[], savedAt: number, now: number): void {
-    for (const alert of saved) {
-      const state = alert.state && restored(alert.state, savedAt, now, this.rule)
+    // It was written by a clock that went ahead of this one.
+    const by = Math.min(0, now - savedAt)
+    for (const alert of saved.map((each) => shifted(each, by))) {
+      const state = alert.state && restored(alert.state, savedAt + by, now, this.rule)
       if (state === undefined && alert.told !== 'firing') continue
       const labels = this.#labels(alert.element)
       this.#alerts.set(labelsKey(alert.element), { ...alert, labels, state, states: [...alert.states] })
     }
+  }
+
+  /** Goes on with what another one of the same condition knew. Returns the keys of the labels of what goes on being told as it was. */
+  takeOver(before: RuleRunner): ReadonlySet<string> {
+    const same = new Set<string>()
+    for (const alert of before.alerts) {
+      const labels = this.#labels(alert.element)
+      const key = labelsKey(labels)
+      const isSame = key === labelsKey(alert.labels)
+      if (isSame) same.add(key)
+      else if (alert.state === undefined || alert.state.phase === 'resolved') continue
+      this.#alerts.set(labelsKey(alert.element), { ...alert, labels, states: [...alert.states], ...(!isSame && { told: undefined, toldAt: 0 }) })
+    }
+    return same
+  }
+
+  /** The clock on the wall was set by so much: what is pending or kept firing stays so for as long as it would have. */
+  shift(by: number): void {
+    for (const [key, alert] of this.#alerts) this.#alerts.set(key, shifted(alert, by))
   }
 
   #held(inputs: Inputs): ReadonlyMap<string, JudgedElement> {
@@ -192,6 +213,27 @@ export class RuleRunner {
       ...(change && { change: change.text, ...(change.event !== undefined && { event: change.event }) }),
       ...(flapping && { flapping: 'true' }),
     }
+  }
+}
+
+function shifted(alert: TrackedAlert, by: number): TrackedAlert {
+  const moved = (at: number | undefined): number | undefined => at && at + by
+  const { state } = alert
+  return {
+    ...alert,
+    toldAt: alert.toldAt + by,
+    startsAt: alert.startsAt + by,
+    resolvedAt: alert.resolvedAt + by,
+    calmUntil: alert.calmUntil + by,
+    slotAt: alert.slotAt + by,
+    state: state && {
+      ...state,
+      activeAt: state.activeAt + by,
+      firedAt: moved(state.firedAt),
+      keptSince: moved(state.keptSince),
+      resolvedAt: moved(state.resolvedAt),
+      lastSentAt: moved(state.lastSentAt),
+    },
   }
 }
 
