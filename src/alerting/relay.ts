@@ -35,6 +35,10 @@ interface Target {
   /** What it takes for firing. */
   readonly firing: Map<string, Alert>
   failing: boolean
+  /** It is being told at this moment. */
+  busy: boolean
+  /** Something changed meanwhile. */
+  missed: boolean
 }
 
 export class Relay {
@@ -43,7 +47,6 @@ export class Relay {
   #targets = new Map<string, Target>()
   #timer: Disposable | undefined
   #timerAt = Infinity
-  #running = false
 
   constructor(deps: RelayDeps) {
     this.#deps = deps
@@ -55,7 +58,7 @@ export class Relay {
     for (const [name, { alertmanager, sendResolved }] of Object.entries(receivers)) {
       if (alertmanager === undefined) continue
       const firing = before.get(name)?.firing ?? new Map<string, Alert>()
-      this.#targets.set(name, { config: alertmanager, sendResolved, firing, failing: false })
+      this.#targets.set(name, { config: alertmanager, sendResolved, firing, failing: false, busy: false, missed: false })
     }
     if (this.#targets.size > 0) this.soon()
   }
@@ -77,19 +80,21 @@ export class Relay {
     this.#timerAt = at
     this.#timer = clock.schedule(at, () => {
       this.#timer = undefined
-      void this.#run()
+      for (const [name, target] of this.#targets) void this.#run(name, target)
     })
   }
 
-  async #run(): Promise<void> {
-    if (this.#running) {
-      this.#schedule(gatherMs)
+  /** One that hangs keeps no other waiting. */
+  async #run(name: string, target: Target): Promise<void> {
+    if (target.busy) {
+      target.missed = true
       return
     }
-    this.#running = true
-    const done = await Promise.all([...this.#targets].map(async ([name, target]) => this.#tell(name, target)))
-    this.#running = false
-    this.#schedule(done.every(Boolean) ? againMs : retryMs)
+    target.busy = true
+    target.missed = false
+    const done = await this.#tell(name, target)
+    target.busy = false
+    this.#schedule(hasMissed(target) ? gatherMs : done ? againMs : retryMs)
   }
 
   async #tell(name: string, target: Target): Promise<boolean> {
@@ -138,6 +143,8 @@ export class Relay {
     return ['alertmanager']
   }
 }
+
+const hasMissed = ({ missed }: Target): boolean => missed
 
 const asPut = ({ labels, annotations, startsAt, generatorUrl }: Alert, endsAt: number): Record<string, unknown> => ({
   labels,

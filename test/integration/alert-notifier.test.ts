@@ -85,7 +85,9 @@ beforeEach(async () => {
     request.setEncoding('utf8').on('data', (part: string) => (text += part))
     request.on('end', () => {
       const { url: path = '' } = request
-      const { alerts } = JSON.parse(text) as { readonly alerts: readonly { readonly labels: { readonly alertname: string } }[] }
+      type Alerts = readonly { readonly labels: { readonly alertname: string } }[]
+      const body = JSON.parse(text) as Alerts | { readonly alerts: Alerts }
+      const alerts = 'alerts' in body ? body.alerts : body
       if (hanging.has(path.slice(1))) return
       const isDead = dead.has(path.slice(1))
       if (!isDead) arrived.push({ path, id: String(request.headers['idempotency-key']), names: alerts.map(({ labels }) => labels.alertname) })
@@ -170,6 +172,24 @@ describe('a receiver that hangs', () => {
 
     expect(at('mended', 'Down')).toHaveLength(50)
     expect(notifier.deadLetters.all()).toEqual([])
+  })
+})
+
+describe('an Alertmanager that hangs', () => {
+  it('keeps no other waiting', async () => {
+    hanging.add('slow/api/v2/alerts')
+    await start()
+    const am = (path: string) => ({ alertmanager: { url: `${new URL(webhook('').webhook.url).origin}/${path}` }, sendResolved: true })
+    notifier.adopt({
+      ...config(),
+      receivers: { ops: am('quick'), lead: am('slow') },
+      root: { ...config().root, escalate: [], routes: [{ receiver: 'lead', continue: true }, { receiver: 'ops' }] },
+    })
+    put('Down')
+    await until('both are asked', () => (at('quick/api/v2/alerts', 'Down')[0] && open.get('/slow/api/v2/alerts')) ?? undefined)
+    put('Another')
+    await until('the quick one knows', () => at('quick/api/v2/alerts', 'Another')[0], 5_000)
+    expect(open.get('/slow/api/v2/alerts')).toMatchObject({ now: 1, most: 1 })
   })
 })
 

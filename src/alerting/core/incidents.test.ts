@@ -106,6 +106,16 @@ describe('an incident', () => {
     expect(likelyCause([eventOf(1, 'service.changed', 'web')], ['shop'])).toBeUndefined()
   })
 
+  it('is not put down to a stop that was ordered, nor to a change of something else', () => {
+    const exited = (seq: number, kind: string) => ({ ...eventOf(seq, 'instance.exited', 'shop'), data: { class: kind } }) as unknown as AnyEvent
+    expect(likelyCause([exited(1, 'crash'), exited(2, 'ordered')], ['shop'])?.event).toBe('e1')
+    expect(likelyCause([exited(1, 'ordered'), exited(2, 'completed')], ['shop'])).toBeUndefined()
+    const applied = (...changes: string[]) => ({ ...eventOf(3, 'config.applied'), data: { changes } }) as unknown as AnyEvent
+    expect(likelyCause([exited(1, 'crash'), applied('services.web.instances', 'services.shop2.env')], ['shop'])?.event).toBe('e1')
+    expect(likelyCause([exited(1, 'crash'), applied('services.web.instances', 'services.shop.env')], ['shop'])?.event).toBe('e3')
+    expect(likelyCause([exited(1, 'crash'), applied('proxy.timeout')], ['shop'])?.event).toBe('e3')
+  })
+
   it('hears from people, who may end it, and not open it again', () => {
     const world = new World()
     world.fire(down)

@@ -108,11 +108,24 @@ export const isTelling = (event: Pick<AnyEvent, 'type'>): boolean =>
 
 /** Out of events before and at the beginning. Whether it was ours to do goes before when; of two of a kind the later one. */
 export function likelyCause(events: readonly AnyEvent[], services: readonly string[]): LikelyCause | undefined {
-  const about = events.filter(({ service, type }) => causes.includes(type) && (service === undefined || services.includes(service)))
+  const about = events.filter((event) => causes.includes(event.type) && isAbout(event, services) && !isConsequence(event))
   const rank = ({ type }: AnyEvent): number => causes.indexOf(type)
   const [found] = about.toSorted((a, b) => rank(a) - rank(b) || b.seq - a.seq)
   return found && { event: found.id, type: found.type, at: found.time, text: found.message }
 }
+
+/** A change of the configuration that touched other services alone is none of this one. */
+function isAbout({ service, type, data }: AnyEvent, services: readonly string[]): boolean {
+  if (service !== undefined) return services.includes(service)
+  if (type !== 'config.applied' || services.length === 0) return true
+  return (
+    data.changes.length === 0 ||
+    data.changes.some((path) => !path.startsWith('services.') || services.some((name) => `${path}.`.startsWith(`services.${name}.`)))
+  )
+}
+
+/** An instance that stopped because it was told to: whoever told it may be the cause, it is not. */
+const isConsequence = ({ type, data }: AnyEvent): boolean => type === 'instance.exited' && (data.class === 'ordered' || data.class === 'completed')
 
 const impacts = { warning: 'minor', critical: 'major', emergency: 'critical' } as const
 

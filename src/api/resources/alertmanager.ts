@@ -68,7 +68,7 @@ export function alertmanagerRoutes({ operations, version }: ApiDeps, clock: Cloc
         guarded(context, () => {
           const { puts, errors } = postable(context.body)
           const refused = [...errors, ...alerting().put(puts).map(messageOf)]
-          if (refused.length > 0) throw new HoldfastError('invalid_input', refused.join('; '))
+          if (refused.length > 0) throw new HoldfastError('invalid_input', shownOf(refused))
           return json('')
         }),
     }),
@@ -310,6 +310,13 @@ function postable(body: unknown): { readonly puts: readonly PutAlert[]; readonly
   }
   return { puts, errors }
 }
+
+const refusalsShown = 10
+
+const shownOf = (refused: readonly string[]): string =>
+  [...refused.slice(0, refusalsShown), ...(refused.length > refusalsShown ? [`and ${refused.length - refusalsShown} more were not taken`] : [])].join(
+    '; ',
+  )
 
 // --- silences ---------------------------------------------------------------------------------------------------------
 

@@ -16,12 +16,20 @@ export interface MaintenanceWindow {
 export class MaintenancePlan {
   readonly #windows: readonly { readonly config: MaintenanceConfig; readonly cron: Cron | undefined }[]
 
+  #open: { readonly second: number; readonly windows: readonly MaintenanceWindow[] } | undefined
+
   constructor(windows: readonly MaintenanceConfig[]) {
     this.#windows = windows.map((config) => ({ config, cron: config.cron === undefined ? undefined : parseCron(config.cron) }))
   }
 
-  /** Those that are open. */
+  /** Those that are open, to the second: thousands of alerts ask at once. */
   open(now: number): readonly MaintenanceWindow[] {
+    const second = Math.floor(now / 1_000)
+    if (this.#open?.second !== second) this.#open = { second, windows: this.#openAt(now) }
+    return this.#open.windows
+  }
+
+  #openAt(now: number): readonly MaintenanceWindow[] {
     return this.#windows.flatMap(({ config, cron }) => {
       const from = cron === undefined ? config.from : lastBeginning(cron, now, config.duration)
       if (from === undefined || now < from || now >= from + config.duration) return []
