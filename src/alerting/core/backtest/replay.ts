@@ -44,13 +44,14 @@ export class ReplayReader implements SeriesReader {
     })
   }
 
-  range({ from, to, ...selector }: RangeQuery): readonly Series[] {
+  range({ from, to, step, ...selector }: RangeQuery): readonly Series[] {
     return this.#select(selector).map(({ series: { metric, labels, points }, next }) => {
       let first = next
       while ((points[first - 1]?.at ?? -Infinity) >= from) first--
       let end = next
       while (end > first && (points[end - 1]?.at ?? -Infinity) >= to) end--
-      return { metric, labels, points: points.slice(first, end) }
+      const found = points.slice(first, end)
+      return { metric, labels, points: step === undefined ? found : inSteps(found, step) }
     })
   }
 
@@ -59,9 +60,36 @@ export class ReplayReader implements SeriesReader {
   }
 }
 
-/** The median of the first steps. */
+/** What lies in one step is one point, as the history has it: rows by the second, or two of the same time, count no more than one by the minute. */
+function inSteps(points: readonly Point[], step: number): readonly Point[] {
+  const merged: Point[] = []
+  for (const point of points) {
+    const at = Math.floor(point.at / step) * step
+    const before = merged.at(-1)
+    if (before?.at === at) merged[merged.length - 1] = joined(before, point)
+    else merged.push({ ...point, at })
+  }
+  return merged
+}
+
+function joined(a: Point, b: Point): Point {
+  const count = a.count + b.count
+  return {
+    at: a.at,
+    mean: (a.mean * a.count + b.mean * b.count) / count,
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    last: b.last,
+    count,
+  }
+}
+
+/** The median of the first steps; rows of the same time make none. */
 export function usualStep(points: readonly Point[]): number {
-  const steps = points.slice(1, 51).map(({ at }, i) => at - (points[i]?.at ?? at))
+  const steps = points
+    .slice(1, 51)
+    .map(({ at }, i) => at - (points[i]?.at ?? at))
+    .filter((step) => step > 0)
   return steps.toSorted((a, b) => a - b)[steps.length >> 1] ?? 1_000
 }
 

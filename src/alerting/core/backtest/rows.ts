@@ -9,23 +9,34 @@ import { seriesOf } from './replay.ts'
 /** A year by the minute. */
 export const rowsMax = 600_000
 
+/** A cell as it is, without its quotes. */
+const bare = (text: string): string => text.trim().replace(/^"|"$/g, '').trim()
+
 /** `2014-04-01 00:00:00` is UTC; also ISO 8601, seconds and milliseconds. */
 function timeOf(text: string): number {
-  const plain = text.trim().replace(/^"|"$/g, '')
+  const plain = bare(text)
   if (/^\d{9,10}(\.\d+)?$/.test(plain)) return Number(plain) * 1_000
   if (/^\d{12,13}$/.test(plain)) return Number(plain)
   const iso = plain.replace(' ', 'T')
   return Date.parse(/[zZ]|[+-]\d\d:?\d\d$/.test(iso) ? iso : `${iso}Z`)
 }
 
-/** `time,value` a line; a first line that is none of it is taken for the heading. Throws `invalid_input`. */
+/** What others write where nothing was measured. */
+const missing: readonly string[] = ['', 'nan', 'null', 'na', 'n/a', '-']
+
+/**
+ * `time,value` a line, also with `;` or a tabulator between them, in quotes, and with nothing where nothing was measured; a first line that is none of it is
+ * taken for the heading. Throws `invalid_input`.
+ */
 export function rowsOfCsv(text: string): readonly (readonly [at: number, value: number])[] {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '')
   if (lines.length > rowsMax) throw new HoldfastError('invalid_input', `tried to read a CSV of ${lines.length} rows, and may read ${rowsMax}`)
   const rows: [number, number][] = []
   lines.forEach((line, index) => {
-    const comma = line.lastIndexOf(',')
-    const [at, value] = [timeOf(line.slice(0, Math.max(0, comma))), Number(line.slice(comma + 1).trim() || NaN)]
+    const [, time = '', cell = ''] = /^(.*)[,;\t](.*)$/.exec(line) ?? []
+    const [at, text] = [timeOf(time), bare(cell)]
+    if (Number.isFinite(at) && missing.includes(text.toLowerCase())) return
+    const value = Number(text || NaN)
     if (Number.isFinite(at) && Number.isFinite(value)) rows.push([at, value])
     else if (index > 0)
       throw new HoldfastError(
