@@ -1,9 +1,11 @@
 /** A real Prometheus scrapes the product: what it has stored is what we say, and what rules read from it is what it has stored. */
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -65,6 +67,40 @@ it.runIf(hasPrometheus())('the shipped configuration and rules pass promtool', (
     const { status, stdout, stderr } = spawnSync('promtool', ['check', what, path], { encoding: 'utf8' })
     expect([file, status, status === 0 ? '' : stdout + stderr]).toEqual([file, 0, ''])
   }
+})
+
+it.runIf(hasPrometheus())('the shipped rule for error budgets fires for many failures, not for one', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-rules-'))
+  const series = (service: string, code: string, values: string) => ({
+    series: `holdfast_requests_total{service="${service}",code="${code}"}`,
+    values,
+  })
+  const test = {
+    rule_files: [fileURLToPath(new URL('../../deploy/prometheus-rules.yml', import.meta.url))],
+    evaluation_interval: '1m',
+    tests: [
+      {
+        interval: '1m',
+        input_series: [
+          series('one', '5xx', '0x80 1x10'),
+          series('one', '2xx', '0x90'),
+          series('many', '5xx', '0+60x90'),
+          series('many', '2xx', '0+60x90'),
+        ],
+        alert_rule_test: [
+          {
+            eval_time: '85m',
+            alertname: 'ErrorBudgetBurn',
+            exp_alerts: [{ exp_labels: { service: 'many', severity: 'critical' }, exp_annotations: { summary: 'many fails 50% of its requests' } }],
+          },
+        ],
+      },
+    ],
+  }
+  writeFileSync(join(folder, 'test.yml'), JSON.stringify(test))
+  const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', join(folder, 'test.yml')], { encoding: 'utf8' })
+  rmSync(folder, { recursive: true })
+  expect([status, status === 0 ? '' : stdout + stderr]).toEqual([0, ''])
 })
 
 describe.runIf(hasPrometheus())('a Prometheus that scrapes us', () => {
