@@ -51,6 +51,21 @@ describe('GET /metrics/query', () => {
     ])
   })
 
+  it('does not add up times and shares unless that was asked for', async () => {
+    const labels = (instance: string) => ({ service: 'shop', instance })
+    const samples = ['instance_lag', 'endpoint_healthy', 'instance_memory'].flatMap((metric) => [
+      { metric, labels: labels('a'), value: 1 },
+      { metric, labels: labels('b'), value: 0 },
+      { metric, labels: labels('c'), value: 1 },
+    ])
+    h.operations.measured.add({ at: start + 120_000, samples })
+    const put = async (metric: string) => {
+      const { body } = await query(`metric=${metric}&from=20m&step=1m&by=service`)
+      return (body.data as { series: { points: number[][] }[] }).series[0]?.points[0]?.[1]
+    }
+    expect([await put('instance_lag'), await put('endpoint_healthy'), await put('instance_memory')]).toEqual([1, 2 / 3, 2])
+  })
+
   it('says how many series found no place', async () => {
     const { body } = await query('metric=instance_cpu&from=20m&limit=1')
     expect(body.data).toMatchObject({ leftOff: 1, series: [{ labels: { instance: 'shop-1' } }] })
@@ -68,6 +83,8 @@ describe('GET /metrics/query', () => {
     })
     expect(await query('metric=p95&from=1h&to=2h')).toMatchObject({ status: 400, body: { error: { code: 'invalid_input' } } })
     expect(await query('metric=p95&step=0')).toMatchObject({ status: 400 })
+    // To Date.parse these are times.
+    for (const from of ['-5', '3-4', 'May', '1.5']) expect(await query(`metric=p95&from=${from}`)).toMatchObject({ status: 400 })
     expect(await query('metric=p95&by=a%20b')).toMatchObject({ status: 400 })
     expect(await query('metric=p95')).toMatchObject({ status: 200, body: { data: { series: [] } } })
     expect(await ask(app, { url: `${apiBase}/metrics/query?metric=p95` })).toMatchObject({ status: 401 })

@@ -16,7 +16,7 @@ export interface MetricsQuery {
   readonly step?: number | undefined
   /** Series are put together, one for each combination of values of these labels. Default: each by itself. */
   readonly by?: readonly string[] | undefined
-  /** How. Default: `sum`. */
+  /** How. Default: the largest of times, the mean of shares, else the sum. */
   readonly agg?: Aggregate | undefined
   /** How much it grows per second, of a counter. */
   readonly rate?: boolean | undefined

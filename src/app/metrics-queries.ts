@@ -1,7 +1,7 @@
 /** `MetricsOperations` over the history: what was asked made a range, series put together, the answer kept small. */
 import { nearest } from '../config/core/words.ts'
 import { HoldfastError } from '../kernel/errors.ts'
-import { catalogue, metricInfo } from '../metrics/core/catalogue.ts'
+import { catalogue, metricInfo, usualAggregate } from '../metrics/core/catalogue.ts'
 import { Combiner, rateOf } from '../metrics/core/combine.ts'
 import { stepFor } from '../metrics/core/steps.ts'
 import type { Day } from '../metrics/core/uptime-book.ts'
@@ -51,7 +51,7 @@ export class MetricsQueries implements MetricsOperations {
     let leftOff = 0
     if (by === undefined && agg === undefined) leftOff = await this.#history.read(range, (series) => void found.push(rated(series)), most)
     else {
-      const combiner = new Combiner(by ?? [], agg ?? 'sum')
+      const combiner = new Combiner(by ?? [], agg ?? usualAggregate(metric))
       await this.#history.read(range, (series) => {
         combiner.add(rated(series))
       })

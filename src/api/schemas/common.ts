@@ -81,10 +81,13 @@ export const durationSchema = z
   .meta({ description: '`500ms`, `10s`, `5m`, `1h`, `7d`; a bare number is milliseconds.' })
 
 /** A moment: ISO 8601, milliseconds since 1970, or how long ago (`10m`). */
+/** What `Date.parse` takes besides is guesswork: to it, -5 is a day in May 2001. */
+const datePattern = /^\d{4}-\d{2}-\d{2}(?:[T ]|$)/
+
 export const sinceParameter = z
   .string()
   .refine(
-    (text) => wholeNumber.test(text) || durationPattern.test(text) || !Number.isNaN(Date.parse(text)),
+    (text) => wholeNumber.test(text) || durationPattern.test(text) || (datePattern.test(text) && !Number.isNaN(Date.parse(text))),
     'must be a time such as 2026-01-31T12:00:00Z, a number of milliseconds since 1970, or a duration such as 10m',
   )
   .meta({ description: 'ISO 8601, milliseconds since 1970, or how long ago: `10m`.' })

@@ -44,7 +44,10 @@ export const metricsQuery = z.strictObject({
   to: sinceParameter.optional().describe('The same; default: now.'),
   step: stepParameter.optional(),
   by: namesParameter.optional(),
-  agg: z.enum(aggregates).optional().describe('How series are put together; default: sum.'),
+  agg: z
+    .enum(aggregates)
+    .optional()
+    .describe('How series are put together; default: of times the largest, of shares the mean, of days the smallest, else the sum.'),
   rate: queryFlag('How much it grows per second, of a counter.').optional(),
   limit: queryNumber(1, 200, 'Series at most; default 200.').optional(),
 })

@@ -57,7 +57,7 @@ export const metricsQuery = defineCommand({
     check: optional('--check <name>', 'only of this check', text),
     since: optional('--since <age>', 'from so long ago (90m), or from this time on; default: 1h', sinceReader),
     step: optional('--step <duration>', 'what one point stands for; default: as fine as 1,000 points allow', step),
-    by: optional('--by <labels>', 'all series with the same values of these labels summed: service', text),
+    by: optional('--by <labels>', 'all series with the same values of these labels in one: summed; of times the largest, of shares the mean', text),
     csv: flag('--csv', 'as CSV'),
   },
   examples: [

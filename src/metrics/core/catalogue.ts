@@ -1,4 +1,6 @@
 /** Every series of our own: its name, unit and what it is of. Rules, the API, the dashboard and the docs use these names. */
+import type { Aggregate } from './combine.ts'
+
 export type Unit = 'ratio' | 'per second' | 'ms' | 'bytes' | 'percent' | 'count' | 'bytes per second' | 'days'
 export type Subject = 'service' | 'instance' | 'endpoint' | 'check' | 'machine' | 'control' | 'proxy' | 'cache' | 'other'
 
@@ -87,4 +89,12 @@ export const catalogue: readonly MetricInfo[] = [
 ]
 
 const byName = new Map(catalogue.map((metric) => [metric.name, metric]))
+/** How series of it are put together when nobody says how: a sum of shares or of times is nothing that anybody measured. */
+export function usualAggregate(name: string): Aggregate {
+  const unit = metricInfo(name)?.unit
+  if (unit === 'ms') return 'max'
+  if (unit === 'days') return 'min'
+  return unit === 'ratio' ? 'mean' : 'sum'
+}
+
 export const metricInfo = (name: string): MetricInfo | undefined => byName.get(name)
