@@ -12,6 +12,8 @@ import type { Suppression } from './types.ts'
 
 /** Events of alerts in one second; the rest of it is told together. */
 const eventsPerSecondMax = 100
+/** Of so many names more the first alert that fires is told by itself all the same: a policy may wait for it, and a flood of another name is no reason to miss it. */
+const namesPerSecondMax = 200
 
 const levels = { warning: 'warning', critical: 'error', emergency: 'critical' } as const satisfies Record<string, EventLevel>
 
@@ -19,6 +21,7 @@ export class Announcer {
   readonly #events: EventSink
   #second = 0
   #spent = 0
+  readonly #names = new Set<string>()
   #unsaid = { fired: 0, resolved: 0 }
 
   constructor(events: EventSink) {
@@ -27,7 +30,7 @@ export class Announcer {
 
   changes({ fired, resolved }: Changes, now: number): void {
     for (const alert of fired) {
-      if (this.#mayTell(now))
+      if (this.#mayTell(now, alert.labels.alertname))
         this.#events.emit('alert.fired', {
           message: sentenceOf(alert),
           level: levels[severityOf(alert)],
@@ -44,14 +47,17 @@ export class Announcer {
     }
   }
 
-  #mayTell(now: number): boolean {
+  #mayTell(now: number, name?: string): boolean {
     const second = Math.floor(now / 1_000)
     if (second !== this.#second) {
       this.rest()
       this.#second = second
       this.#spent = 0
+      this.#names.clear()
     }
-    return this.#spent++ < eventsPerSecondMax
+    const isNew = name !== undefined && !this.#names.has(name) && this.#names.size < namesPerSecondMax
+    if (isNew) this.#names.add(name)
+    return this.#spent++ < eventsPerSecondMax || isNew
   }
 
   /** What was not said by itself. */

@@ -156,13 +156,16 @@ export class Dependencies implements DependencyOperations, Suppressor {
   // --- the graph ------------------------------------------------------------------------------------------------------
 
   get graph(): DependencyGraph {
-    return (this.#graph ??= buildGraph({
+    if (this.#graph) return this.#graph
+    const seen = this.#learning.byCaller(this.#now())
+    this.#graph = buildGraph({
       services: serviceFacts(this.#deps.config()),
       checks: this.#deps.checks.facts(),
       learned: this.#learning.learned(this.#now()),
       book: this.#addressBook(),
-      seenOf: (service) => this.#learning.totalOf(service, this.#now()),
-    }))
+      seenOf: (service) => seen.get(service) ?? 0,
+    })
+    return this.#graph
   }
 
   /** The name of what it hangs together with; undefined: with nothing. */

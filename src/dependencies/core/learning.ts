@@ -102,9 +102,11 @@ export class Learning {
     })
   }
 
-  /** How much a caller is known to have done in all. */
-  totalOf(from: string, now: number): number {
-    return [...this.#pairs.values()].reduce((sum, pair) => (pair.from === from ? sum + faded(pair, now) : sum), 0)
+  /** How much each caller is known to have done in all. */
+  byCaller(now: number): ReadonlyMap<string, number> {
+    const sums = new Map<string, number>()
+    for (const pair of this.#pairs.values()) sums.set(pair.from, (sums.get(pair.from) ?? 0) + faded(pair, now))
+    return sums
   }
 
   save(): readonly SavedPair[] {

@@ -19,12 +19,15 @@ export class Groups {
     return [...this.#parents.keys()]
   }
 
+  /** Each step on the way is halved for whoever asks next: a long chain is walked once. */
   of(name: string): string {
-    let root = name
-    for (let next = this.#parents.get(root); next !== undefined && next !== root; next = this.#parents.get(root)) root = next
-    // Whoever is asked again finds it at once.
-    if (root !== name) this.#parents.set(name, root)
-    return root
+    let at = name
+    for (let next = this.#parents.get(at); next !== undefined && next !== at; next = this.#parents.get(at)) {
+      const further = this.#parents.get(next) ?? next
+      this.#parents.set(at, further)
+      at = further
+    }
+    return at
   }
 
   join(a: string, b: string): void {
