@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildApi } from './app.ts'
 import { apiBase } from './deps.ts'
+import { answerTypes } from './testing/answer-types.ts'
 import { ask, harness, routesOf, type FoundRoute } from './testing/harness.ts'
 
 interface Operation {
@@ -106,4 +108,9 @@ describe('docs/api.md', () => {
       .filter((name) => !page.includes(`\`${name}\``))
     expect(missing).toEqual([])
   })
+})
+
+it('the types that the dashboard and the command line read by are those of the document', async () => {
+  const written = readFileSync(new URL('./types.ts', import.meta.url), 'utf8')
+  expect(written, 'npx tsx scripts/api-types.ts writes them anew').toBe(await answerTypes())
 })

@@ -1,4 +1,5 @@
 /** One alert: what it says, who is told of it and when next, and why or why not. */
+import type { Alert, AlertExplanation } from '../../../src/api/types.ts'
 import type { ComponentChildren } from 'preact'
 import { get } from '../lib/api.ts'
 import { duration } from '../lib/format.ts'
@@ -10,30 +11,13 @@ import { Card, Page } from '../ui/page.tsx'
 import { Badge } from '../ui/status.tsx'
 import { Ago, Time } from '../ui/time.tsx'
 import { AckButton, SilenceButton } from './parts/alert-actions.tsx'
-import { AlertState, LabelList, Standing, type Alert } from './parts/alert-words.tsx'
+import { AlertState, LabelList, Standing } from './parts/alert-words.tsx'
 import { serviceHref } from './parts/service-table.tsx'
-
-interface Route {
-  readonly route: string
-  readonly receiver: string | null
-  readonly group: string
-  readonly groupAlerts: number
-  readonly escalation: readonly { readonly receiver: string; readonly afterMs: number; readonly at: string | null; readonly done: boolean }[]
-  readonly lastTold: { readonly at: string; readonly firing: boolean } | null
-  readonly mutedBy: string | null
-  readonly next: string | null
-  readonly reason: string
-}
-
-interface Explanation {
-  readonly alert: Alert
-  readonly routes: readonly Route[]
-}
 
 const everyMs = 3_000
 
 export function AlertPage({ id }: { id: string }) {
-  const explained = useLoad((signal) => get<Explanation>(`/alerts/${encodeURIComponent(id)}/explain`, undefined, { signal }), [id], everyMs)
+  const explained = useLoad((signal) => get<AlertExplanation>(`/alerts/${encodeURIComponent(id)}/explain`, undefined, { signal }), [id], everyMs)
   const { data, reload } = explained
   useNews(['alert.', 'silence.'], reload)
   const alert = data?.alert
@@ -147,7 +131,11 @@ const Fact = ({ name, children }: { name: string; children: ComponentChildren })
   </>
 )
 
-const RouteRow = ({ route: { route, receiver, group, groupAlerts, escalation, lastTold, mutedBy, next, reason } }: { route: Route }) => (
+const RouteRow = ({
+  route: { route, receiver, group, groupAlerts, escalation, lastTold, mutedBy, next, reason },
+}: {
+  route: AlertExplanation['routes'][number]
+}) => (
   <div class="alert-row">
     <div class="main-part">
       <div class="row">

@@ -1,4 +1,5 @@
 /** What fires, what may soon, what is over: grave ones first, grouped by what they are of. */
+import type { Alert, AlertRule } from '../../../src/api/types.ts'
 import { useEffect } from 'preact/hooks'
 import { get } from '../lib/api.ts'
 import { count, plural } from '../lib/format.ts'
@@ -13,8 +14,7 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge, Status } from '../ui/status.tsx'
 import { Ago, Time } from '../ui/time.tsx'
 import { AckButton, SilenceButton, silence } from './parts/alert-actions.tsx'
-import { AlertState, LabelList, Standing, severityTones, type Alert } from './parts/alert-words.tsx'
-import type { Rule } from './parts/rule-words.tsx'
+import { AlertState, LabelList, Standing, severityTones } from './parts/alert-words.tsx'
 
 const everyMs = 5_000
 const shownMost = 500
@@ -198,7 +198,7 @@ function Row({ alert, reload }: { alert: Alert; reload: () => void }) {
 
 /** Conditions that hold, but not for as long as their rule says. */
 function Pending({ filter }: { filter: string }) {
-  const rules = useLoad((signal) => get<readonly Rule[]>('/alerts/rules', undefined, { signal }), [], everyMs)
+  const rules = useLoad((signal) => get<readonly AlertRule[]>('/alerts/rules', undefined, { signal }), [], everyMs)
   useNews(['alert.'], rules.reload)
   return (
     <Loaded of={rules} height={240}>

@@ -1,4 +1,5 @@
 /** What the caches hold and what it is good for; looking at a value, and forgetting. */
+import type { CacheStats } from '../../../src/api/types.ts'
 import { useState } from 'preact/hooks'
 import { ApiError, del, get, post } from '../lib/api.ts'
 import { bytes, count, percent, plural } from '../lib/format.ts'
@@ -12,40 +13,12 @@ import { Status } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
 import { serviceHref } from './parts/service-table.tsx'
 
-interface Counts {
-  readonly hit: number
-  readonly stale: number
-  readonly miss: number
-  readonly revalidated: number
-  readonly bypass: number
-  readonly collapsed: number
-  readonly stored: number
-}
-type Layer = { readonly up: boolean; readonly reason: string | null } | null
-interface Stats {
-  readonly hits: number
-  readonly misses: number
-  readonly hitRate: number
-  readonly keys: number
-  readonly memory: { readonly used: number; readonly available: number; readonly percentage: number }
-  readonly errors: number
-  readonly evictions: number
-  readonly redis: Layer
-  readonly responses: {
-    readonly hitRate: number
-    readonly store: {
-      readonly entries: number
-      readonly bytes: number
-      readonly maxBytes: number
-      readonly evicted: number
-      readonly redis: Layer
-    } | null
-    readonly services: Readonly<Record<string, Counts>>
-  } | null
-}
+type Responses = NonNullable<CacheStats['responses']>
+type Counts = Responses['services'][string]
+type Layer = CacheStats['redis']
 
 export function Cache() {
-  const stats = useLoad((signal) => get<Stats>('/cache/stats', undefined, { signal }), [], 2_000)
+  const stats = useLoad((signal) => get<CacheStats>('/cache/stats', undefined, { signal }), [], 2_000)
   return (
     <Page
       title="Cache"
@@ -111,7 +84,7 @@ const columns: readonly Column<Row>[] = [
   { key: 'stored', label: 'Stored', num: true, hide: 'narrow', cell: ({ stored }) => count(stored) },
 ]
 
-function Responses({ responses }: { responses: Stats['responses'] }) {
+function Responses({ responses }: { responses: CacheStats['responses'] }) {
   if (responses === null) {
     return (
       <EmptyState title="No service asks for it">

@@ -1,4 +1,5 @@
 /** One check: how it stands, what its last runs found, and what may be done with it. */
+import type { CheckDetail } from '../../../src/api/types.ts'
 import { useRef, useState } from 'preact/hooks'
 import { get, post } from '../lib/api.ts'
 import { duration, milliseconds, share } from '../lib/format.ts'
@@ -10,7 +11,7 @@ import { Card, Page, Tile } from '../ui/page.tsx'
 import { EmptyState } from '../ui/states.tsx'
 import { complain, say } from '../ui/toast.tsx'
 import { Ago, Time } from '../ui/time.tsx'
-import { CheckState, inUnit, measured, type CheckDetail, type Outcome } from './parts/check-words.tsx'
+import { CheckState, inUnit, measured } from './parts/check-words.tsx'
 import { serviceHref } from './parts/service-table.tsx'
 import { Trace } from './parts/trace.tsx'
 
@@ -145,7 +146,7 @@ function Detail({ check }: { check: CheckDetail }) {
   )
 }
 
-function Runs({ outcomes }: { outcomes: readonly Outcome[] }) {
+function Runs({ outcomes }: { outcomes: CheckDetail['outcomes'] }) {
   const shown = outcomes.slice(-stripMost)
   const failed = shown.filter(({ outcome }) => outcome === 'fail').length
   return (

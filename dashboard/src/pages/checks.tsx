@@ -1,4 +1,5 @@
 /** All checks: how each stands, and what its last run found. */
+import type { Check } from '../../../src/api/types.ts'
 import { get } from '../lib/api.ts'
 import { milliseconds, none, share } from '../lib/format.ts'
 import { go, href, query, setQuery } from '../lib/router.ts'
@@ -9,7 +10,7 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
 import { Ago } from '../ui/time.tsx'
-import { CheckState, isBad, measured, type Check } from './parts/check-words.tsx'
+import { CheckState, isBad, measured } from './parts/check-words.tsx'
 
 const everyMs = 2_000
 export const checkHref = (name: string): string => `/checks/${encodeURIComponent(name)}`

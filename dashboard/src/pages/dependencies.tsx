@@ -1,4 +1,5 @@
 /** What needs what: drawn in layers, who needs left of what is needed. Choosing one shows what would be affected if it were down. */
+import type { Cause, Dependencies as Graph, Impact } from '../../../src/api/types.ts'
 import { get } from '../lib/api.ts'
 import { layered, type Spot } from '../lib/layers.ts'
 import { query, setQuery } from '../lib/router.ts'
@@ -9,39 +10,8 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge, Status } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
 
-type Kind = 'service' | 'check' | 'address'
-
-interface Node {
-  readonly name: string
-  readonly kind: Kind
-  readonly state: 'up' | 'suspect' | 'down' | 'unknown'
-  readonly because: string | null
-}
-
-interface Edge {
-  readonly from: string
-  readonly to: string
-  readonly hard: boolean
-  readonly alternatives: readonly string[]
-  readonly why: string
-}
-
-interface Graph {
-  readonly nodes: readonly Node[]
-  readonly edges: readonly Edge[]
-}
-
-interface Impact {
-  readonly summary: string
-  readonly affected: readonly { readonly name: string; readonly kind: Kind; readonly effect: 'down' | 'degraded'; readonly path: readonly string[] }[]
-}
-
-interface Cause {
-  readonly name: string
-  readonly score: number
-  readonly explains: readonly string[]
-  readonly reason: string
-}
+type Node = Graph['nodes'][number]
+type Edge = Graph['edges'][number]
 
 const everyMs = 5_000
 

@@ -1,4 +1,5 @@
 /** One outage: what happened when, what probably led to it, what was said about it, and what the public is told. */
+import type { IncidentDetail } from '../../../src/api/types.ts'
 import { get, post } from '../lib/api.ts'
 import { duration } from '../lib/format.ts'
 import { href } from '../lib/router.ts'
@@ -9,7 +10,7 @@ import { Loaded } from '../ui/loaded.tsx'
 import { Card, Page, Tile } from '../ui/page.tsx'
 import { Badge } from '../ui/status.tsx'
 import { Ago, Time } from '../ui/time.tsx'
-import { IncidentState, type IncidentDetail } from './parts/incident-words.tsx'
+import { IncidentState } from './parts/incident-words.tsx'
 import { serviceHref } from './parts/service-table.tsx'
 
 const everyMs = 5_000

@@ -1,4 +1,5 @@
 /** Outages: when, for how long, what they concern and what probably led to them. */
+import type { Incident } from '../../../src/api/types.ts'
 import { get } from '../lib/api.ts'
 import { duration, plural } from '../lib/format.ts'
 import { go, href } from '../lib/router.ts'
@@ -10,7 +11,7 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
 import { Ago, Time } from '../ui/time.tsx'
-import { IncidentState, incidentHref, type Incident } from './parts/incident-words.tsx'
+import { IncidentState, incidentHref } from './parts/incident-words.tsx'
 
 const everyMs = 10_000
 

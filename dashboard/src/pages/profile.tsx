@@ -14,7 +14,8 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge } from '../ui/status.tsx'
 import { Time } from '../ui/time.tsx'
 import { serviceHref } from './parts/service-table.tsx'
-import { download, ForOperators, type Profile } from './profiles.tsx'
+import type { Profile } from '../../../src/api/types.ts'
+import { download, ForOperators } from './profiles.tsx'
 
 interface Node {
   readonly name: string

@@ -1,4 +1,5 @@
 /** What instances were seen to do: recorded on demand, read as a flame graph or downloaded. */
+import type { Profile } from '../../../src/api/types.ts'
 import { del, fetchRaw, get, post } from '../lib/api.ts'
 import { bytes, duration } from '../lib/format.ts'
 import { services } from '../lib/live.ts'
@@ -13,19 +14,6 @@ import { Badge, Status } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
 import { complain } from '../ui/toast.tsx'
 import { Time } from '../ui/time.tsx'
-
-export interface Profile {
-  readonly id: string
-  readonly service: string
-  readonly instance: string
-  readonly kind: 'cpu' | 'heap' | 'gc'
-  readonly state: 'running' | 'done' | 'failed'
-  readonly startedAt: string
-  readonly durationMs: number
-  readonly bytes: number
-  readonly error: string | null
-  readonly actor: string
-}
 
 const everyMs = 2_000
 const tones = { running: 'info', done: 'ok', failed: 'bad' } as const

@@ -1,4 +1,5 @@
 /** Who can be told, whether it works, and what never arrived. */
+import type { DeadLetter } from '../../../src/api/types.ts'
 import { get, post } from '../lib/api.ts'
 import { plural } from '../lib/format.ts'
 import { useLoad } from '../lib/use-load.ts'
@@ -17,17 +18,6 @@ interface Receiver {
   readonly ways: readonly string[]
   readonly sent: number
   readonly failed: number
-}
-
-interface DeadLetter {
-  readonly id: string
-  readonly receiver: string
-  readonly integration: string
-  readonly group: string
-  readonly alerts: number
-  readonly error: string
-  readonly attempts: number
-  readonly at: string
 }
 
 const everyMs = 10_000

@@ -1,4 +1,5 @@
 /** The rules of alerts: where each stands, why it is there, and what it would have told. */
+import type { AlertRule } from '../../../src/api/types.ts'
 import { Fragment } from 'preact'
 import { get } from '../lib/api.ts'
 import { duration } from '../lib/format.ts'
@@ -11,14 +12,13 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge, Status } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
 import { BacktestDialog, backtested, openBacktest } from './parts/backtest.tsx'
-import type { Rule } from './parts/rule-words.tsx'
 
 const everyMs = 5_000
 const tones = { inactive: 'ok', pending: 'warn', firing: 'bad', failing: 'warn', off: 'quiet' } as const
 const names = { inactive: 'quiet', pending: 'pending', firing: 'firing', failing: 'fails', off: 'switched off' } as const
 const order = { firing: 0, failing: 1, pending: 2, inactive: 3, off: 4 } as const
 
-const columns: readonly Column<Rule>[] = [
+const columns: readonly Column<AlertRule>[] = [
   { key: 'name', label: 'Rule', cell: (rule) => <Name rule={rule} />, sort: ({ name }) => name },
   {
     key: 'state',
@@ -45,7 +45,7 @@ const columns: readonly Column<Rule>[] = [
   },
 ]
 
-const Name = ({ rule: { name, shipped, why, owner } }: { rule: Rule }) => (
+const Name = ({ rule: { name, shipped, why, owner } }: { rule: AlertRule }) => (
   <>
     <strong>
       {name.split(/(?=[A-Z])/).map((word) => (
@@ -64,7 +64,7 @@ const Name = ({ rule: { name, shipped, why, owner } }: { rule: Rule }) => (
   </>
 )
 
-const When = ({ rule: { when, forMs, error, alerts } }: { rule: Rule }) => (
+const When = ({ rule: { when, forMs, error, alerts } }: { rule: AlertRule }) => (
   <>
     <code class="break">{when}</code>
     <span class="sub">
@@ -76,11 +76,11 @@ const When = ({ rule: { when, forMs, error, alerts } }: { rule: Rule }) => (
 )
 
 export function Rules() {
-  const rules = useLoad((signal) => get<readonly Rule[]>('/alerts/rules', undefined, { signal }), [], everyMs)
+  const rules = useLoad((signal) => get<readonly AlertRule[]>('/alerts/rules', undefined, { signal }), [], everyMs)
   useNews(['alert.', 'config.'], rules.reload)
   const show = query.value.get('show') ?? 'all'
   const filter = (query.value.get('filter') ?? '').toLowerCase()
-  const wanted = ({ name, when, state, shipped }: Rule): boolean =>
+  const wanted = ({ name, when, state, shipped }: AlertRule): boolean =>
     (show === 'all' || (show === 'own' ? !shipped : state !== 'inactive' && state !== 'off')) && `${name} ${when}`.toLowerCase().includes(filter)
   return (
     <Page

@@ -1,4 +1,5 @@
 /** How many instances there are, why, and what has changed that. */
+import type { ScalingEvent } from '../../../src/api/types.ts'
 import { useEffect } from 'preact/hooks'
 import { get } from '../lib/api.ts'
 import { count, percent, rate } from '../lib/format.ts'
@@ -15,17 +16,6 @@ import { ListTable, Table, type Column } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { scale } from './parts/service-actions.tsx'
 import { serviceHref } from './parts/service-table.tsx'
-
-interface ScalingEvent {
-  readonly id: string
-  readonly trigger: string
-  readonly service: string
-  readonly from: number
-  readonly to: number
-  readonly reason: string
-  readonly timestamp: string
-  readonly success: boolean
-}
 
 const eventColumns: readonly Column<ScalingEvent>[] = [
   { key: 'time', label: 'When', sort: ({ timestamp }) => Date.parse(timestamp), cell: ({ timestamp }) => <Time at={timestamp} /> },

@@ -1,4 +1,5 @@
 /** What is kept quiet, by whom, why, and until when. */
+import type { Silence } from '../../../src/api/types.ts'
 import { get } from '../lib/api.ts'
 import { query, setQuery } from '../lib/router.ts'
 import { useLoad } from '../lib/use-load.ts'
@@ -12,7 +13,6 @@ import { ListTable, type Column } from '../ui/table.tsx'
 import { Time } from '../ui/time.tsx'
 import { alertTabs } from './alerts.tsx'
 import { endSilence, silence } from './parts/alert-actions.tsx'
-import type { Silence } from './parts/alert-words.tsx'
 
 const everyMs = 10_000
 const tones = { active: 'info', pending: 'quiet', expired: 'quiet' } as const

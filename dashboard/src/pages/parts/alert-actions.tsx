@@ -1,9 +1,9 @@
 /** What may be done about alerts: take one up, keep some quiet, end that. Each says what comes of it, the silence with what it would match now. */
+import type { Alert, Silence } from '../../../../src/api/types.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { del, get, post, sayError } from '../../lib/api.ts'
 import { count, plural } from '../../lib/format.ts'
 import { ActionButton, confirm } from '../../ui/confirm.tsx'
-import type { Alert, Silence } from './alert-words.tsx'
 
 const times = [
   ['30m', '30 minutes'],

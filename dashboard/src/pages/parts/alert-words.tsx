@@ -1,38 +1,10 @@
 /** Alerts as the API shows them, and how they look. */
+import type { Alert } from '../../../../src/api/types.ts'
 import type { Tone } from '../../ui/icon.tsx'
 import { Badge, Status } from '../../ui/status.tsx'
 
-export type Labels = Readonly<Record<string, string>>
-export type Severity = 'warning' | 'critical' | 'emergency'
-
-export interface Alert {
-  readonly id: string
-  readonly type: Severity
-  readonly title: string
-  readonly message: string
-  readonly service: string | null
-  readonly status: 'active' | 'acknowledged' | 'suppressed' | 'resolved'
-  readonly labels: Labels
-  readonly annotations: Labels
-  readonly startsAt: string
-  readonly endsAt: string | null
-  readonly receivers: readonly string[]
-  readonly quiet: { readonly by: string; readonly ids: readonly string[]; readonly reason: string } | null
-  readonly acknowledged: { readonly by: string; readonly comment: string; readonly at: string; readonly until: string } | null
-  readonly url: string | null
-}
-
-export interface Silence {
-  readonly id: string
-  readonly state: 'pending' | 'active' | 'expired'
-  readonly matchers: readonly string[]
-  readonly startsAt: string
-  readonly endsAt: string
-  readonly createdBy: string
-  readonly comment: string
-  readonly endOnResolve: boolean
-  readonly matched: number
-}
+export type Labels = Alert['labels']
+type Severity = Alert['type']
 
 export const severityTones: Readonly<Record<Severity, Tone>> = { warning: 'warn', critical: 'bad', emergency: 'bad' }
 

@@ -1,4 +1,5 @@
 /** What a rule would have told over the last days: before it is changed, with another condition. Changes nothing. */
+import type { AlertRule, Backtest } from '../../../../src/api/types.ts'
 import { signal } from '@preact/signals'
 import type { TargetedSubmitEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
@@ -6,32 +7,10 @@ import { hintOf, post, sayError } from '../../lib/api.ts'
 import { count, duration } from '../../lib/format.ts'
 import { Tile } from '../../ui/page.tsx'
 import { Time } from '../../ui/time.tsx'
-import { LabelList, type Labels } from './alert-words.tsx'
-import type { Rule } from './rule-words.tsx'
+import { LabelList } from './alert-words.tsx'
 
-interface Backtest {
-  readonly when: string
-  readonly sentence: string
-  readonly from: number
-  readonly to: number
-  readonly evaluations: number
-  readonly fired: number
-  readonly firingMs: number
-  readonly flapped: number
-  readonly withoutImpact: number
-  readonly failed: number
-  readonly error: string | null
-  readonly episodes: readonly {
-    readonly labels: Labels
-    readonly from: number
-    readonly to: number | null
-    readonly flapped: boolean
-    readonly impact: boolean | null
-  }[]
-}
-
-export const backtested = signal<Rule | undefined>(undefined)
-export function openBacktest(rule: Rule): void {
+export const backtested = signal<AlertRule | undefined>(undefined)
+export function openBacktest(rule: AlertRule): void {
   backtested.value = rule
 }
 
@@ -43,7 +22,7 @@ const spans = [
 ] as const
 const shownMost = 20
 
-export function BacktestDialog({ rule }: { rule: Rule }) {
+export function BacktestDialog({ rule }: { rule: AlertRule }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [when, setWhen] = useState(rule.when)
   const [forS, setFor] = useState(String(rule.forMs / 1_000))

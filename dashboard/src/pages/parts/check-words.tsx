@@ -1,52 +1,10 @@
 /** A check in words, shapes and colours. */
+import type { Check } from '../../../../src/api/types.ts'
 import { bytes, count, milliseconds, percent } from '../../lib/format.ts'
 import type { Tone } from '../../ui/icon.tsx'
 import { Status } from '../../ui/status.tsx'
 
-export type CheckStateName = 'unknown' | 'up' | 'suspect' | 'down' | 'recovering' | 'paused'
-
-export interface Outcome {
-  readonly at: string
-  readonly outcome: 'pass' | 'fail' | 'inconclusive'
-  readonly latencyMs: number
-  readonly value: number | null
-  readonly level: 'ok' | 'warning' | 'critical'
-  readonly message: string
-  /** How long the certificate that was served is still valid; null: none was. */
-  readonly certificateDays: number | null
-}
-
-export interface Check {
-  readonly name: string
-  readonly kind: string
-  readonly target: string
-  readonly state: CheckStateName
-  readonly level: 'ok' | 'warning' | 'critical'
-  readonly severity: string
-  readonly since: string
-  readonly message: string | null
-  readonly service: string | null
-  readonly dependsOn: readonly string[]
-  readonly intervalMs: number
-  readonly timeoutMs: number
-  readonly alertAfter: number
-  readonly last: Outcome | null
-  readonly unit: 'percent' | 'count' | 'ms' | 'bytes' | null
-  readonly warnAt: string | number | null
-  readonly criticalAt: string | number | null
-  readonly failures: number
-  readonly blips: number
-  readonly uptime: number | null
-  readonly nextAt: string | null
-  readonly cause: string | null
-}
-
-export interface CheckDetail extends Check {
-  /** Oldest first. */
-  readonly outcomes: readonly Outcome[]
-}
-
-const tones: Readonly<Record<CheckStateName, Tone>> = {
+const tones: Readonly<Record<Check['state'], Tone>> = {
   up: 'ok',
   down: 'bad',
   suspect: 'warn',
