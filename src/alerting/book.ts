@@ -83,7 +83,9 @@ export class Book {
     const batch: [string, Write][] = []
     for (const [key, write] of this.#pending) {
       if (batch.length >= storeLimits.writesMax) break
-      const isTooLarge = 'put' in write && Buffer.byteLength(JSON.stringify(write.value)) > storeLimits.valueBytesMax
+      // An alert is bounded where it is taken, and there may be very many.
+      const isTooLarge =
+        'put' in write && !key.startsWith('alerting/alert/') && Buffer.byteLength(JSON.stringify(write.value)) > storeLimits.valueBytesMax
       if (isTooLarge)
         this.#onError(
           new HoldfastError(
