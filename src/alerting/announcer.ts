@@ -1,6 +1,7 @@
 /** Says in events what becomes of alerts, notifications and silences. When very many change at once, the first ones get an event each and the rest one together. */
 import type { AlertData, EventLevel, EventSink, NotificationData, SilenceData } from '../kernel/events.ts'
 import { wallTime } from '../kernel/time.ts'
+import { counted } from '../kernel/words.ts'
 import type { Alert } from './core/alerts.ts'
 import type { Ack, Changes } from './core/dispatcher.ts'
 import type { Group } from './core/groups.ts'
@@ -73,7 +74,7 @@ export class Announcer {
   }
 
   refused(reason: string, alerts: number): void {
-    this.#events.emit('alert.refused', { message: `${alerts} alerts were not taken: ${reason}`, level: 'error', data: { reason, alerts } })
+    this.#events.emit('alert.refused', { message: `${counted(alerts, 'alert')} not taken: ${reason}`, level: 'error', data: { reason, alerts } })
   }
 
   suppressed(alert: Alert, { cause, reason }: Suppression): void {
@@ -116,11 +117,11 @@ export class Announcer {
     const service = serviceOf(alerts)
     if (arrived)
       return this.#events.emit('notification.sent', {
-        message: `${receiver} was told of ${alerts.length} alerts (${why})`,
+        message: `${receiver} was told of ${counted(alerts.length, 'alert')} (${why})`,
         service,
         data: { ...data, tookMs },
       })
-    const message = `${receiver} could not be told of ${alerts.length} alerts after ${attempts} attempts: ${error}`
+    const message = `${receiver} could not be told of ${counted(alerts.length, 'alert')} after ${counted(attempts, 'attempt')}: ${error}`
     return this.#events.emit('notification.failed', { message, level: 'error', service, data: { ...data, error } })
   }
 
@@ -131,7 +132,7 @@ export class Announcer {
     const which = `the silence of ${shown.join(', ')} (${comment})`
     if (type === 'silence.created') this.#events.emit(type, { message: `${actor} set ${which}`, cause, data: { ...data, actor } })
     else if (type === 'silence.expiring') this.#events.emit(type, { message: `${which} ends within the hour`, level: 'warning', data })
-    else this.#events.emit(type, { message: `${which} has ended; it kept ${matched} alerts quiet`, cause, data: { ...data, matched } })
+    else this.#events.emit(type, { message: `${which} has ended; it kept ${counted(matched, 'alert')} quiet`, cause, data: { ...data, matched } })
   }
 }
 

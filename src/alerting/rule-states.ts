@@ -1,6 +1,7 @@
 /** The states of rules in the store: read once, written when they change and every half minute while something fires. */
 import { messageOf, HoldfastError } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/time.ts'
+import { counted } from '../kernel/words.ts'
 import type { StateStore, Write } from '../store/port.ts'
 import type { Rule } from './core/rules/rule.ts'
 import type { RuleRunner, TrackedAlert } from './core/rules/runner.ts'
@@ -118,7 +119,7 @@ export class RuleStates {
           for (const [name, value] of batch) if (!this.#pending.has(name)) this.#pending.set(name, value)
           this.#failing = true
           this.#deps.onError(
-            new HoldfastError('rules_unsaved', `tried to write down the states of ${batch.length} rules: ${messageOf(cause)}`, { cause }),
+            new HoldfastError('rules_unsaved', `tried to write down the states of ${counted(batch.length, 'rule')}: ${messageOf(cause)}`, { cause }),
           )
         },
       )

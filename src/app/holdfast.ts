@@ -18,6 +18,7 @@ import { aborted } from '../kernel/lifecycle.ts'
 import { makePrivateDirectory } from '../kernel/files.ts'
 import { after, ms } from '../kernel/time.ts'
 import { newId, systemClock, systemRandom } from '../kernel/system.ts'
+import { counted } from '../kernel/words.ts'
 import { PrometheusMetrics } from '../metrics/index.ts'
 import { SqliteEventLog, SqliteStore, StateFile, type SetAside } from '../store/index.ts'
 import { Supervisor, type Settlement } from '../supervisor/index.ts'
@@ -267,7 +268,7 @@ export class Holdfast {
       this.#acme.stop()
     })
     this.events.emit('holdfast.started', {
-      message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${this.#adopted} running instances` : ''}`,
+      message: `holdfast ${this.#options.version} started on ${hostname()}${this.#adopted > 0 ? ` and took over ${counted(this.#adopted, 'running instance')}` : ''}`,
       data: { pid: process.pid, version: this.#options.version, adopted: this.#adopted },
     })
     parts.complete()

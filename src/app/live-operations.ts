@@ -5,6 +5,7 @@ import { configTag, explainConfig, showConfig, type Config, type ServiceConfig }
 import { HoldfastError } from '../kernel/errors.ts'
 import type { AnyEvent, EventOf } from '../kernel/events.ts'
 import { elapsed } from '../kernel/time.ts'
+import { counted } from '../kernel/words.ts'
 import type { PrometheusMetrics } from '../metrics/index.ts'
 import { proxyEndpointId, staticEndpointId } from '../registry/index.ts'
 import type { EndpointStatus, InstanceStatus, ServiceStatus } from '../registry/types.ts'
@@ -199,7 +200,7 @@ export class LiveOperations implements Operations {
     const from = supervisor.desired(service.name)
     await supervisor.scale(service.name, instances)
     const id = events.emit('service.scaled', {
-      message: `${actor.name} scaled ${name} from ${from} to ${instances} instances: ${reason}`,
+      message: `${actor.name} scaled ${name} from ${from} to ${counted(instances, 'instance')}: ${reason}`,
       service: name,
       cause: actor.cause,
       data: { from, to: instances, trigger: 'manual', reason, actor: actor.name },
@@ -224,7 +225,7 @@ export class LiveOperations implements Operations {
       events.emit('service.restarted', {
         message:
           error === undefined
-            ? `${actor.name} restarted ${name}: ${replaced} instances replaced`
+            ? `${actor.name} restarted ${name}: ${counted(replaced, 'instance')} replaced`
             : `${actor.name} tried to restart ${name}: ${error}`,
         level: error === undefined ? 'info' : 'error',
         service: name,

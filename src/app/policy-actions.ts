@@ -5,6 +5,7 @@ import { withoutPasswords } from '../config/core/words.ts'
 import { runCommand } from '../health/index.ts'
 import { HoldfastError, messageOf, unreachable } from '../kernel/errors.ts'
 import type { AnyEvent } from '../kernel/events.ts'
+import { counted } from '../kernel/words.ts'
 import type { EndpointStatus, ServiceStatus } from '../registry/types.ts'
 import { staticEndpointId } from '../registry/index.ts'
 import type { Actor, Operations } from './operations.ts'
@@ -47,7 +48,7 @@ export function planAction(policy: PolicyConfig, action: PolicyAction, event: An
     case 'scale': {
       const { name, desired } = serviceFor(action, event, operations)
       const wanted = Math.min(desired + action.by, action.max ?? desired)
-      if (wanted <= desired) throw new Refused(`${name} has ${desired} instances already, and may have ${action.max ?? desired}`)
+      if (wanted <= desired) throw new Refused(`${name} has ${counted(desired, 'instance')} already, and may have ${action.max ?? desired}`)
       return {
         target: `${name} from ${desired} to ${wanted}`,
         run: () => operations.scale(name, wanted, { actor, reason: `${actor.name}: ${event.message}` }),

@@ -1,4 +1,5 @@
 /** `holdfast alerts coverage` and `holdfast alerts report`: what would be told, and whether what was told was worth it. */
+import { counted } from '../../kernel/words.ts'
 import { defineCommand, flag, optional } from '../command.ts'
 import { formatAge, formatShare, nothing } from '../format.ts'
 import { duration } from '../readers.ts'
@@ -74,7 +75,7 @@ export const alertsReport = defineCommand({
       suggestion === null ? nothing : `for: ${formatAge(suggestion.forMs)} (${suggestion.spares} fewer)`,
     ])
     const text = [
-      report.precision === null ? 'nobody was told of anything' : `${report.pages} alerts, ${formatShare(report.precision)} of them worth telling`,
+      report.precision === null ? 'nobody was told of anything' : `${counted(report.pages, 'alert')}, ${formatShare(report.precision)} worth telling`,
       ...(rows.length === 0 ? [] : [renderTable(columns, rows, width, (title) => paint('dim', title))]),
       ...report.missed.map(
         ({ service, from, to, spent }) =>

@@ -1,4 +1,5 @@
 /** `holdfast alerts …`: what fires, taking it up, and who would be told. */
+import { counted } from '../../kernel/words.ts'
 import type { AlertDescription, AlertExplanationDescription } from '../alerts-api.ts'
 import { defineCommand, flag, optional, required, rest, text } from '../command.ts'
 import { usageError } from '../errors.ts'
@@ -105,7 +106,7 @@ export function renderAlertExplanation({ alert, routes }: AlertExplanationDescri
   const told = routes.flatMap(({ route, receiver, group, groupAlerts, escalation, lastTold, next, reason }) => [
     `route      ${printable(route, false)}`,
     `receiver   ${receiver ?? 'nobody'}`,
-    `group      ${printable(group, false)}, ${groupAlerts} alerts`,
+    `group      ${printable(group, false)}, ${counted(groupAlerts, 'alert')}`,
     ...(lastTold ? [`last told  ${lastTold.at}`] : []),
     ...escalation.map(
       (step) => `then       ${step.receiver}${step.done ? ', told' : step.at === null ? '' : ` at ${step.at}, unless somebody acknowledges`}`,

@@ -1,4 +1,5 @@
 /** `holdfast silence …`: keep alerts quiet for a time, see which are, end it. */
+import { counted } from '../../kernel/words.ts'
 import type { SilenceDescription } from '../alerts-api.ts'
 import { defineCommand, flag, optional, required, rest, text } from '../command.ts'
 import { usageError } from '../errors.ts'
@@ -79,6 +80,6 @@ export const silenceExpire = defineCommand({
   async run(context, { id }) {
     const api = await context.connect()
     const ended = await api.expireSilence(id)
-    return { data: ended, text: `${id} is over; it kept ${ended.matched} alerts quiet` }
+    return { data: ended, text: `${id} is over; it kept ${counted(ended.matched, 'alert')} quiet` }
   },
 })

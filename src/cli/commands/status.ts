@@ -1,6 +1,7 @@
 import type { Impact } from '../../app/dependency-operations.ts'
 import type { Overview } from '../../app/operations.ts'
 import { ms, type Duration } from '../../kernel/time.ts'
+import { counted } from '../../kernel/words.ts'
 import { defineCommand, flag, optional, text } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CliError, errorText, exitCodeOf, exitCodes } from '../errors.ts'
@@ -73,7 +74,7 @@ function impactLine({ name, affected, services, servicesTotal }: Impact): string
   if (needing.length === 0) return `no other service is known to need ${name}`
   const names = needing.slice(0, namedMax).map((each) => (each.effect === 'degraded' ? `${each.name} (degraded)` : each.name))
   const more = needing.length > namedMax ? ` and ${needing.length - namedMax} more` : ''
-  return `needed by ${names.join(', ')}${more}: when it is down, ${services} of ${servicesTotal} services are hit (holdfast impact ${name})`
+  return `needed by ${names.join(', ')}${more}: when it is down, ${services} of ${counted(servicesTotal, 'service')} ${services === 1 ? 'is' : 'are'} hit (holdfast impact ${name})`
 }
 
 function narrow(overview: Overview, service: string | undefined): Overview {

@@ -3,8 +3,9 @@
  * what was found, what would be right and, where it can be guessed, what was meant.
  */
 import { HoldfastError } from '../../kernel/errors.ts'
+import { counted } from '../../kernel/words.ts'
 import { placeText, type Place } from './source.ts'
-import { count, quote, withoutPasswords } from './words.ts'
+import { quote, withoutPasswords } from './words.ts'
 
 export interface Problem {
   /** `services.web.port`; '' when it is about the whole file. */
@@ -70,7 +71,7 @@ export function configInvalid(label: string, found: readonly Problem[]): Holdfas
   const problems = found.toSorted(byPlace).slice(0, problemsMax)
   const [first] = problems
   const rest = found.length - 1
-  const message = `cannot use the configuration: ${first === undefined ? `${label} is not valid` : problemLine(first)}${rest > 0 ? ` (and ${count(rest, 'more problem')})` : ''}`
+  const message = `cannot use the configuration: ${first === undefined ? `${label} is not valid` : problemLine(first)}${rest > 0 ? ` (and ${counted(rest, 'more problem')})` : ''}`
   return new HoldfastError('config_invalid', message, { hint: 'mend it and try again; nothing was changed', details: { problems } })
 }
 

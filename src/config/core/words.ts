@@ -29,11 +29,6 @@ export function either(words: readonly string[], last = 'or'): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1) ?? ''}`
 }
 
-/** `1 problem`, `2 problems`. */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`
-}
-
 /**
  * The known word that was probably meant; undefined when none is near. One wrong, missing, extra or swapped letter per
  * three is forgiven, case, dashes and underscores are not counted, and a word may be the beginning or end of another.

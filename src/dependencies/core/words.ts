@@ -1,4 +1,5 @@
 /** Evidence for people. */
+import { counted } from '../../kernel/words.ts'
 import type { Evidence } from '../types.ts'
 
 export function describeEvidence(evidence: Evidence, now: number): string {
@@ -16,7 +17,6 @@ export function describeEvidence(evidence: Evidence, now: number): string {
   }
 }
 
-const counted = (count: number, noun: string): string => `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
 const percent = (share: number): string => `${share < 0.1 ? Math.round(share * 1_000) / 10 : Math.round(share * 100)}%`
 
 function ago(at: number, now: number): string {
