@@ -4,6 +4,7 @@
  */
 import { request } from 'undici'
 import { HoldfastError, messageOf } from '../kernel/errors.ts'
+import { outbound } from '../kernel/outbound.ts'
 import { refusalOf, samplesOf, seriesOf } from './core/prometheus-answer.ts'
 import type { PrometheusQueries } from './ports.ts'
 import type { Sample, Series } from './types.ts'
@@ -53,7 +54,7 @@ export class PrometheusReader implements PrometheusQueries {
     const body = new URLSearchParams({ query, ...times, timeout: `${this.#timeoutMs}ms` }).toString()
     const signal = AbortSignal.timeout(this.#timeoutMs)
     try {
-      const answer = await request(new URL(path, this.#url), { method: 'POST', headers: this.#headers, body, signal })
+      const answer = await request(new URL(path, this.#url), { dispatcher: outbound, method: 'POST', headers: this.#headers, body, signal })
       return this.#read(query, answer.statusCode, await textOf(answer.body))
     } catch (cause) {
       if (cause instanceof HoldfastError) throw cause

@@ -4,6 +4,7 @@
  */
 import { request } from 'undici'
 import { messageOf } from '../../kernel/errors.ts'
+import { outbound } from '../../kernel/outbound.ts'
 import { patience } from './patience.ts'
 import { SendError } from './port.ts'
 
@@ -45,6 +46,7 @@ export async function post(order: Post): Promise<string> {
 async function answered({ url, body, headers = {}, timeoutMs }: Post, signal: AbortSignal): Promise<Answer> {
   const answer = await request(url, {
     method: 'POST',
+    dispatcher: outbound,
     body,
     headers: { 'content-type': 'application/json', 'user-agent': 'holdfast', ...headers },
     headersTimeout: timeoutMs,

@@ -3,7 +3,7 @@ import { promises, type SoaRecord } from 'node:dns'
 import { codeOf } from '../../kernel/errors.ts'
 import type { CheckSpec } from '../../config/types.ts'
 import { hostPort } from '../core/addresses.ts'
-import { addressesOf } from '../lookup.ts'
+import { addressesOf } from '../../kernel/lookup.ts'
 import type { Probe } from '../types.ts'
 
 type DnsSpec = Extract<CheckSpec, { kind: 'dns' }>

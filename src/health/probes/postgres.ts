@@ -2,7 +2,7 @@
 import { Socket } from 'node:net'
 import type { Client } from 'pg'
 import type { CheckSpec } from '../../config/types.ts'
-import { lookup } from '../lookup.ts'
+import { lookup } from '../../kernel/lookup.ts'
 import type { Probe } from '../types.ts'
 import { unable } from './failures.ts'
 

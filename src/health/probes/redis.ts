@@ -1,7 +1,7 @@
 /** Sends a PING to a Redis server, on a connection of its own each time. */
 import type { createClient } from 'redis'
 import { withoutPasswords } from '../../config/core/words.ts'
-import { lookup } from '../lookup.ts'
+import { lookup } from '../../kernel/lookup.ts'
 import type { Probe } from '../types.ts'
 import { unable } from './failures.ts'
 

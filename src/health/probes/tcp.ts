@@ -1,7 +1,7 @@
 /** Connects to an address, and lets go of it. */
 import { connect } from 'node:net'
 import type { HostPort } from '../../config/types.ts'
-import { lookup } from '../lookup.ts'
+import { lookup } from '../../kernel/lookup.ts'
 import { atFirst } from './failures.ts'
 import type { Probe } from '../types.ts'
 

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
 import type { CheckSpec } from '../../config/types.ts'
-import { lookup } from '../lookup.ts'
+import { lookup } from '../../kernel/lookup.ts'
 import type { Probe, ProbeResult } from '../types.ts'
 import { atFirst, wordsOf } from './failures.ts'
 import { authorities, leftOf, leftWords } from './certificate.ts'

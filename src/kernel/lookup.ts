@@ -7,8 +7,8 @@
 import { lookup as systemLookup, promises, type LookupAddress, type LookupOptions } from 'node:dns'
 import { readFileSync, statSync } from 'node:fs'
 import { isIP, type LookupFunction } from 'node:net'
-import { codeOf, messageOf } from '../kernel/errors.ts'
-import { hostsIn, namesToAsk, searchIn, type Search } from './core/names.ts'
+import { codeOf, messageOf } from './errors.ts'
+import { hostsIn, namesToAsk, searchIn, type Search } from './names.ts'
 
 /** For one question to one server, twice. */
 const questionMs = 1_500

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Names } from '../../src/health/lookup.ts'
+import { Names } from '../../src/kernel/lookup.ts'
 import { DnsServer } from '../support/dns-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-names-'))
