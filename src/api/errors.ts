@@ -59,7 +59,12 @@ const refusals: Readonly<Record<string, { readonly status: number; readonly code
     message: 'the body is of a type that is not read here',
     hint: 'send JSON with Content-Type: application/json',
   },
-  FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, code: 'invalid_json', message: 'the body is not valid JSON' },
+  FST_ERR_CTP_INVALID_JSON_BODY: {
+    status: 400,
+    code: 'invalid_json',
+    message: 'the body is not valid JSON',
+    hint: 'look at its quotes, commas and braces; no field may be called __proto__',
+  },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, code: 'invalid_length', message: 'the body is not as long as Content-Length says' },
   FST_ERR_BAD_URL: { status: 400, code: 'invalid_path', message: 'the path is not validly encoded' },
   FST_ERR_MAX_PARAM_LENGTH: { status: 414, code: 'path_too_long', message: 'a part of the path is too long' },
