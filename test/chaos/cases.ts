@@ -145,9 +145,10 @@ const killWorker: ChaosCase = {
   losses: 'cut',
   disturb: (run) =>
     every(2 * killEveryMs, run, async (turn) => {
-      const workers = await until('two proxy workers', async () => {
+      // As many as it holds may be cut: a reading from before the load says nothing of that.
+      const workers = await until('two proxy workers with connections', async () => {
         const { proxy } = await run.system.overview()
-        return proxy?.workers.length === 2 ? proxy.workers : undefined
+        return proxy?.workers.length === 2 && proxy.workers.every(({ connections }) => connections > 0) ? proxy.workers : undefined
       })
       const worker = workers[turn % workers.length]
       if (worker === undefined) throw new Error('there is no worker to kill')
