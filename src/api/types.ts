@@ -36,6 +36,30 @@ export interface Alert {
   readonly url: string | null
 }
 
+export interface AlertCoverage {
+  /** Share of the cells that are covered. */
+  readonly coverage: number
+  readonly cells: readonly {
+    readonly fault: string
+    readonly what: string
+    /** Name of the service or check; null: the machine. */
+    readonly target: string | null
+    /** Less is not enough. */
+    readonly severity: 'warning' | 'critical' | 'emergency'
+    /** Milliseconds. */
+    readonly withinMs: number
+    readonly fired: readonly {
+      readonly rule: string
+      readonly severity: 'warning' | 'critical' | 'emergency'
+      /** Milliseconds. */
+      readonly afterMs: number
+    }[]
+    readonly covered: boolean
+    /** Rules that are shipped, are not evaluated, and would tell of it. */
+    readonly missing: readonly string[]
+  }[]
+}
+
 export interface AlertExplanation {
   readonly alert: Alert
   readonly routes: readonly {
@@ -60,6 +84,41 @@ export interface AlertExplanation {
     /** null: as things stand nobody will be told. */
     readonly next: string | null
     readonly reason: string
+  }[]
+}
+
+export interface AlertPrecision {
+  /** Milliseconds since 1970. */
+  readonly from: number
+  /** Milliseconds since 1970. */
+  readonly to: number
+  /** Alerts that were told. */
+  readonly pages: number
+  /** Share of them that was true: the budget of the service, or of one that needs it, burned, or somebody took it on. */
+  readonly precision: number | null
+  readonly rules: readonly {
+    readonly rule: string
+    readonly pages: number
+    readonly noise: number
+    readonly precision: number
+    /** Median until somebody took it on. */
+    readonly ackMs: number | null
+    readonly suggestion: {
+      /** Milliseconds. */
+      readonly forMs: number
+      /** Alerts for nothing that would not have been told. */
+      readonly spares: number
+    } | null
+  }[]
+  readonly noisiest: readonly string[]
+  readonly missed: readonly {
+    readonly service: string
+    /** Milliseconds since 1970. */
+    readonly from: number
+    /** Milliseconds since 1970. */
+    readonly to: number
+    /** Share of the budget of thirty days. */
+    readonly spent: number
   }[]
 }
 
@@ -500,6 +559,39 @@ export interface IncidentDetail {
     readonly text: string
     readonly by: string
   }[]
+}
+
+export interface Policy {
+  readonly name: string
+  /** What sets it off, as it is written: `check front down`. */
+  readonly on: string
+  /** Only where all of these are equal. */
+  readonly match: Readonly<Record<string, string>>
+  /** What it does, one after the other. */
+  readonly actions: readonly string[]
+  readonly enabled: boolean
+  /** It only says what it would do. */
+  readonly dryRun: boolean
+  /** It is acting now. */
+  readonly running: boolean
+  readonly runs: number
+  readonly lastRun: string | null
+  /** By its cooldown or its limit it does not run before that; null: it may run now. */
+  readonly againAt: string | null
+  /** Since the control process started. */
+  readonly refusals: number
+  /** Why it did nothing, since it last ran. */
+  readonly lastRefusal: {
+    /** ISO 8601, UTC */
+    readonly at: string
+    readonly reason: string
+  } | null
+  /** What went wrong, since the control process started. */
+  readonly lastFailure: {
+    /** ISO 8601, UTC */
+    readonly at: string
+    readonly reason: string
+  } | null
 }
 
 export interface Profile {

@@ -1,4 +1,4 @@
-/** The rules of alerts: where each stands, why it is there, and what it would have told. */
+/** The rules of alerts: where each stands, why it is there, and what it would have told; and what is done by itself. */
 import type { AlertRule } from '../../../src/api/types.ts'
 import { Fragment } from 'preact'
 import { get } from '../lib/api.ts'
@@ -12,6 +12,7 @@ import { EmptyState } from '../ui/states.tsx'
 import { Badge, Status } from '../ui/status.tsx'
 import { ListTable, type Column } from '../ui/table.tsx'
 import { BacktestDialog, backtested, openBacktest } from './parts/backtest.tsx'
+import { Policies } from './parts/policies.tsx'
 
 const everyMs = 5_000
 const tones = { inactive: 'ok', pending: 'warn', firing: 'bad', failing: 'warn', off: 'quiet' } as const
@@ -121,6 +122,7 @@ export function Rules() {
           )}
         </Loaded>
       </Card>
+      <Policies />
       {backtested.value && <BacktestDialog key={backtested.value.name} rule={backtested.value} />}
     </Page>
   )

@@ -1,6 +1,7 @@
 /** The rules of alerts: where each stands, and what one would have told. */
 import { z } from 'zod'
-import type { BacktestAnswer, RuleReport } from '../../app/rule-operations.ts'
+import type { RuleReport } from '../../app/rule-operations.ts'
+import { shownBacktest } from '../../alerting/core/backtest/shown.ts'
 import { HoldfastError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/time.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -97,15 +98,5 @@ function shownRule({ alerts, ...rule }: RuleReport): Immutable<z.input<typeof ru
     lastAt: lastAt ?? null,
     error: error ?? null,
     alerts: alerts.map((alert) => ({ ...alert, firedAt: alert.firedAt ?? null })),
-  }
-}
-
-function shownBacktest({ outside, error, windows, episodes, ...rest }: BacktestAnswer): Immutable<z.input<typeof backtestSchema>> {
-  return {
-    ...rest,
-    outside: outside ?? null,
-    error: error ?? null,
-    windows: windows.map((window) => ({ ...window, name: window.name ?? null })),
-    episodes: episodes.map((episode) => ({ ...episode, to: episode.to ?? null, inWindow: episode.inWindow ?? null, impact: episode.impact ?? null })),
   }
 }

@@ -23,7 +23,9 @@ interface Schema {
 /** Of these and of all that they are made of. */
 const told = [
   'Alert',
+  'AlertCoverage',
   'AlertExplanation',
+  'AlertPrecision',
   'AlertRule',
   'Backtest',
   'CacheStats',
@@ -35,6 +37,7 @@ const told = [
   'Impact',
   'Incident',
   'IncidentDetail',
+  'Policy',
   'Profile',
   'ScalingEvent',
   'Silence',

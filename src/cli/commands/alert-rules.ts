@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { backtest } from '../../alerting/core/backtest/backtest.ts'
 import { rowsAsSeries, rowsOfCsv, windowsOf } from '../../alerting/core/backtest/rows.ts'
+import { shownBacktest } from '../../alerting/core/backtest/shown.ts'
 import { backtestSentence } from '../../alerting/core/backtest/words.ts'
 import { compileRule } from '../../alerting/core/rules/rule.ts'
 import { shippedRules } from '../../alerting/core/rules/shipped.ts'
@@ -92,7 +93,7 @@ function testedHere({ rule: name, when, forMs, keepFiringForMs, rows = [], windo
   )
   const rule = { ...base, ...(forMs !== undefined && { forMs }), ...(keepFiringForMs !== undefined && { keepFiringForMs }) }
   const report = backtest(rule, { ...rowsAsSeries(rule, rows), objective: () => undefined, windows })
-  return { ...report, rule: name, when: rule.condition.text, sentence: backtestSentence(report) }
+  return { ...shownBacktest(report), rule: name, when: rule.condition.text, sentence: backtestSentence(report) }
 }
 
 const shownEpisodes = 20
@@ -104,7 +105,7 @@ function linesOf({ episodes, windows, error }: BacktestDescription, { out }: Com
       impact === false ? 'without impact' : '',
       flapped ? 'flapped' : '',
     ].filter((note) => note !== '')
-    return `  ${new Date(from).toISOString()}  ${to === undefined || to === null ? 'still fires' : formatAge(to - from)}  ${printable(shownLabels(labels), false)}${notes.length === 0 ? '' : `  ${out.paint('dim', notes.join(', '))}`}`
+    return `  ${new Date(from).toISOString()}  ${to === null ? 'still fires' : formatAge(to - from)}  ${printable(shownLabels(labels), false)}${notes.length === 0 ? '' : `  ${out.paint('dim', notes.join(', '))}`}`
   })
   const missed = windows
     .filter(({ caught }) => !caught)
@@ -113,7 +114,7 @@ function linesOf({ episodes, windows, error }: BacktestDescription, { out }: Com
     ...shown,
     ...(episodes.length > shownEpisodes ? [`  … and ${episodes.length - shownEpisodes} more (--json shows them)`] : []),
     ...missed,
-    ...(error === undefined || error === null ? [] : [`  ${error}`]),
+    ...(error === null ? [] : [`  ${error}`]),
   ]
 }
 

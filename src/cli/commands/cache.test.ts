@@ -11,6 +11,7 @@ const stats: CacheDescription = {
   keys: 2,
   memory: { used: 1_024, available: 1_048_576, percentage: 0.1 },
   errors: 4,
+  evictions: 0,
   redis: { up: false, reason: 'connect ECONNREFUSED' },
   responses: {
     hitRate: 80,
