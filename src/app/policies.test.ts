@@ -1,5 +1,5 @@
 /** What is done by itself, in virtual time: what sets it off, what holds it back, and that each is told with its reason. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parse } from '../config/testing/configs.ts'
 import type { AnyEvent } from '../kernel/events.ts'
 import { FakeOperations } from '../api/testing/fake-operations.ts'
@@ -100,6 +100,33 @@ describe('a policy', () => {
     operations.serviceList = operations.serviceList.map((service) => ({ ...service, desired: 3 }))
     await fires()
     expect(told()).toEqual(['policy.ran', 'policy.refused shop has 3 instances already, and may have 3'])
+  })
+
+  it('sends all clients to the standby, once, and to none that could not serve them', async () => {
+    const { happens, operations, told } = await acting(
+      '{ name: over, on: instance.crashLooping, do: [{ action: failover, to: standby }], cooldown: 0s, limit: 9/h }',
+    )
+    const standby = (changes: object): void => {
+      operations.serviceList = operations.serviceList.map((service) => ({
+        ...service,
+        endpoints: service.endpoints.map((endpoint, i) => (i === 0 ? { ...endpoint, version: 'standby', ...changes } : endpoint)),
+      }))
+    }
+    await happens({})
+    standby({ health: 'unhealthy' })
+    await happens({})
+    expect(operations.journal).toEqual([])
+    standby({ health: 'healthy' })
+    await happens({})
+    expect(operations.journal).toEqual(['split shop {"standby":1} by policy over'])
+    vi.spyOn(operations, 'split').mockReturnValue({ ...operations.split('shop'), shares: { standby: 1 } })
+    await happens({})
+    expect(operations.journal).toHaveLength(1)
+    expect(told()).toEqual([
+      'policy.refused no endpoint of shop with the version standby could serve',
+      'policy.ran',
+      'policy.refused all clients of shop are at standby already',
+    ])
   })
 
   it('ejects an endpoint for a while, gives it back, also after a restart, and never takes the last one that works', async () => {

@@ -10,7 +10,7 @@ import type { EndpointStatus, ServiceStatus } from '../registry/types.ts'
 import { staticEndpointId } from '../registry/index.ts'
 import type { Actor, Operations } from './operations.ts'
 
-export type PolicyOperations = Pick<Operations, 'restart' | 'scale' | 'setMaintenance' | 'service' | 'endpoints' | 'events'>
+export type PolicyOperations = Pick<Operations, 'restart' | 'scale' | 'setMaintenance' | 'service' | 'endpoints' | 'events' | 'split' | 'setSplit'>
 
 /** A guard said no. */
 export class Refused extends Error {}
@@ -61,20 +61,22 @@ export function planAction(policy: PolicyConfig, action: PolicyAction, event: An
     case 'command':
       return { target: withoutPasswords(action.command ?? ''), run: (onStart) => command(policy, action, event, deps.stopped, onStart) }
     case 'failover':
-      throw new Refused('failover comes with a later release')
+      return failover(serviceFor(action, event, operations), action.to ?? '', actor, operations)
     default:
       return unreachable(action.action)
   }
 }
 
 /** `scale shop by 1, up to 6`. */
-export function describeAction({ action, service, by, max, for: forMs, command: line }: PolicyAction): string {
+export function describeAction({ action, service, by, max, to, for: forMs, command: line }: PolicyAction): string {
   const what = service === undefined ? action : `${action} ${service}`
   switch (action) {
     case 'scale':
       return `${what} by ${by}, up to ${max ?? 'no more'}`
     case 'eject':
       return `${what} for ${writeDuration(forMs)}`
+    case 'failover':
+      return `${what} to ${to}`
     case 'command':
       return `command ${withoutPasswords(line ?? '')}`
     default:
@@ -97,6 +99,17 @@ function serviceFor(action: PolicyAction, event: AnyEvent, operations: PolicyOpe
   }
 }
 
+/** All clients of the service go to one version of it, until somebody says otherwise; not to one that could not serve them. */
+function failover({ name }: ServiceStatus, to: string, actor: Actor, operations: PolicyOperations): Planned {
+  if (operations.split(name).shares?.[to] === 1) throw new Refused(`all clients of ${name} are at ${to} already`)
+  const ready = operations.endpoints().some((endpoint) => endpoint.service === name && endpoint.version === to && canServe(endpoint))
+  if (!ready) throw new Refused(`no endpoint of ${name} with the version ${to} could serve`)
+  return { target: `${name} to ${to}`, run: () => operations.setSplit(name, { [to]: 1 }, { actor }) }
+}
+
+const canServe = ({ state, health, ejected }: Pick<EndpointStatus, 'state' | 'health' | 'ejected'>): boolean =>
+  state === 'active' && health === 'healthy' && ejected === undefined
+
 /** The one that the event is of, unless it is the last that works. */
 function endpointFor(event: AnyEvent, operations: PolicyOperations): EndpointStatus {
   const { address } = event.data as { readonly address?: unknown }
@@ -108,10 +121,7 @@ function endpointFor(event: AnyEvent, operations: PolicyOperations): EndpointSta
   )
   if (!found) throw new Refused(`${event.type} is of no endpoint that is there`)
   if (found.state === 'maintenance') throw new Refused(`${found.id} is in maintenance already`)
-  const others = all.filter(
-    ({ service, id, state, health, ejected }) =>
-      service === found.service && id !== found.id && state === 'active' && health === 'healthy' && ejected === undefined,
-  )
+  const others = all.filter((each) => each.service === found.service && each.id !== found.id && canServe(each))
   if (others.length === 0) throw new Refused(`${found.id} is the last endpoint of ${found.service} that could serve`)
   return found
 }

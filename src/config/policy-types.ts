@@ -20,6 +20,8 @@ export interface PolicyAction {
   readonly max: number | undefined
   /** Of `eject`: taken back after this time. */
   readonly for: Duration
+  /** Of `failover`: the version that gets all clients. */
+  readonly to: string | undefined
   readonly command: string | undefined
   readonly timeout: Duration
   readonly cwd: string

@@ -62,6 +62,7 @@ beforeAll(async () => {
         ],
       },
       alerting: { receivers: { ops: { webhook: `http://127.0.0.1:${port}/` } }, receiver: 'ops' },
+      policies: [{ name: 'heal', on: 'check database down', do: [{ action: 'restart', service: 'web' }], dryRun: true }],
     },
   )
   await product.up()
@@ -240,6 +241,13 @@ it('the graph shows what one of it would take along, by mouse and by keyboard', 
   expect(await shop.getAttribute('aria-pressed')).toBe('true')
   await page.getByRole('button', { name: 'Clear' }).click()
   await expect.poll(() => page.getByText('If shop is down').count()).toBe(0)
+  await page.context().close()
+})
+
+it('what is done by itself is told, with what became of it', async () => {
+  const page = await open('/rules')
+  const policy = page.getByRole('row', { name: 'heal' })
+  await expect.poll(() => policy.textContent()).toMatch(/on check database down.*restart web.*dry run/)
   await page.context().close()
 })
 

@@ -1,6 +1,8 @@
 /** What is done by itself, on the built product: on a check, an alert and an event; what holds it back; and a control process that dies in the midst of it. */
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { until } from '../chaos/wait.ts'
 import { killIfThere, Product, type Settings } from '../support/product.ts'
@@ -61,6 +63,48 @@ const crash = async (service: string): Promise<void> => {
 }
 
 describe('policies', () => {
+  it('send all clients to the standby when the main site fails, and back', async () => {
+    const [main, standby] = await Promise.all(
+      ['main', 'standby'].map(async (name) => {
+        const server = createHttpServer((request, response) => void response.end(name)).listen(0, '127.0.0.1')
+        await once(server, 'listening')
+        return { server, address: `127.0.0.1:${(server.address() as AddressInfo).port}` }
+      }),
+    )
+    const target = new Target()
+    const { spare } = product.ports
+    await target.listen(spare)
+    const over = (name: string, on: string, to: string): Settings => ({ name, on, do: [{ action: 'failover', service: 'site', to }], cooldown: '0s' })
+    product.configure(
+      {
+        site: {
+          endpoints: [
+            { address: main!.address, version: 'main' },
+            { address: standby!.address, version: 'standby' },
+          ],
+          split: { main: '100%', standby: '0%' },
+          routes: [{ path: '/site' }],
+        },
+      },
+      {
+        health: { checks: [{ name: 'front', tcp: `127.0.0.1:${spare}`, interval: '200ms', timeout: '200ms', alertAfter: 2, rise: 1 }] },
+        policies: [over('away', 'check front down', 'standby'), over('home', 'check front up', 'main')],
+      },
+    )
+    await product.up()
+    const answers = async (wanted: string): Promise<true | undefined> => ((await product.get('/site')).text === wanted ? true : undefined)
+    await until('main serves', () => answers('main'), 20_000)
+    await until('front is up', async () => (await product.ask<{ state: string }>('/health/checks/front')).state === 'up' || undefined, 20_000)
+    target.die()
+    await isTold('away', /^policy.ran failover$/)
+    await until('the standby serves', () => answers('standby'), 5_000)
+    await target.listen(spare)
+    await isTold('home', /^policy.ran failover$/)
+    await until('main serves again', () => answers('main'), 5_000)
+    await product.down()
+    for (const { server } of [main!, standby!]) server.close()
+  }, 60_000)
+
   it('act on a check, an alert and an event; cooldown, limit, dry run and guards hold them back, each with its reason', async () => {
     const target = new Target()
     const { spare } = product.ports

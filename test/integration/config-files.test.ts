@@ -159,7 +159,7 @@ describe('what we ship', () => {
     expect(missing.toSorted()).toEqual(
       [
         'services.<name>.health.expect.body',
-        ...['service', 'by', 'max', 'for', 'command', 'timeout', 'cwd'].map((key) => `policies[].do[].${key}`),
+        ...['service', 'by', 'max', 'for', 'to', 'command', 'timeout', 'cwd'].map((key) => `policies[].do[].${key}`),
         ...['network.interface', 'process.pidFile', 'process.pattern'].map((key) => `health.checks[].${key}`),
         'alerting.receivers.<name>.alertmanager.token',
       ].toSorted(),

@@ -37,6 +37,11 @@ type Services = NonNullable<Draft<Settings['services']>>
 type Service = NonNullable<Draft<ServiceSettings>>
 type Route = NonNullable<NonNullable<Draft<ServiceSettings['routes']>>[number]>
 
+/** Of its endpoints, as far as the file says. */
+const versionsOf = (service: Draft<ServiceSettings>): readonly string[] => [
+  ...new Set([...(service?.endpoints ?? []).map((endpoint) => endpoint?.version ?? service?.version), ...Object.keys(service?.split ?? {})].flatMap((version) => version ?? [])),
+]
+
 export function check(settings: Draft<Settings>, report: Report): void {
   if (settings === undefined) return
   const services = settings.services ?? {}
@@ -64,7 +69,8 @@ export function check(settings: Draft<Settings>, report: Report): void {
   checkEntrances(settings, services, report)
   checkDependencies(services, report)
   checkHealthChecks(settings.health, Object.keys(services), report)
-  checkActing(settings.policies, Object.keys(services), (settings.health?.checks ?? []).flatMap((one) => one?.name ?? []), report)
+  const versions = Object.entries(services).map(([name, service]) => [name, versionsOf(service)] as const)
+  checkActing(settings.policies, new Map(versions), (settings.health?.checks ?? []).flatMap((one) => one?.name ?? []), report)
   checkRoutes(settings, services, report)
   checkSockets(settings, services, report)
 }

@@ -5,7 +5,8 @@ import { policyActions, type PolicyConfig, type PolicyTrigger } from '../types.t
 import type { Report } from './checks.ts'
 import { boolean, duration, filled, integer, nameOf, oneOf, rate, text } from './scalars.ts'
 import { key, list, map, object, optional, type Draft, type Scalar, type Value } from './schema.ts'
-import { nearest } from './words.ts'
+import { versionName } from './session-keys.ts'
+import { either, nearest, quote } from './words.ts'
 
 /** More of them nobody oversees. */
 const policiesMax = 200
@@ -44,11 +45,12 @@ export const describeTrigger = (on: PolicyTrigger): string => String(trigger.wri
 
 const action = object(
   {
-    action: key(oneOf(policyActions), { doc: '`restart` a service, `eject` an endpoint from the traffic, `scale` a service, run a `command`.' }),
+    action: key(oneOf(policyActions), { doc: '`restart` a service, `eject` an endpoint from the traffic, `scale` a service, `failover` to another version of it, run a `command`.' }),
     service: optional(nameOf('service'), { doc: 'Whose.', without: 'the one that the event is of' }),
     by: key(integer(1, 100), { doc: 'Of `scale`: so many instances more.', default: 1 }),
     max: optional(integer(1, 1_000), { doc: 'Of `scale`, which needs it: up to so many.', without: 'required for `scale`' }),
     for: key(duration(seconds(1)), { doc: 'Of `eject`: so long; then it gets traffic again.', default: minutes(5) }),
+    to: optional(versionName, { doc: 'Of `failover`, which needs it: the version that gets all clients of the service, until `holdfast split SERVICE --reset` or another policy says otherwise.', without: 'required for `failover`' }),
     command: optional(filled('text', 'a text'), { doc: 'Of `command`: a command line. It finds the event in `$HOLDFAST_EVENT` (JSON), and `$HOLDFAST_SERVICE`, `$HOLDFAST_POLICY`; of the environment of Holdfast only what services get too.', without: 'required for `command`' }),
     timeout: key(duration(seconds(1), hours(1)), { doc: 'Of `command`: then its process group is killed.', default: seconds(10) }),
     cwd: key(filled('path', 'a path'), { doc: 'Of `command`: where it runs, from the directory of the file.', default: '.' }),
@@ -73,7 +75,10 @@ const policy = object({
 export const policyKeys = list(policy)
 type PolicySettings = Value<typeof policy>
 
-export function checkPolicies(policies: Draft<readonly PolicySettings[]>, services: readonly string[], checks: readonly string[], report: Report): void {
+/** Versions of each service that the file knows. */
+type Services = ReadonlyMap<string, readonly string[]>
+
+export function checkPolicies(policies: Draft<readonly PolicySettings[]>, services: Services, checks: readonly string[], report: Report): void {
   if ((policies?.length ?? 0) > policiesMax) report.problem('policies', { message: `there are more than ${policiesMax}` })
   const names = new Map<string, string>()
   policies?.forEach((one, index) => {
@@ -94,14 +99,20 @@ export function checkPolicies(policies: Draft<readonly PolicySettings[]>, servic
   })
 }
 
-function checkAction(path: string, { action, service, max, command }: NonNullable<Draft<PolicySettings['do'][number]>>, services: readonly string[], report: Report): void {
-  if (action === 'failover') report.problem(path, { message: 'not available yet: failover comes with a later release', hint: 'leave it out' })
+function checkAction(path: string, { action, service, max, to, command }: NonNullable<Draft<PolicySettings['do'][number]>>, services: Services, report: Report): void {
+  if (action === 'failover' && to === undefined) report.keyProblem(path, { message: 'failover needs to', hint: 'say to which version: { action: failover, service: shop, to: standby }' })
+  if (action !== undefined && action !== 'failover' && to !== undefined) report.keyProblem(`${path}.to`, { message: `means nothing for ${action}`, hint: 'leave it out' })
   if (action === 'scale' && max === undefined) report.keyProblem(path, { message: 'scale needs max', hint: 'say up to how many: { action: scale, by: 1, max: 6 }' })
   if (action === 'command' && command === undefined) report.keyProblem(path, { message: 'command needs a command line', hint: 'write { action: command, command: ./page.sh }' })
   if (action !== undefined && action !== 'command' && command !== undefined) report.keyProblem(`${path}.command`, { message: `means nothing for ${action}`, hint: 'leave it out' })
-  if (service !== undefined && !services.includes(service)) {
-    const near = nearest(service, services)
+  if (service === undefined) return
+  const versions = services.get(service)
+  if (versions === undefined) {
+    const near = nearest(service, [...services.keys()])
     report.problem(`${path}.service`, { message: `there is no service "${service}"`, ...(near !== undefined && { hint: `did you mean "${near}"?` }) })
+  } else if (action === 'failover' && to !== undefined && !versions.includes(to)) {
+    const hint = versions.length === 0 ? 'give its endpoints a version each' : `there are: ${either(versions, 'and')}`
+    report.problem(`${path}.to`, { message: `no endpoint of ${service} has the version ${quote(to)}`, hint })
   }
 }
 

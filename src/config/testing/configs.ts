@@ -157,7 +157,7 @@ health:
 policies:
   - { name: heal, on: instance.crashLooping, match: { service: shop }, do: [restart], cooldown: 1m, limit: 1/h, dryRun: true, enabled: false }
   - { name: grow, on: alert SlowResponses, do: [{ action: scale, service: shop, by: 2, max: 6 }] }
-  - { name: page, on: check database down, do: [{ action: eject, for: 1m }, { action: command, command: ./page, timeout: 1m, cwd: bin }] }
+  - { name: page, on: check database down, do: [{ action: eject, for: 1m }, { action: failover, to: standby }, { action: command, command: ./page, timeout: 1m, cwd: bin }] }
 `
 
 export function parse(text: string, env: ParseOptions['env'] = {}): LoadedConfig {
