@@ -55,12 +55,10 @@ async function aside(name, command, args) {
 const askingNode = [
   'balancer-failures',
   'balancer-framing',
-  'balancer-large-bodies',
   'balancer-listeners',
   'balancer-origin-tls',
   'balancer-shared-reads',
   'balancer-tls',
-  'balancer-views',
   'http2-abuse',
   'http2-clients',
   'http2-grpc.',
@@ -70,7 +68,7 @@ const askingNode = [
 ]
 
 /** Rooms whose unit tests touch Node itself; what decides only, and what reads and writes texts, is the same on both. */
-const unitsAskingNode = ['access', 'api', 'instance', 'kernel', 'profiling', 'redis', 'store', 'supervisor']
+const unitsAskingNode = ['access', 'instance', 'kernel', 'profiling', 'redis', 'store']
 
 /** Node 20 is what many servers run and 24 is what new ones run. All on both would take more than 20 minutes on two cores. */
 async function onNode24() {
