@@ -15,4 +15,4 @@ export function positive(name: string, text: string): number {
 }
 
 /** For the name of a result file. */
-export const stamp = (date: string): string => date.slice(0, 16).replace(':', '')
+export const stamp = (date: string): string => date.slice(0, 19).replaceAll(':', '')
