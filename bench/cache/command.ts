@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { stamp } from '../lib/arguments.ts'
 import { machineFacts } from '../lib/machine.ts'
 import { median, spread } from '../lib/statistics.ts'
 import { redisQuestions } from './redis.ts'
@@ -50,7 +51,7 @@ export async function benchCache(args: readonly string[]): Promise<void> {
   const markdown = [...head, ...measured.flatMap(rowsOf), '', ...verdicts, ''].join('\n')
   console.log(markdown)
   mkdirSync(results, { recursive: true })
-  const file = join(results, `cache-${machine.date.slice(0, 16).replace(':', '')}`)
+  const file = join(results, `cache-${stamp(machine.date)}`)
   writeFileSync(`${file}.md`, markdown)
   const rows = measured.map(({ question: { what, times }, readings }) => ({ what, times, readings }))
   writeFileSync(`${file}.json`, `${JSON.stringify({ machine, rounds, rows }, undefined, 1)}\n`)

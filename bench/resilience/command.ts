@@ -11,6 +11,7 @@ import { runInNewContext } from 'node:vm'
 import { circuitBreaker, handleAll, SamplingBreaker } from 'cockatiel'
 import Opossum from 'opossum'
 import { breaker, Breaker, compose, outcome, retry } from '../../src/resilience/index.ts'
+import { stamp } from '../lib/arguments.ts'
 import { machineFacts } from '../lib/machine.ts'
 import { median, spread } from '../lib/statistics.ts'
 
@@ -49,7 +50,7 @@ export async function benchResilience(args: readonly string[]): Promise<void> {
   ].join('\n')
   console.log(markdown)
   mkdirSync(results, { recursive: true })
-  const file = join(results, `resilience-${machine.date.slice(0, 16).replace(':', '')}`)
+  const file = join(results, `resilience-${stamp(machine.date)}`)
   writeFileSync(`${file}.md`, markdown)
   writeFileSync(`${file}.json`, `${JSON.stringify({ machine, calls, rounds, rows }, undefined, 1)}\n`)
   console.error(`written: ${file}.md and .json`)

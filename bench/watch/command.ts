@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { stamp } from '../lib/arguments.ts'
 import { machineFacts } from '../lib/machine.ts'
 import { measureChecks } from './checks.ts'
 import { measureProfile } from './profile.ts'
@@ -49,7 +50,7 @@ export async function benchWatch(args: readonly string[]): Promise<void> {
   ].join('\n')
   console.log(markdown)
   mkdirSync(results, { recursive: true })
-  const file = join(results, `watch-${machine.date.slice(0, 16).replace(':', '')}`)
+  const file = join(results, `watch-${stamp(machine.date)}`)
   writeFileSync(`${file}.md`, markdown)
   writeFileSync(`${file}.json`, `${JSON.stringify({ machine, rows }, undefined, 1)}\n`)
   console.error(`written: ${file}.md and .json`)
