@@ -246,7 +246,7 @@ it('the graph shows what one of it would take along, by mouse and by keyboard', 
 
 it('what is done by itself is told, with what became of it', async () => {
   const page = await open('/rules')
-  const policy = page.getByRole('row', { name: 'heal' })
+  const policy = page.getByRole('table', { name: 'Policies' }).locator('tbody tr')
   await expect.poll(() => policy.textContent()).toMatch(/on check database down.*restart web.*dry run/)
   await page.context().close()
 })
